@@ -1,0 +1,47 @@
+#pragma once
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plimsoll {
+
+/// The user's failure: something in the input is wrong. Exit code 2.
+/// `what()` reads "<place>: <what is wrong>", where the place is a file with JSON pointer or line, or an option.
+class InputError : public std::runtime_error {
+  public:
+    InputError(std::string place, const std::string& message)
+        : std::runtime_error(place + ": " + message), place_(std::move(place)) {}
+    [[nodiscard]] const std::string& place() const { return place_; }
+
+  private:
+    std::string place_;
+};
+
+/// The machine's failure: a path that cannot be read or written, a full disk. Exit code 4.
+class EnvironmentError : public std::runtime_error {
+  public:
+    /// `error_number` is an errno value; its text is appended to the path.
+    EnvironmentError(const std::string& path, int error_number);
+};
+
+/// The question's failure, a value and not an exception: why something that was asked for cannot be.
+struct Infeasible {
+    std::string why;
+};
+
+/// The known name nearest to `name` by edit distance, or "" when none is near.
+[[nodiscard]] std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
+
+/// "unknown <kind> 'name'; did you mean 'x'? known: a, b, c" (a long list is cut with its count).
+[[nodiscard]] std::string unknown_name(std::string_view kind, std::string_view name, std::vector<std::string> known);
+
+namespace detail {
+[[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
+}
+
+}  // namespace plimsoll
+
+/// Our own failure: an invariant of this program does not hold. Prints the place and aborts, in every build type.
+#define PLIMSOLL_ASSERT(condition) \
+    ((condition) ? static_cast<void>(0) : ::plimsoll::detail::assertion_failed(#condition, __FILE__, __LINE__))
