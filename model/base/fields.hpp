@@ -44,6 +44,8 @@ class Fields {
     [[nodiscard]] std::int64_t integer(std::string_view key, Range range) const;
     [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback, Range range) const;
     [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key, Range range) const;
+    /// A list of lists of whole numbers.
+    [[nodiscard]] std::vector<std::vector<std::int64_t>> integer_lists(std::string_view key, Range range) const;
     /// A text with a unit, such as "933 GB/s"; the range is in coherent units (s, bytes, flop, J, USD).
     template <class Q>
     [[nodiscard]] Q quantity(std::string_view key, Range range = {0.0, 1e30}) const;
