@@ -12,7 +12,9 @@ inline constexpr std::size_t dtype_count = 7;
 inline constexpr std::array<std::string_view, dtype_count> dtype_names{"fp32", "fp16",     "bf16",     "fp8",
                                                                        "int8", "awq-int4", "gptq-int4"};
 
-[[nodiscard]] constexpr std::string_view to_string(Dtype dtype) { return dtype_names[static_cast<std::size_t>(dtype)]; }
+[[nodiscard]] constexpr std::string_view to_string(Dtype dtype) {
+    return dtype_names[static_cast<std::size_t>(dtype)];
+}
 /// Throws InputError at `place` for an unknown name.
 [[nodiscard]] Dtype parse_dtype(std::string_view name, const std::string& place);
 
@@ -32,6 +34,8 @@ inline constexpr std::array<std::string_view, dtype_count> dtype_names{"fp32", "
     return weights == Dtype::fp32 || weights == Dtype::bf16 ? weights : Dtype::fp16;
 }
 
-[[nodiscard]] constexpr bool is_four_bit(Dtype dtype) { return arithmetic_dtype(dtype) != dtype; }
+[[nodiscard]] constexpr bool is_four_bit(Dtype dtype) {
+    return arithmetic_dtype(dtype) != dtype;
+}
 
 }  // namespace plimsoll

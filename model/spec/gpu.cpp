@@ -78,23 +78,24 @@ EfficiencyClass read_efficiency_class(const Fields& fields) {
 
     const std::string prefill_path = "prefill_attention";
     const Fields prefill = fields.object(prefill_path);
-    result.prefill_attention = {
-        fraction(prefill, "compute_efficiency", prefill_path), fraction(prefill, "memory_efficiency", prefill_path),
-        time(prefill, "launch", prefill_path),                 time(prefill, "per_sequence", prefill_path),
-        number(prefill, "query_half", prefill_path),           number(prefill, "context_half", prefill_path),
-        number(prefill, "head_dim_exponent", prefill_path),
-        sourced_number(prefill, "sharpness", {1, 20}, sources, prefill_path + ".sharpness")};
+    result.prefill_attention = {fraction(prefill, "compute_efficiency", prefill_path),
+                                fraction(prefill, "memory_efficiency", prefill_path),
+                                time(prefill, "launch", prefill_path),
+                                time(prefill, "per_sequence", prefill_path),
+                                number(prefill, "query_half", prefill_path),
+                                number(prefill, "context_half", prefill_path),
+                                number(prefill, "head_dim_exponent", prefill_path),
+                                sourced_number(prefill, "sharpness", {1, 20}, sources, prefill_path + ".sharpness")};
     prefill.finish();
 
     const std::string decode_path = "decode_attention";
     const Fields decode = fields.object(decode_path);
-    result.decode_attention = {
-        fraction(decode, "memory_efficiency", decode_path),
-        fraction(decode, "compute_efficiency", decode_path),
-        time(decode, "launch", decode_path),
-        time(decode, "per_sequence", decode_path),
-        number(decode, "group_pad", decode_path),
-        sourced_number(decode, "sharpness", {1, 20}, sources, decode_path + ".sharpness")};
+    result.decode_attention = {fraction(decode, "memory_efficiency", decode_path),
+                               fraction(decode, "compute_efficiency", decode_path),
+                               time(decode, "launch", decode_path),
+                               time(decode, "per_sequence", decode_path),
+                               number(decode, "group_pad", decode_path),
+                               sourced_number(decode, "sharpness", {1, 20}, sources, decode_path + ".sharpness")};
     decode.finish();
 
     const Fields elementwise = fields.object("elementwise");
@@ -103,8 +104,7 @@ EfficiencyClass read_efficiency_class(const Fields& fields) {
     elementwise.finish();
 
     const Fields quantized = fields.object("quantized");
-    result.dequantization =
-        sourced_number(quantized, "dequantization", {0, 10}, sources, "quantized.dequantization");
+    result.dequantization = sourced_number(quantized, "dequantization", {0, 10}, sources, "quantized.dequantization");
     quantized.finish();
     fields.finish();
     return result;

@@ -20,8 +20,8 @@ struct Gpu {
     std::string architecture;
     std::string form_factor;  ///< "pcie" or "sxm"
     std::string compute_capability;
-    Bytes memory;                          ///< as on the label
-    Sourced<Bytes> usable_memory;          ///< what the driver reports
+    Bytes memory;                  ///< as on the label
+    Sourced<Bytes> usable_memory;  ///< what the driver reports
     Sourced<BytesPerSecond> memory_bandwidth;
     Bytes l2;
     int multiprocessors = 0;

@@ -15,8 +15,8 @@ class Fields;
 struct Link {
     std::string name;
     std::vector<std::string> aliases;
-    BytesPerSecond raw;                        ///< per direction
-    Sourced<BytesPerSecond> effective;         ///< per direction, what a collective library reaches
+    BytesPerSecond raw;                 ///< per direction
+    Sourced<BytesPerSecond> effective;  ///< per direction, what a collective library reaches
     Sourced<Seconds> latency;
 };
 

@@ -28,7 +28,9 @@ const std::string& Sources::text(std::string_view path) const {
     return found->second;
 }
 
-Origin Sources::origin(std::string_view path) const { return origin_of(text(path), place_); }
+Origin Sources::origin(std::string_view path) const {
+    return origin_of(text(path), place_);
+}
 
 namespace detail {
 

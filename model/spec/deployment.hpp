@@ -1,0 +1,26 @@
+#pragma once
+#include "model/spec/engine.hpp"
+#include "model/spec/gpu.hpp"
+#include "model/spec/node.hpp"
+#include "model/spec/transformer.hpp"
+
+namespace plimsoll {
+
+/// How one node is used: which model on which engine, split how. The entries belong to the catalog.
+struct Deployment {
+    const Node* node = nullptr;
+    const Gpu* gpu = nullptr;
+    const EfficiencyClass* efficiency = nullptr;
+    const Transformer* model = nullptr;
+    const Engine* engine = nullptr;
+    Dtype weights = Dtype::fp16;
+    Dtype kv = Dtype::fp16;
+    int tensor_parallel = 1;
+    int pipeline_parallel = 1;
+    int instances_per_node = 1;
+    int max_sequences = 0;  ///< the engine's limit or the one under trial
+
+    [[nodiscard]] int gpus_per_instance() const { return tensor_parallel * pipeline_parallel; }
+};
+
+}  // namespace plimsoll

@@ -1,0 +1,78 @@
+#include "model/spec/engine.hpp"
+
+#include "model/base/fields.hpp"
+#include "model/spec/sources.hpp"
+
+namespace plimsoll {
+namespace {
+
+constexpr Range tokens{1, 1e9};
+
+std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
+    if (!fields.has(key)) return std::nullopt;
+    return static_cast<int>(fields.integer(key, tokens));
+}
+
+void read_scheduling(const Fields& fields, Engine& engine) {
+    engine.scheduling = static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked"}));
+    if (engine.scheduling == Scheduling::exclusive_prefill) {
+        engine.max_prefill_tokens = static_cast<int>(fields.integer("max_prefill_tokens", tokens));
+        if (fields.has("waiting_served_ratio"))
+            engine.waiting_served_ratio = fields.number("waiting_served_ratio", {0, 100});
+        engine.max_waiting_tokens = optional_tokens(fields, "max_waiting_tokens");
+        if (engine.waiting_served_ratio.has_value() != engine.max_waiting_tokens.has_value())
+            fields.fail("", "'waiting_served_ratio' and 'max_waiting_tokens' belong together");
+    } else {
+        engine.max_step_tokens = static_cast<int>(fields.integer("max_step_tokens", tokens));
+    }
+    engine.max_sequences = static_cast<int>(fields.integer("max_sequences", tokens));
+    engine.max_input_tokens = optional_tokens(fields, "max_input_tokens");
+    engine.max_total_tokens = optional_tokens(fields, "max_total_tokens");
+}
+
+void read_memory(const Fields& fields, Engine& engine) {
+    const Fields kv = fields.object("kv");
+    engine.reservation = static_cast<KvReservation>(kv.choice("reservation", {"full", "paged"}));
+    engine.reserved_output_tokens = optional_tokens(kv, "reserved_output_tokens");
+    engine.block_tokens = static_cast<int>(kv.integer("block_tokens", {1, 4096}));
+    engine.watermark = kv.number_or("watermark", 0.0, {0, 0.5});
+    kv.finish();
+    const Fields memory = fields.object("memory");
+    engine.memory_fraction = memory.number("fraction", {0.05, 1});
+    engine.framework_memory = memory.quantity<Bytes>("framework");
+    engine.workspace_memory = memory.quantity<Bytes>("workspace");
+    engine.graph_memory = memory.quantity<Bytes>("graphs");
+    engine.communication_memory = memory.quantity<Bytes>("communication");
+    memory.finish();
+}
+
+}  // namespace
+
+Engine read_engine(const Fields& fields) {
+    Engine engine;
+    const Sources sources(fields);
+    EntryHead head = read_head(fields, "engine");
+    engine.name = std::move(head.name);
+    engine.aliases = std::move(head.aliases);
+    engine.description = fields.string("description");
+    read_scheduling(fields, engine);
+    read_memory(fields, engine);
+
+    const Fields host = fields.object("host");
+    const auto time = [&](std::string_view key) {
+        return sourced_quantity<Seconds>(host, key, sources, "host." + std::string(key), {0, 10});
+    };
+    engine.host = {time("per_step"),    time("per_sequence"), time("per_prefill"),
+                   time("per_request"), time("per_layer"),    static_cast<int>(host.integer("graph_batch", {0, 1e6}))};
+    host.finish();
+
+    engine.collective_overhead =
+        sourced_quantity<Seconds>(fields, "collective_overhead", sources, "collective_overhead", {0, 0.1});
+    engine.kernel_efficiency = sourced_number(fields, "kernel_efficiency", {0.01, 1}, sources, "kernel_efficiency");
+    for (const std::string& name : fields.strings("weights"))
+        engine.weights.push_back(parse_dtype(name, fields.place("weights")));
+    fields.finish();
+    return engine;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,58 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/spec/deployment.hpp"
+#include "model/spec/load.hpp"
+#include "model/spec/slo.hpp"
+
+namespace plimsoll {
+
+/// What a node costs: bought and written off, or rented.
+struct CostTerms {
+    bool rented = false;
+    Seconds amortization;                            ///< over which the purchase is spread
+    double pue = 1.0;                                ///< power drawn by the site over power drawn by the machines
+    DollarsPerJoule tariff;                          ///< electricity
+    std::optional<DollarsPerSecond> rental_per_gpu;  ///< overrides the GPU entry's
+};
+
+/// A published or measured value that a plan prints beside its own.
+struct MeasuredValue {
+    const Transformer* model = nullptr;
+    const Node* node = nullptr;
+    int tensor_parallel = 0;     ///< 0: whatever the plan chose
+    int instances_per_node = 0;  ///< 0: whatever the plan chose
+    std::optional<double> nodes, users_per_node, users_per_instance;
+    std::optional<Seconds> ttft_mean, tpot_mean;
+    std::string source;
+};
+
+/// A question with all names resolved.
+struct Scenario {
+    std::string name;
+    std::string description;
+    std::vector<const Transformer*> models;
+    std::vector<const Engine*> engines;
+    std::vector<const Node*> nodes;
+    std::vector<Dtype> weights;
+    Dtype kv = Dtype::fp16;
+    std::vector<int> tensor_parallel;     ///< empty: all that are legal
+    std::vector<int> pipeline_parallel;   ///< empty: 1, and more where the weights do not fit otherwise
+    std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
+    std::vector<int> max_sequences;       ///< empty: the engine's
+    Workload workload;
+    Load load;
+    Slo slo;
+    int spares = 0;             ///< nodes beyond those needed
+    double headroom = 0.0;      ///< fraction of capacity kept free
+    bool compare_nodes = true;  ///< an answer for each node; otherwise the cheapest node wins
+    CostTerms cost;
+    std::vector<MeasuredValue> measured;
+    std::vector<std::string> assumptions;  ///< defaults that were taken, for the answer to state
+    std::string resolved_json;             ///< the scenario after extends and overrides
+};
+
+}  // namespace plimsoll

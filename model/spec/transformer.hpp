@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/base/fields.hpp"
+#include "model/spec/dtype.hpp"
+
+namespace plimsoll {
+
+/// A decoder-only model. What its attention and FFN blocks are is read by the block kinds of model/cost/blocks.
+struct Transformer {
+    std::string name;
+    std::vector<std::string> aliases;
+    int layers = 0;
+    int hidden = 0;
+    int vocabulary = 0;
+    int max_context = 0;  ///< tokens, prompt + output
+    bool tied_embeddings = false;
+    int norms_per_layer = 2;
+    Dtype native_dtype = Dtype::fp16;
+    std::optional<std::int64_t> published_parameters;
+    Fields attention;  ///< `kind` and what that block kind reads
+    Fields ffn;
+};
+
+[[nodiscard]] Transformer read_transformer(const Fields& fields);
+
+}  // namespace plimsoll
