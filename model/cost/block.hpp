@@ -1,0 +1,64 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/base/fields.hpp"
+#include "model/base/registry.hpp"
+#include "model/cost/work.hpp"
+
+namespace plimsoll {
+
+/// How the values of a layer are stored.
+struct Storage {
+    Dtype weights = Dtype::fp16;
+    Dtype kv = Dtype::fp16;
+    [[nodiscard]] double activation_bytes() const { return bytes_per_value(activation_dtype(weights)); }
+};
+
+/// One half of a decoder layer (attention or FFN): its parameters, its KV cache, its operators.
+class Block {
+  public:
+    Block() = default;
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+    virtual ~Block() = default;
+
+    /// Parameters of one layer that are stored in the weight dtype (matrices), whole model.
+    [[nodiscard]] virtual std::int64_t matrix_parameters() const = 0;
+    /// Parameters of one layer that stay in the activation dtype (biases, small norms), whole model.
+    [[nodiscard]] virtual std::int64_t other_parameters() const { return 0; }
+    /// Matrix parameters of one layer on the fullest of `tensor` ranks.
+    [[nodiscard]] virtual std::int64_t matrix_parameters_per_rank(int tensor) const = 0;
+    /// KV values of one token and layer on one of `tensor` ranks; 0 for a block without a cache.
+    [[nodiscard]] virtual double kv_values_per_token(int tensor) const {
+        static_cast<void>(tensor);
+        return 0;
+    }
+    /// Widest intermediate activation of one token on one rank, in values.
+    [[nodiscard]] virtual double widest_activation(int tensor) const = 0;
+    /// Why the block cannot be split over `tensor` ranks, if so.
+    [[nodiscard]] virtual std::optional<std::string> refusal(int tensor) const {
+        static_cast<void>(tensor);
+        return std::nullopt;
+    }
+    /// Appends the operators of one layer on one rank.
+    virtual void add_operators(const StepShape& shape, int tensor, Storage storage,
+                               std::vector<Operator>& operators) const = 0;
+};
+
+/// A kind of block as one file of model/cost/blocks registers it.
+struct BlockKind {
+    bool is_attention = false;
+    /// Reads the block's own fields (strictly) for a model of width `hidden`.
+    std::function<std::unique_ptr<Block>(const Fields& fields, int hidden)> make;
+};
+
+/// All block kinds, by file name.
+[[nodiscard]] const Registry<BlockKind>& block_kinds();
+
+}  // namespace plimsoll

@@ -1,0 +1,35 @@
+#include "model/cost/work.hpp"
+
+namespace plimsoll {
+
+std::string_view to_string(OperatorKind kind) {
+    constexpr std::string_view names[] = {"gemm",       "prefill attention", "decode attention", "elementwise",
+                                          "all-reduce", "all-gather",        "send-recv"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
+Operator gemm_operator(std::string_view name, std::string_view document_name, double m, double n, double k,
+                       Dtype weights) {
+    Operator op{.name = name, .document_name = document_name, .kind = OperatorKind::gemm};
+    const double activation = bytes_per_value(activation_dtype(weights));
+    op.work.flop = Flop(2.0 * m * n * k);
+    op.work.bytes_read = Bytes(n * k * bytes_per_value(weights) + m * k * activation);
+    op.work.bytes_written = Bytes(m * n * activation);
+    // Activations are quantized on the fly for 8-bit arithmetic: read twice, written once more at one byte.
+    if (weights == Dtype::fp8 || weights == Dtype::int8) op.work.bytes_read += Bytes(m * k * (activation + 1.0));
+    op.arithmetic = arithmetic_dtype(weights);
+    op.four_bit_weights = is_four_bit(weights);
+    op.m = m;
+    op.n = n;
+    op.k = k;
+    return op;
+}
+
+Operator elementwise_operator(std::string_view name, std::string_view document_name, double read, double written) {
+    Operator op{.name = name, .document_name = document_name, .kind = OperatorKind::elementwise};
+    op.work.bytes_read = Bytes(read);
+    op.work.bytes_written = Bytes(written);
+    return op;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,76 @@
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "model/base/units.hpp"
+#include "model/spec/dtype.hpp"
+
+namespace plimsoll {
+
+/// What one engine step processes, summed over its sequences. Kept incrementally by whoever schedules.
+struct StepShape {
+    double prefill_sequences = 0;  ///< prompts (or chunks) in the step
+    double prefill_tokens = 0;     ///< their tokens
+    double attention_pairs = 0;    ///< query-key pairs of these tokens under the causal mask
+    double decode_sequences = 0;
+    double context_tokens = 0;  ///< KV tokens read by the decodes, summed
+
+    [[nodiscard]] double tokens() const { return prefill_tokens + decode_sequences; }
+    /// Rows that reach the LM head: the last position of each sequence.
+    [[nodiscard]] double rows() const { return prefill_sequences + decode_sequences; }
+};
+
+/// Query-key pairs of a causal prefill of `query` tokens after `past` tokens that are already cached.
+[[nodiscard]] constexpr double causal_pairs(double query, double past) {
+    return query * past + query * (query + 1) / 2;
+}
+
+/// How an instance is split over GPUs.
+struct Split {
+    int tensor = 1;
+    int pipeline = 1;
+    int data = 1;
+};
+
+enum class OperatorKind { gemm, prefill_attention, decode_attention, elementwise, all_reduce, all_gather, send_recv };
+[[nodiscard]] std::string_view to_string(OperatorKind kind);
+
+/// Arithmetic, memory traffic and messages of one operator on one rank.
+struct Work {
+    Flop flop;
+    Bytes bytes_read;
+    Bytes bytes_written;
+    Bytes message;  ///< payload that one rank contributes to a collective or sends on
+};
+
+/// One operator of a step on one rank of one pipeline stage, with the shape that its time depends on.
+struct Operator {
+    std::string_view name;
+    std::string_view document_name;  ///< as the source documents' profiles call it
+    OperatorKind kind = OperatorKind::elementwise;
+    double count = 1;  ///< times that it runs in the step
+    Work work;
+    Dtype arithmetic = Dtype::fp16;
+
+    double m = 0;  ///< gemm [m, k] x [k, n]; attention: tokens of query
+    double n = 0;
+    double k = 0;
+    bool four_bit_weights = false;
+
+    double sequences = 0;  ///< attention
+    double pairs = 0;      ///< prefill attention: query-key pairs, per head
+    double heads = 0;      ///< query heads of the rank
+    double kv_heads = 0;   ///< KV heads of the rank
+    double head_dim = 0;
+
+    int ranks = 1;  ///< collectives
+};
+
+/// A dense product [m, k] x [k, n] with weights and activations of the given types.
+[[nodiscard]] Operator gemm_operator(std::string_view name, std::string_view document_name, double m, double n,
+                                     double k, Dtype weights);
+/// An elementwise kernel that reads and writes the given bytes.
+[[nodiscard]] Operator elementwise_operator(std::string_view name, std::string_view document_name, double read,
+                                            double written);
+
+}  // namespace plimsoll
