@@ -88,6 +88,12 @@ std::optional<std::string> Architecture::refusal(Split split) const {
     return ffn_->refusal(split.tensor);
 }
 
+Operator Architecture::prefill_attention(const StepShape& shape, Split split, Storage storage) const {
+    Operator op = attention_->prefill_attention(shape, split.tensor, storage);
+    op.count *= layers_per_stage(split);
+    return op;
+}
+
 void Architecture::operators(const StepShape& shape, Split split, Storage storage,
                              std::vector<Operator>& operators) const {
     operators.clear();

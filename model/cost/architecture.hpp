@@ -32,6 +32,9 @@ class Architecture {
     /// and LM head (whose cost is spread over the stages), without messages (see parallelism.hpp).
     void operators(const StepShape& shape, Split split, Storage storage, std::vector<Operator>& operators) const;
 
+    /// The attention over a step's prompts, as `operators` would give it.
+    [[nodiscard]] Operator prefill_attention(const StepShape& shape, Split split, Storage storage) const;
+
   private:
     [[nodiscard]] std::int64_t embedding_parameters() const;
     [[nodiscard]] std::int64_t head_parameters() const;

@@ -46,6 +46,11 @@ class Block {
         static_cast<void>(tensor);
         return std::nullopt;
     }
+    /// The attention over a step's prompts on one rank, one layer (attention blocks; needs prompt tokens in the shape).
+    [[nodiscard]] virtual Operator prefill_attention(const StepShape& shape, int tensor, Storage storage) const {
+        static_cast<void>(shape), static_cast<void>(tensor), static_cast<void>(storage);
+        return {};
+    }
     /// Appends the operators of one layer on one rank.
     virtual void add_operators(const StepShape& shape, int tensor, Storage storage,
                                std::vector<Operator>& operators) const = 0;

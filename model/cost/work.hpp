@@ -49,7 +49,7 @@ struct Operator {
     std::string_view document_name;  ///< as the source documents' profiles call it
     OperatorKind kind = OperatorKind::elementwise;
     double count = 1;  ///< times that it runs in the step
-    Work work;
+    Work work{};
     Dtype arithmetic = Dtype::fp16;
 
     double m = 0;  ///< gemm [m, k] x [k, n]; attention: tokens of query

@@ -43,6 +43,23 @@ class GroupedQueryAttention final : public Block {
         return std::nullopt;
     }
 
+    [[nodiscard]] Operator prefill_attention(const StepShape& shape, int tensor, Storage storage) const override {
+        const double bytes = storage.activation_bytes(), kv_bytes = bytes_per_value(storage.kv);
+        const double q = static_cast<double>(rank_heads(tensor)) * head_dim_;
+        const double kv = 2.0 * rank_kv_heads(tensor) * head_dim_;
+        Operator op = attention("prefill_attention", "_context_attention_kernel", tensor);
+        op.kind = OperatorKind::prefill_attention;
+        op.sequences = shape.prefill_sequences;
+        op.m = shape.prefill_tokens;
+        op.pairs = shape.attention_pairs;
+        op.work.flop = Flop(4.0 * op.pairs * q);
+        // Keys that a prompt reads: pairs over its query, at least its own tokens.
+        const double keys = std::max(op.m, op.pairs / std::max(1.0, op.m / op.sequences));
+        op.work.bytes_read = Bytes(op.m * q * bytes + keys * kv * kv_bytes);
+        op.work.bytes_written = Bytes(op.m * q * bytes);
+        return op;
+    }
+
     void add_operators(const StepShape& shape, int tensor, Storage storage,
                        std::vector<Operator>& operators) const override {
         const double tokens = shape.tokens(), bytes = storage.activation_bytes();
@@ -55,19 +72,7 @@ class GroupedQueryAttention final : public Block {
         operators.push_back(elementwise_operator("kv_write",
                                                  shape.prefill_tokens > 0 ? "_post_cache_kv" : "_pre_cache_kv",
                                                  tokens * kv * bytes, tokens * kv * kv_bytes));
-        if (shape.prefill_tokens > 0) {
-            Operator op = attention("prefill_attention", "_context_attention_kernel", tensor);
-            op.kind = OperatorKind::prefill_attention;
-            op.sequences = shape.prefill_sequences;
-            op.m = shape.prefill_tokens;
-            op.pairs = shape.attention_pairs;
-            op.work.flop = Flop(4.0 * op.pairs * q);
-            // Keys that a prompt reads: pairs over its query, at least its own tokens.
-            const double keys = std::max(op.m, op.pairs / std::max(1.0, op.m / op.sequences));
-            op.work.bytes_read = Bytes(op.m * q * bytes + keys * kv * kv_bytes);
-            op.work.bytes_written = Bytes(op.m * q * bytes);
-            operators.push_back(op);
-        }
+        if (shape.prefill_tokens > 0) operators.push_back(prefill_attention(shape, tensor, storage));
         if (shape.decode_sequences > 0) {
             Operator op = attention("decode_attention", "_token_attention_kernel", tensor);
             op.kind = OperatorKind::decode_attention;

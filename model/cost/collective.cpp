@@ -1,0 +1,127 @@
+#include "model/cost/collective.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/base/error.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// Calls `visit` with every set of `ranks` out of `gpus` GPU indices that begins with a contiguous or strided choice.
+/// A node has at most a few GPUs a set matters for: all subsets are tried up to 16 GPUs.
+template <class Visit>
+void for_each_subset(int gpus, int ranks, Visit visit) {
+    PLIMSOLL_ASSERT(gpus <= 16);
+    for (unsigned mask = 0; mask < (1U << gpus); ++mask)
+        if (__builtin_popcount(mask) == ranks) visit(mask);
+}
+
+bool contains(unsigned mask, int gpu) {
+    return (mask >> gpu & 1U) != 0;
+}
+
+int groups_touched(const std::vector<std::vector<int>>& groups, unsigned mask) {
+    return static_cast<int>(std::count_if(groups.begin(), groups.end(), [&](const std::vector<int>& group) {
+        return std::any_of(group.begin(), group.end(), [&](int gpu) { return contains(mask, gpu); });
+    }));
+}
+
+/// NVLinks that every GPU of the set has inside the set, the fewest; 0 when some GPU has none.
+int fewest_inner_links(const Node& node, unsigned mask) {
+    int fewest = std::numeric_limits<int>::max();
+    for (int gpu = 0; gpu < node.gpus; ++gpu) {
+        if (!contains(mask, gpu)) continue;
+        int links = 0;
+        for (const Node::Pair& pair : node.nvlink_pairs)
+            if (contains(mask, pair.first) && contains(mask, pair.second) && (pair.first == gpu || pair.second == gpu))
+                links += pair.links;
+        fewest = std::min(fewest, links);
+    }
+    return fewest;
+}
+
+/// A ring over PCIe is as fast as its slowest hop: the slot, or the socket link when it leaves a socket. Without
+/// peer-to-peer copies every byte goes through host memory, in and out of the same root: half.
+BytesPerSecond pcie_ring(const Node& node, unsigned mask) {
+    BytesPerSecond slowest = node.pcie.effective.value;
+    if (groups_touched(node.sockets, mask) > 1) slowest = std::min(slowest, node.socket_link.effective.value);
+    return node.peer_to_peer ? slowest : slowest / 2.0;
+}
+
+bool all_on_nvlink(const Node& node, int ranks) {
+    if (node.nvlink == NvlinkKind::nvswitch) return true;
+    return (node.nvlink == NvlinkKind::mesh || node.nvlink == NvlinkKind::bridge) &&
+           ring_bandwidth_from_links(node, ranks) > node.pcie.effective.value;
+}
+
+}  // namespace
+
+Bytes ring_all_reduce_bytes(Bytes size, int ranks) {
+    return size * (2.0 * (ranks - 1) / ranks);
+}
+
+BytesPerSecond ring_bandwidth_from_links(const Node& node, int ranks) {
+    if (node.nvlink == NvlinkKind::nvswitch) return node.nvlink_link.effective.value * node.nvlink_links_per_gpu;
+    BytesPerSecond best;
+    for_each_subset(node.gpus, ranks, [&](unsigned mask) {
+        best = std::max(best, pcie_ring(node, mask));
+        // Bridges join pairs only; in a mesh several rings share the links, so that all links of a GPU carry traffic.
+        if (node.nvlink == NvlinkKind::mesh || (node.nvlink == NvlinkKind::bridge && ranks == 2))
+            best = std::max(best, node.nvlink_link.effective.value * fewest_inner_links(node, mask));
+    });
+    return best;
+}
+
+Seconds ring_latency_from_links(const Node& node, int ranks) {
+    const double hop = all_on_nvlink(node, ranks) ? 0.6e-6 : 1.0e-6;
+    return Seconds(6.6e-6 + 2.0 * (ranks - 1) * hop);
+}
+
+CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead) : ranks_(ranks), overhead_(overhead) {
+    PLIMSOLL_ASSERT(ranks >= 1 && ranks <= node.gpus);
+    if (ranks == 1) return;
+    for (const CollectiveCurve& curve : node.collectives) {
+        if (curve.ranks != ranks) continue;
+        origin_ = curve.origin;
+        times_ = curve.times;
+        if (times_.empty()) {
+            latency_ = curve.latency;
+            bus_bandwidth_ = curve.bus_bandwidth;
+        } else {
+            latency_ = times_.front().second;
+            bus_bandwidth_ = ring_all_reduce_bytes(times_.back().first, ranks) / times_.back().second;
+        }
+        return;
+    }
+    latency_ = ring_latency_from_links(node, ranks);
+    bus_bandwidth_ = ring_bandwidth_from_links(node, ranks);
+}
+
+Seconds CollectiveTimes::all_reduce(Bytes size) const {
+    if (ranks_ == 1) return Seconds(0);
+    if (times_.empty()) return overhead_ + latency_ + ring_all_reduce_bytes(size, ranks_) / bus_bandwidth_;
+    if (size <= times_.front().first) return overhead_ + times_.front().second;
+    if (size >= times_.back().first)
+        return overhead_ + times_.back().second +
+               ring_all_reduce_bytes(size - times_.back().first, ranks_) / bus_bandwidth_;
+    // Between two measured sizes both axes are logarithmic.
+    const auto above = std::upper_bound(times_.begin(), times_.end(), size,
+                                        [](Bytes value, const auto& entry) { return value < entry.first; });
+    const auto below = above - 1;
+    const double share = std::log(size / below->first) / std::log(above->first / below->first);
+    return overhead_ + below->second * std::pow(above->second / below->second, share);
+}
+
+Seconds CollectiveTimes::all_gather(Bytes size) const {
+    if (ranks_ == 1) return Seconds(0);
+    return overhead_ + latency_ + size * (ranks_ - 1.0) / bus_bandwidth_;
+}
+
+Seconds CollectiveTimes::send_recv(Bytes size) const {
+    if (ranks_ == 1) return Seconds(0);
+    return overhead_ + latency_ + size / bus_bandwidth_;
+}
+
+}  // namespace plimsoll

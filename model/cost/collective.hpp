@@ -1,0 +1,44 @@
+#pragma once
+#include <vector>
+
+#include "model/spec/node.hpp"
+
+namespace plimsoll {
+
+/// Bytes that cross each GPU's link in one direction in a ring all-reduce of S bytes: 2 (p - 1) / p S
+/// (nccl-tests, doc/PERFORMANCE.md). Bus bandwidth is this over the time.
+[[nodiscard]] Bytes ring_all_reduce_bytes(Bytes size, int ranks);
+
+/// Time of collectives among `ranks` GPUs of one node: from the node's measured table for that rank count where it has
+/// one, otherwise latency + bytes / bandwidth of a ring over the weakest link of the best placed GPUs.
+class CollectiveTimes {
+  public:
+    /// `overhead` is added to every call (the engine's launch and skew).
+    CollectiveTimes(const Node& node, int ranks, Seconds overhead);
+
+    [[nodiscard]] Seconds all_reduce(Bytes size) const;
+    /// Each rank contributes `size`; (p - 1) `size` cross each link.
+    [[nodiscard]] Seconds all_gather(Bytes size) const;
+    [[nodiscard]] Seconds send_recv(Bytes size) const;
+    [[nodiscard]] Origin origin() const { return origin_; }
+    /// Ring bus bandwidth for large messages.
+    [[nodiscard]] BytesPerSecond bus_bandwidth() const { return bus_bandwidth_; }
+    [[nodiscard]] Seconds latency() const { return latency_; }
+
+  private:
+    int ranks_;
+    Seconds overhead_, latency_;
+    BytesPerSecond bus_bandwidth_;
+    Origin origin_ = Origin::estimated;
+    std::vector<std::pair<Bytes, Seconds>> times_;
+};
+
+/// Bus bandwidth of a ring among `ranks` GPUs of a node from its links alone, GPUs chosen to suit (a bridged pair, one
+/// socket, one quad of a mesh).
+[[nodiscard]] BytesPerSecond ring_bandwidth_from_links(const Node& node, int ranks);
+
+/// NCCL's own planning rule for a ring of small messages: base 6.6 us + 2 (p - 1) hops of 0.6 us over NVLink or 1.0 us
+/// over PCIe (nccl src/graph/tuning.cc at 5067397, protocol LL).
+[[nodiscard]] Seconds ring_latency_from_links(const Node& node, int ranks);
+
+}  // namespace plimsoll

@@ -1,0 +1,68 @@
+#include "model/cost/memory.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+Split split_of(const Deployment& deployment) {
+    return {.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
+}
+
+double whole_blocks(double tokens, int block) {
+    return std::ceil(tokens / block) * block;
+}
+
+}  // namespace
+
+std::optional<Infeasible> MemoryBudget::refusal(const Gpu& gpu) const {
+    if (kv >= kv_per_token * 16.0) return std::nullopt;
+    return Infeasible{"weights " + to_text(weights) + " + runtime " + to_text(fixed() - weights) +
+                      " a GPU exceed the " + to_text(usable) + " of " + gpu.name + " by " +
+                      to_text(kv_per_token * 16.0 - kv)};
+}
+
+MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment) {
+    const Engine& engine = *deployment.engine;
+    const Split split = split_of(deployment);
+    MemoryBudget budget;
+    budget.usable = deployment.gpu->usable_memory.value * engine.memory_fraction;
+    budget.weights = architecture.weight_bytes_per_rank(split, deployment.weights);
+    const int tokens = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
+    const double rows = std::min(deployment.max_sequences, tokens);
+    budget.activations = architecture.activation_bytes(tokens, rows, split, deployment.weights);
+    budget.workspace = engine.workspace_memory;
+    budget.graphs = engine.graph_memory;
+    budget.framework = engine.framework_memory;
+    budget.communication = deployment.gpus_per_instance() > 1 ? engine.communication_memory : Bytes(0);
+    budget.kv = budget.usable - budget.fixed();
+    budget.kv_per_token = architecture.kv_bytes_per_token_per_rank(split, deployment.kv);
+    const double blocks = std::floor(std::max(0.0, budget.kv / (budget.kv_per_token * engine.block_tokens)));
+    budget.kv_tokens = std::floor(blocks * (1.0 - engine.watermark)) * engine.block_tokens;
+    return budget;
+}
+
+KvDemand kv_demand(const Engine& engine, const Workload& workload) {
+    const double prompt = workload.prompt.mean();
+    if (engine.reservation == KvReservation::full) {
+        const double output = engine.reserved_output_tokens ? *engine.reserved_output_tokens : workload.output.mean();
+        // Held from the start, by long and short requests alike; the long ones are held for longer.
+        const double longest = workload.output.second_moment() / workload.output.mean();
+        const double held = whole_blocks(prompt + (engine.reserved_output_tokens ? std::max(output, longest) : longest),
+                                         engine.block_tokens);
+        return {.mean = held, .peak = held};
+    }
+    const double half_block = engine.block_tokens / 2.0;
+    return {.mean = prompt + workload.output.second_moment() / (2.0 * workload.output.mean()) + half_block,
+            .peak = prompt + workload.output.mean() + half_block};
+}
+
+double largest_batch(const MemoryBudget& budget, const Deployment& deployment, const Workload& workload) {
+    const double by_memory = budget.kv_tokens / kv_demand(*deployment.engine, workload).mean;
+    return std::min<double>(by_memory, deployment.max_sequences);
+}
+
+}  // namespace plimsoll

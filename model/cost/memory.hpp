@@ -1,0 +1,39 @@
+#pragma once
+#include <optional>
+
+#include "model/base/error.hpp"
+#include "model/cost/architecture.hpp"
+#include "model/spec/deployment.hpp"
+#include "model/spec/load.hpp"
+
+namespace plimsoll {
+
+/// Where the memory of the fullest GPU of an instance goes.
+struct MemoryBudget {
+    Bytes usable;  ///< the engine's share of what the driver reports
+    Bytes weights, activations, workspace, graphs, framework, communication;
+    Bytes kv;              ///< what is left for the KV cache; negative when it does not fit
+    double kv_tokens = 0;  ///< tokens that the instance can hold, whole blocks, watermark kept free
+    Bytes kv_per_token;    ///< on this GPU
+
+    [[nodiscard]] Bytes fixed() const { return weights + activations + workspace + graphs + framework + communication; }
+    /// Why it does not fit, and by how much, if so.
+    [[nodiscard]] std::optional<Infeasible> refusal(const Gpu& gpu) const;
+};
+
+[[nodiscard]] MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment);
+
+/// KV tokens that a request holds on average while it runs, and at the most, in whole blocks.
+struct KvDemand {
+    double mean = 0;  ///< tokens; over a request's life, weighted by its length
+    double peak = 0;  ///< tokens of one request at its end (mean over requests)
+};
+
+/// From the engine's reservation rule and the lengths. With paging a request of p + o tokens holds p + j after j steps,
+/// so that the mean over running requests is E[p] + E[o^2] / (2 E[o]): long outputs are seen more often.
+[[nodiscard]] KvDemand kv_demand(const Engine& engine, const Workload& workload);
+
+/// Requests that run at the same time at the most: by memory and by the engine's limits.
+[[nodiscard]] double largest_batch(const MemoryBudget& budget, const Deployment& deployment, const Workload& workload);
+
+}  // namespace plimsoll

@@ -1,0 +1,139 @@
+#include "model/cost/roofline.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/error.hpp"
+
+namespace plimsoll {
+namespace {
+
+bool is_communication(const Operator& op) {
+    return op.kind == OperatorKind::all_reduce || op.kind == OperatorKind::all_gather ||
+           op.kind == OperatorKind::send_recv;
+}
+
+Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives) {
+    const EfficiencyClass& c = *deployment.efficiency;
+    Origin origin = deployment.gpu->memory_bandwidth.origin;
+    for (const Origin other : {c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin,
+                               c.prefill_attention.compute_efficiency.origin,
+                               c.decode_attention.memory_efficiency.origin, deployment.engine->host.per_step.origin,
+                               deployment.engine->host.per_layer.origin, deployment.engine->kernel_efficiency.origin})
+        origin = weakest(origin, other);
+    return deployment.gpus_per_instance() > 1 ? weakest(origin, collectives.origin()) : origin;
+}
+
+}  // namespace
+
+std::string_view to_string(Bound bound) {
+    constexpr std::string_view names[] = {"launch", "compute", "memory", "communication"};
+    return names[static_cast<std::size_t>(bound)];
+}
+
+KernelTimes::KernelTimes(const Deployment& deployment)
+    : gpu_(deployment.gpu),
+      constants_(deployment.efficiency),
+      kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
+      point_to_point_(*deployment.node, deployment.pipeline_parallel > 1 ? 2 : 1,
+                      deployment.engine->collective_overhead.value),
+      origin_(weakest_origin(deployment, collectives_)) {}
+
+Seconds KernelTimes::Parts::total() const {
+    const double a = compute.value(), b = memory.value();
+    const double larger = std::max(a, b), smaller = std::min(a, b);
+    if (smaller <= 0.0) return launch + Seconds(larger);
+    return launch + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
+}
+
+FlopPerSecond KernelTimes::peak(const Operator& op) const {
+    // Attention runs in 16 bit whatever the weights are; bf16 falls back on fp16 rates and fp32 arithmetic on its own.
+    const FlopPerSecond peak = gpu_->peak_of(op.arithmetic).value;
+    PLIMSOLL_ASSERT(peak > FlopPerSecond(0));
+    return peak;
+}
+
+KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
+    const auto& c = constants_->gemm;
+    const double extra = op.four_bit_weights ? 1.0 + constants_->dequantization.value : 1.0;
+    return {.launch = c.launch.value,
+            .compute = op.work.flop * extra / (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
+            .memory = (op.work.bytes_read + op.work.bytes_written) /
+                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
+            .sharpness = c.sharpness.value};
+}
+
+KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
+    const auto& c = constants_->prefill_attention;
+    const double query = op.m / op.sequences, context = std::max(query, op.pairs / op.m);
+    const double efficiency = c.compute_efficiency.value * kernel_efficiency_ *
+                              std::pow(op.head_dim / 128.0, c.head_dim_exponent.value) /
+                              ((1.0 + c.query_half.value / query) * (1.0 + c.context_half.value / context));
+    const double tiles = op.sequences * op.heads * std::ceil(query / 128.0);
+    const double idle_wave = 1.0 + gpu_->multiprocessors / tiles;
+    const double diagonal = 1.0 + op.m * 64.0 / op.pairs;
+    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
+            .compute = op.work.flop * diagonal * idle_wave / (peak(op) * std::min(1.0, efficiency)),
+            .memory = (op.work.bytes_read + op.work.bytes_written) /
+                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
+            .sharpness = c.sharpness.value};
+}
+
+KernelTimes::Parts KernelTimes::decode_parts(const Operator& op) const {
+    const auto& c = constants_->decode_attention;
+    const double padding = std::max(1.0, c.group_pad.value / (op.heads / op.kv_heads));
+    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
+            .compute = op.work.flop * padding / (peak(op) * c.compute_efficiency.value),
+            .memory = (op.work.bytes_read + op.work.bytes_written) /
+                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
+            .sharpness = c.sharpness.value};
+}
+
+KernelTimes::Parts KernelTimes::parts(const Operator& op) const {
+    switch (op.kind) {
+        case OperatorKind::gemm:
+            return gemm_parts(op);
+        case OperatorKind::prefill_attention:
+            return prefill_parts(op);
+        case OperatorKind::decode_attention:
+            return decode_parts(op);
+        default:
+            return {.launch = constants_->elementwise.launch.value,
+                    .compute = Seconds(0),
+                    .memory = (op.work.bytes_read + op.work.bytes_written) /
+                              (gpu_->memory_bandwidth.value * constants_->elementwise.memory_efficiency.value)};
+    }
+}
+
+Seconds KernelTimes::communication(const Operator& op) const {
+    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
+    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
+    return point_to_point_.send_recv(op.work.message);
+}
+
+Seconds KernelTimes::gemm(const Operator& op) const {
+    return gemm_parts(op).total();
+}
+Seconds KernelTimes::prefill_attention(const Operator& op) const {
+    return prefill_parts(op).total();
+}
+Seconds KernelTimes::decode_attention(const Operator& op) const {
+    return decode_parts(op).total();
+}
+Seconds KernelTimes::elementwise(const Operator& op) const {
+    return parts(op).total();
+}
+
+Seconds KernelTimes::time(const Operator& op) const {
+    return is_communication(op) ? communication(op) : parts(op).total();
+}
+
+Bound KernelTimes::bound(const Operator& op) const {
+    if (is_communication(op)) return Bound::communication;
+    const Parts p = parts(op);
+    if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
+    return p.compute > p.memory ? Bound::compute : Bound::memory;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,85 @@
+#pragma once
+#include <array>
+#include <vector>
+
+#include "model/cost/memory.hpp"
+#include "model/cost/parallelism.hpp"
+#include "model/cost/roofline.hpp"
+
+namespace plimsoll {
+
+/// The time of a step by what limits it, for naming the binding constraint; a pipeline's stages summed.
+struct StepParts {
+    Seconds compute, weights_read, kv_read, communication, launch;
+    Seconds host_serial;    ///< scheduling and sampling on the host, added
+    Seconds host_launches;  ///< launching kernels, hidden under the GPU where it is faster
+    Seconds total;
+};
+
+/// The time of an engine step of one deployment, folded once into coefficients: O(1) a step, and affine in the context
+/// between two breakpoints. A pipeline of s stages works on s batches in turn: the running batch is divided by s, and a
+/// token takes s stage times.
+///
+/// step = max(GPU, host launches) + serial host time;
+/// GPU = table(tokens) + head(rows) + prefill attention + decode attention (b, context).
+class StepCost {
+  public:
+    StepCost(const Architecture& architecture, const Deployment& deployment);
+
+    /// Time from one token to the next of all running sequences.
+    [[nodiscard]] Seconds step(const StepShape& shape) const;
+    [[nodiscard]] Seconds decode(double sequences, double context_tokens) const {
+        return step({.decode_sequences = sequences, .context_tokens = context_tokens});
+    }
+    /// Time until a prefill alone on the GPUs has given its first tokens.
+    [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
+        return step({.prefill_sequences = prompts, .prefill_tokens = tokens, .attention_pairs = pairs});
+    }
+    /// How long that prefill keeps the running sequences from their next token: one stage's share in a pipeline.
+    [[nodiscard]] Seconds prefill_stall(double prompts, double tokens, double pairs) const {
+        return prefill(prompts, tokens, pairs) / static_cast<double>(stages_);
+    }
+    /// The next context, in tokens read by `sequences` decodes, at which the slope of the step time changes: where the
+    /// GPU overtakes the host. Infinite when there is none above `context_tokens`.
+    [[nodiscard]] double next_breakpoint(double sequences, double context_tokens) const;
+
+    /// The same step operator by operator, by limits.
+    [[nodiscard]] StepParts parts(const StepShape& shape) const;
+
+    [[nodiscard]] const KernelTimes& kernels() const { return kernels_; }
+    [[nodiscard]] Origin origin() const { return kernels_.origin(); }
+    [[nodiscard]] int stages() const { return stages_; }
+    /// Operators of one stage for a step, for explaining; they sum to the folded time at the table's points.
+    void operators(const StepShape& shape, std::vector<Operator>& operators) const;
+    [[nodiscard]] Seconds host_serial(const StepShape& shape) const;
+    [[nodiscard]] Seconds host_launches(const StepShape& shape) const;
+
+  private:
+    [[nodiscard]] Seconds stage_gpu(const StepShape& shape) const;
+    [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
+    void fold(const Architecture& architecture);
+
+    /// A function of a token count, exact at four points an octave, linear between, linear on beyond the last.
+    class Table {
+      public:
+        static constexpr int octaves = 16;
+        static constexpr int points = octaves * 4 + 1;
+        [[nodiscard]] static double at(int index);
+        double values[points] = {};
+        [[nodiscard]] double operator()(double x) const;
+    };
+
+    const Architecture* architecture_;
+    Split split_;
+    Storage storage_;
+    KernelTimes kernels_;
+    int stages_;
+    int graph_batch_;
+    bool chunked_;
+    Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
+    Table by_tokens_;
+    Table by_rows_;
+    double decode_launch_ = 0, decode_per_sequence_ = 0, decode_per_context_ = 0;
+};
+
+}  // namespace plimsoll
