@@ -37,7 +37,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 EnvironmentError::EnvironmentError(const std::string& path, int error_number)
     : std::runtime_error(path + ": " + std::generic_category().message(error_number)) {}
 
-std::string quoted(std::string_view text, std::size_t most) {
+std::string in_quotes(std::string_view text, std::size_t most) {
     const bool cut = text.size() > most;
     if (cut) {
         // A UTF-8 sequence is not torn: its later bytes are 10xxxxxx.
@@ -70,7 +70,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string unknown_name(std::string_view kind, std::string_view name, std::vector<std::string> known) {
     std::sort(known.begin(), known.end());
-    std::string message = "unknown " + std::string(kind) + " " + quoted(name);
+    std::string message = "unknown " + std::string(kind) + " " + in_quotes(name);
     const std::string nearest = nearest_name(name, known);
     message += nearest.empty() ? "; known: " : "; did you mean '" + nearest + "'? known: ";
     if (known.empty()) return message + "none";

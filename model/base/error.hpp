@@ -33,7 +33,7 @@ struct Infeasible {
 };
 
 /// The text in single quotes for a message: control characters shown as '?', a long text cut to `most` bytes and "...".
-[[nodiscard]] std::string quoted(std::string_view text, std::size_t most = 80);
+[[nodiscard]] std::string in_quotes(std::string_view text, std::size_t most = 80);
 
 /// The known name nearest to `name` by edit distance without regard to case, or "" when none is near
 /// (more than a third of the length, but at least two edits, is far). Ties go to the first.

@@ -47,7 +47,7 @@ Origin origin_of(std::string_view source, const std::string& place) {
     std::string known;
     for (const auto& entry : source_beginnings) known += (known.empty() ? "'" : ", '") + std::string(entry.first) + "'";
     throw InputError(place,
-                     "the source " + quoted(source) + " does not say its origin; it begins with one of " + known);
+                     "the source " + in_quotes(source) + " does not say its origin; it begins with one of " + known);
 }
 
 }  // namespace plimsoll

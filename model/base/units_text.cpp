@@ -137,17 +137,17 @@ NumberAndRest read_number(std::string_view text, const std::string& place) {
     const auto [end, error] = begins ? std::from_chars(text.data(), text.data() + text.size(), number)
                                      : std::from_chars_result{text.data(), std::errc::invalid_argument};
     if (error == std::errc::result_out_of_range)
-        throw InputError(place, quoted(text) + " is too large or too small for a number");
-    if (error != std::errc{}) throw InputError(place, quoted(text) + " does not begin with a number");
+        throw InputError(place, in_quotes(text) + " is too large or too small for a number");
+    if (error != std::errc{}) throw InputError(place, in_quotes(text) + " does not begin with a number");
     return {number, text.substr(static_cast<std::size_t>(end - text.data()))};
 }
 
 [[noreturn]] void refuse_unit(std::string_view text, std::string_view unit, const Dimension& expected,
                               const std::string& place) {
     const DimensionWords& words = expected.words;
-    if (unit.empty()) throw InputError(place, quoted(text) + " has no unit; " + words.known_units());
+    if (unit.empty()) throw InputError(place, in_quotes(text) + " has no unit; " + words.known_units());
     if (const Dimension* other = dimension_with(unit))
-        throw InputError(place, quoted(text) + " is " + other->words.with_article() + ", expected " +
+        throw InputError(place, in_quotes(text) + " is " + other->words.with_article() + ", expected " +
                                     words.with_article() + " such as '" + std::string(words.example) + "'; " +
                                     words.known_units());
     std::vector<std::string> known;
@@ -162,7 +162,7 @@ double parse_in(std::string_view text, const Dimension& dimension, const std::st
     const Unit* unit = find_unit(dimension, name);
     if (unit == nullptr) refuse_unit(text, name, dimension, place);
     const double value = number * unit->factor / unit->divisor;
-    if (!std::isfinite(value)) throw InputError(place, quoted(text) + " is too large or too small for a number");
+    if (!std::isfinite(value)) throw InputError(place, in_quotes(text) + " is too large or too small for a number");
     return value;
 }
 
@@ -226,7 +226,7 @@ Q parse_quantity(std::string_view text, const std::string& place) {
 double parse_number(std::string_view text, const std::string& place) {
     const auto [number, rest] = read_number(text, place);
     if (!rest.empty())
-        throw InputError(place, quoted(text) + " is not a plain number; " + quoted(rest) + " follows it");
+        throw InputError(place, in_quotes(text) + " is not a plain number; " + in_quotes(rest) + " follows it");
     return number;
 }
 
