@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <unordered_set>
@@ -56,6 +57,26 @@ void refuse_bad_bytes(std::string_view text, const std::string& name) {
     }
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
         throw InputError(position_in(text, 0, name), "the file is empty; expected a JSON object");
+}
+
+struct Token {
+    std::size_t start;
+    std::string_view text;
+};
+
+/// The word or number that holds the byte or ends just before it; failing both, the one character there.
+Token token_around(std::string_view text, std::size_t offset) {
+    const auto in_word = [text](std::size_t i) {
+        const char c = text[i];
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == '+' || c == '-';
+    };
+    std::size_t start = offset;
+    while (start > 0 && in_word(start - 1)) --start;
+    std::size_t end = offset;
+    while (end < text.size() && in_word(end)) ++end;
+    if (start == end) end += std::max<std::size_t>(1, utf8_length(text.substr(offset)));
+    return {start, text.substr(start, end - start)};
 }
 
 /// Builds the tree from the parser's events. Throws where the rules of this reader are stricter than JSON.
@@ -163,27 +184,39 @@ class TreeBuilder final : public nlohmann::json::json_sax_t {
     std::size_t values_ = 0;
 };
 
-bool TreeBuilder::parse_error(std::size_t position, const std::string& token,
+/// What JSON allows at the point where the parser stopped; it names the rule that it was in.
+std::string expected_by(std::string_view what) {
+    const auto within = [what](std::string_view rule) { return what.find(rule) != std::string_view::npos; };
+    if (within("while parsing object key")) return "expected a key in double quotes";
+    if (within("while parsing object separator")) return "expected ':'";
+    if (within("while parsing object -")) return "expected ',' or '}'";
+    if (within("while parsing array -")) return "expected ',' or ']'";
+    return "expected a JSON value";
+}
+
+bool TreeBuilder::parse_error(std::size_t position, const std::string& /*token*/,
                               const nlohmann::detail::exception& error) {
     const std::string_view what = error.what();
-    // `position` counts the bytes read, the offending token included; at the end of the text it is one more.
-    if (what.find("unexpected end of input") != std::string_view::npos || position > text_.size())
+    const bool inside = !levels_.empty();
+    // `position` counts the bytes read; reading the end of the text counts as one.
+    if (position > text_.size() || what.find("unexpected end of input") != std::string_view::npos)
         throw InputError(position_in(text_, text_.size(), name_),
-                         levels_.empty() ? "the text ends too early"
+                         !inside ? "the text ends too early"
                          : levels_.back().node->kind == Kind::object
                              ? "the text ends before an object is closed; '}' is missing"
                              : "the text ends before a list is closed; ']' is missing");
-    const std::size_t start = position >= token.size() ? position - token.size() : 0;
+    const std::size_t last = position == 0 ? 0 : position - 1;
+    // Inside a string the lexer says it best: "... - invalid string: missing closing quote; last read: ...".
+    const std::size_t reason = what.find("invalid string: ");
+    if (reason != std::string_view::npos)
+        throw InputError(position_in(text_, last, name_),
+                         std::string(what.substr(reason, what.find("; last read", reason) - reason)));
+    const auto [start, token] = token_around(text_, last);
     const std::string place = position_in(text_, start, name_);
     constexpr int out_of_range = 406;
     if (error.id == out_of_range) throw InputError(place, "the number " + in_quotes(token) + " is too large");
-    // The lexer says what is wrong inside a token: "... - invalid string: missing closing quote; last read: ...".
-    const std::size_t reason = what.find("invalid string: ");
-    if (reason != std::string_view::npos)
-        throw InputError(place, std::string(what.substr(reason, what.find("; last read", reason) - reason)));
-    throw InputError(place, (root_ != nullptr && levels_.empty() ? "unexpected text after the end of the JSON: "
-                                                                 : "this is not JSON: ") +
-                                in_quotes(token));
+    throw InputError(place, (root_ != nullptr && !inside ? "expected nothing after the JSON" : expected_by(what)) +
+                                ", got " + in_quotes(token));
 }
 
 }  // namespace
