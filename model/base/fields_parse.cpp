@@ -64,17 +64,24 @@ struct Token {
     std::string_view text;
 };
 
-/// The word or number that holds the byte or ends just before it; failing both, the one character there.
-Token token_around(std::string_view text, std::size_t offset) {
-    const auto in_word = [text](std::size_t i) {
-        const char c = text[i];
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-               c == '+' || c == '-';
-    };
+bool in_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '+' || c == '-';
+}
+
+/// The string that ends at the byte, or the word or number that holds it, or else the one character there.
+/// `after_word`: the byte may be the one on which the lexer gave up a word or number that stands before it.
+Token token_around(std::string_view text, std::size_t offset, bool after_word) {
+    if (text[offset] == '"') {
+        const std::size_t opening = offset == 0 ? std::string_view::npos : text.rfind('"', offset - 1);
+        const std::size_t start = opening == std::string_view::npos ? offset : opening;
+        return {start, text.substr(start, offset - start + 1)};
+    }
     std::size_t start = offset;
-    while (start > 0 && in_word(start - 1)) --start;
+    if (in_word(text[offset]) || after_word)
+        while (start > 0 && in_word(text[start - 1])) --start;
     std::size_t end = offset;
-    while (end < text.size() && in_word(end)) ++end;
+    while (end < text.size() && in_word(text[end])) ++end;
     if (start == end) end += std::max<std::size_t>(1, utf8_length(text.substr(offset)));
     return {start, text.substr(start, end - start)};
 }
@@ -211,7 +218,9 @@ bool TreeBuilder::parse_error(std::size_t position, const std::string& /*token*/
     if (reason != std::string_view::npos)
         throw InputError(position_in(text_, last, name_),
                          std::string(what.substr(reason, what.find("; last read", reason) - reason)));
-    const auto [start, token] = token_around(text_, last);
+    const bool gave_up =
+        what.find("invalid literal") != std::string_view::npos || what.find("invalid number") != std::string_view::npos;
+    const auto [start, token] = token_around(text_, last, gave_up);
     const std::string place = position_in(text_, start, name_);
     constexpr int out_of_range = 406;
     if (error.id == out_of_range) throw InputError(place, "the number " + in_quotes(token) + " is too large");
