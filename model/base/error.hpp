@@ -1,7 +1,9 @@
 #pragma once
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace plimsoll {
@@ -30,10 +32,15 @@ struct Infeasible {
     std::string why;
 };
 
-/// The known name nearest to `name` by edit distance, or "" when none is near.
+/// The text in single quotes for a message: control characters shown as '?', a long text cut to `most` bytes and "...".
+[[nodiscard]] std::string in_quotes(std::string_view text, std::size_t most = 80);
+
+/// The known name nearest to `name` by edit distance without regard to case, or "" when none is near
+/// (more than a third of the length, but at least two edits, is far). Ties go to the first.
 [[nodiscard]] std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
-/// "unknown <kind> 'name'; did you mean 'x'? known: a, b, c" (a long list is cut with its count).
+/// "unknown <kind> 'name'; did you mean 'x'? known: a, b, c" with the known names sorted, at most twelve of
+/// them and then "and N more".
 [[nodiscard]] std::string unknown_name(std::string_view kind, std::string_view name, std::vector<std::string> known);
 
 namespace detail {

@@ -11,7 +11,7 @@
 
 namespace plimsoll {
 
-/// An open range of plain numbers that a field may take; both ends belong to it.
+/// The plain numbers that a field may take; both ends belong to the range.
 struct Range {
     double least;
     double most;
@@ -27,9 +27,11 @@ class Fields {
     /// The same from memory; `name` stands for the file in messages.
     static Fields from_text(std::string_view text, const std::string& name);
 
+    /// Whether the field is there; counts as asking for it, as every other access does (but not `keys`).
     [[nodiscard]] bool has(std::string_view key) const;
     [[nodiscard]] std::vector<std::string> keys() const;
 
+    /// A text that is not empty.
     [[nodiscard]] std::string string(std::string_view key) const;
     [[nodiscard]] std::string string_or(std::string_view key, std::string_view fallback) const;
     /// A list of strings; a single string counts as a list of one.
@@ -43,6 +45,7 @@ class Fields {
     /// A whole number in the range; 3.0 is whole, 3.5 and "3" are refused.
     [[nodiscard]] std::int64_t integer(std::string_view key, Range range) const;
     [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback, Range range) const;
+    /// A list of whole numbers; a single one counts as a list of one.
     [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key, Range range) const;
     /// A list of lists of whole numbers.
     [[nodiscard]] std::vector<std::vector<std::int64_t>> integer_lists(std::string_view key, Range range) const;
@@ -64,8 +67,11 @@ class Fields {
     [[nodiscard]] bool is_null(std::string_view key) const;
 
     /// This object with `overrides` laid over it, objects merged key by key, all else replaced (for `extends`).
+    /// A new object: it keeps the places of both and what was asked of both, and later changes to either stay out of
+    /// it.
     [[nodiscard]] Fields overlaid_with(const Fields& overrides) const;
     /// Sets one value by a dotted path ("slo.ttft_mean", "models.0"); `value` is JSON or, failing that, a string.
+    /// Missing objects on the way are made; a list takes the index of an entry that it has. Copies see the change.
     /// Throws InputError at `place` when a step of the path goes through something that is no object or list.
     void set(std::string_view path, std::string_view value, const std::string& place);
 

@@ -6,8 +6,25 @@
 
 namespace plimsoll {
 
+/// How messages speak of one dimension: its name ("bandwidth"), an example ("933 GB/s"), the coherent unit ("B/s").
+struct DimensionWords {
+    std::string_view name;
+    std::string_view example;
+    std::string_view coherent_unit;
+
+    /// "a bandwidth", "an energy".
+    [[nodiscard]] std::string with_article() const;
+    /// "known units of bandwidth: B/s, kB/s, ...".
+    [[nodiscard]] std::string known_units() const;
+};
+
+/// The words of a quantity's dimension; instantiated for every alias of units.hpp.
+template <class Q>
+[[nodiscard]] const DimensionWords& dimension_words();
+
 /// Reads "<number> <unit>" ("933 GB/s", "3.15s", "24 GiB", "165 TFLOP/s", "0.12 USD/kWh"); the blank is optional.
-/// Instantiated for every alias of units.hpp. Prefixes k M G T P (decimal) and Ki Mi Gi Ti (bytes only).
+/// Instantiated for every alias of units.hpp. Prefixes k M G T P (decimal) and Ki Mi Gi Ti (bytes only);
+/// a year is 365 days (8760 h); OP stands for FLOP in rates; a rate is "5 /s", "5 1/s" or "5 req/s" (s, min, h).
 /// Throws InputError at `place` for a missing unit, an unknown unit, a unit of another dimension (both are named,
 /// with the known units), a number that is not finite or has trailing text.
 template <class Q>
