@@ -5,10 +5,13 @@ include(Catch)
 file(GLOB test_sources CONFIGURE_DEPENDS tests/*.cpp)
 add_executable(plimsoll_tests ${test_sources})
 target_link_libraries(plimsoll_tests PRIVATE plimsoll fmt::fmt nlohmann_json::nlohmann_json)
+set(catch_arguments "")
 if(TARGET Catch2::Catch2WithMain)
     target_link_libraries(plimsoll_tests PRIVATE Catch2::Catch2WithMain)
 else()
     target_link_libraries(plimsoll_tests PRIVATE Catch2::Catch2)
+    # Version 3 does by itself: a filter that matches no test is a failure.
+    set(catch_arguments EXTRA_ARGS --warn NoTests)
 endif()
 target_compile_definitions(plimsoll_tests PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_precompile_headers(plimsoll_tests PRIVATE tests/catch.hpp)
@@ -26,7 +29,8 @@ if(TARGET plimsoll_program)
     add_dependencies(plimsoll_tests plimsoll_program)
 endif()
 
-catch_discover_tests(plimsoll_tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+catch_discover_tests(plimsoll_tests ${catch_arguments}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
 
 # Installs what was built and lets a small project of its own find and use it.
 add_test(NAME "the installed package serves a consumer"
