@@ -1,0 +1,11 @@
+# One program from benchmarks/*.cpp, where Google Benchmark is installed.
+file(GLOB benchmark_sources CONFIGURE_DEPENDS benchmarks/*.cpp)
+find_package(benchmark QUIET)
+if(NOT benchmark_FOUND)
+    message(STATUS "Google Benchmark not found: benchmarks are not built")
+elseif(benchmark_sources)
+    add_executable(plimsoll_benchmarks ${benchmark_sources})
+    target_link_libraries(plimsoll_benchmarks PRIVATE plimsoll fmt::fmt benchmark::benchmark benchmark::benchmark_main)
+    target_compile_definitions(plimsoll_benchmarks PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    plimsoll_own_code(plimsoll_benchmarks)
+endif()

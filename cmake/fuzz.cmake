@@ -1,0 +1,10 @@
+# One libFuzzer program a file of tests/fuzz.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*.cpp)
+foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(plimsoll_fuzz_${name} ${source})
+    target_link_libraries(plimsoll_fuzz_${name} PRIVATE plimsoll fmt::fmt)
+    target_link_options(plimsoll_fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_compile_definitions(plimsoll_fuzz_${name} PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    plimsoll_own_code(plimsoll_fuzz_${name})
+endforeach()

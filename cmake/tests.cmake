@@ -1,0 +1,44 @@
+# One test program from tests/*.cpp; every test case is an entry of ctest.
+find_package(Catch2 REQUIRED)
+include(Catch)
+
+file(GLOB test_sources CONFIGURE_DEPENDS tests/*.cpp)
+add_executable(plimsoll_tests ${test_sources})
+target_link_libraries(plimsoll_tests PRIVATE plimsoll fmt::fmt nlohmann_json::nlohmann_json)
+set(catch_arguments "")
+if(TARGET Catch2::Catch2WithMain)
+    target_link_libraries(plimsoll_tests PRIVATE Catch2::Catch2WithMain)
+else()
+    target_link_libraries(plimsoll_tests PRIVATE Catch2::Catch2)
+    # Version 3 does by itself: a filter that matches no test is a failure.
+    set(catch_arguments EXTRA_ARGS --warn NoTests)
+endif()
+target_compile_definitions(plimsoll_tests PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_precompile_headers(plimsoll_tests PRIVATE tests/catch.hpp)
+# The runner is configured by macros that must come before the first include.
+set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(plimsoll_tests PRIVATE -fpch-preprocess)
+endif()
+plimsoll_own_code(plimsoll_tests)
+
+if(TARGET plimsoll_program)
+    target_sources(plimsoll_tests PRIVATE $<TARGET_OBJECTS:plimsoll_command_line>)
+    target_include_directories(plimsoll_tests PRIVATE ${generated_include_dir})
+    target_compile_definitions(plimsoll_tests PRIVATE PLIMSOLL_BINARY="$<TARGET_FILE:plimsoll_program>")
+    add_dependencies(plimsoll_tests plimsoll_program)
+endif()
+
+catch_discover_tests(plimsoll_tests ${catch_arguments}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+
+# Installs what was built and lets a small project of its own find and use it.
+add_test(NAME "the installed package serves a consumer"
+    COMMAND ${CMAKE_COMMAND}
+        -D build_dir=${PROJECT_BINARY_DIR}
+        -D consumer_dir=${PROJECT_SOURCE_DIR}/tests/consumer
+        -D generator=${CMAKE_GENERATOR}
+        -D compiler=${CMAKE_CXX_COMPILER}
+        -D sanitize=${PLIMSOLL_SANITIZE}
+        -D bin_dir=${CMAKE_INSTALL_BINDIR}
+        -P ${PROJECT_SOURCE_DIR}/tests/consumer/check.cmake)
