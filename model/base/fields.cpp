@@ -175,6 +175,16 @@ std::vector<std::int64_t> Fields::integers(std::string_view key, Range range) co
     return read_each<std::int64_t>(*node_->require(key), detail::pointer_to(node_->pointer, key), read);
 }
 
+std::vector<std::vector<std::int64_t>> Fields::integer_lists(std::string_view key, Range range) const {
+    const auto read = [range](const JsonValue& list, const std::string& pointer) {
+        const auto read_inner = [range](const JsonValue& value, const std::string& inner) {
+            return whole_of(value, inner, range);
+        };
+        return read_each<std::int64_t>(list, pointer, read_inner);
+    };
+    return read_each<std::vector<std::int64_t>>(*node_->require(key), detail::pointer_to(node_->pointer, key), read);
+}
+
 template <class Q>
 Q Fields::quantity(std::string_view key, Range range) const {
     const JsonValue& value = *node_->require(key);

@@ -104,7 +104,6 @@ class GroupedQueryAttention final : public Block {
 
 }  // namespace
 
-void register_attention_gqa(Registry<BlockKind>& registry);
 void register_attention_gqa(Registry<BlockKind>& registry) {
     registry.add("attention_gqa", {.is_attention = true, .make = [](const Fields& fields, int hidden) {
                                        return std::make_unique<GroupedQueryAttention>(fields, hidden);

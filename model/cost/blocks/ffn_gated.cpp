@@ -41,7 +41,6 @@ class GatedFfn final : public Block {
 
 }  // namespace
 
-void register_ffn_gated(Registry<BlockKind>& registry);
 void register_ffn_gated(Registry<BlockKind>& registry) {
     registry.add("ffn_gated", {.is_attention = false, .make = [](const Fields& fields, int hidden) {
                                    return std::make_unique<GatedFfn>(fields, hidden);

@@ -15,7 +15,6 @@ void add_messages(const Architecture& architecture, const StepShape& shape, cons
 
 }  // namespace
 
-void register_pipeline(Registry<ParallelismKind>& registry);
 void register_pipeline(Registry<ParallelismKind>& registry) {
     registry.add("pipeline", {.degree = [](const Split& split) { return split.pipeline; },
                               .split = [](int degree) { return Split{.pipeline = degree}; },

@@ -23,7 +23,6 @@ void add_messages(const Architecture& architecture, const StepShape& shape, cons
 
 }  // namespace
 
-void register_tensor(Registry<ParallelismKind>& registry);
 void register_tensor(Registry<ParallelismKind>& registry) {
     registry.add("tensor", {.degree = [](const Split& split) { return split.tensor; },
                             .split = [](int degree) { return Split{.tensor = degree}; },
