@@ -66,14 +66,13 @@ void Mixture::merge(std::size_t groups) {
     PLIMSOLL_ASSERT(groups > 0);
     if (components_.size() <= groups) return;
     sort_by_mean(components_);
-    const double total = totals_of(components_).weight;
     std::size_t written = 0;
     std::size_t left = groups;
-    double above = total;
+    double above = totals_of(components_).weight;
     for (std::size_t begin = 0; begin < components_.size();) {
-        // The group ends where at most the share ((left - 1) / groups)^2 is left above the middle of a component.
-        const double share = static_cast<double>(left - 1) / static_cast<double>(groups);
-        const double edge = total * share * share;
+        // Of what is above the group before, this one leaves the share ((left - 1) / left)^2 to those after it.
+        const double share = static_cast<double>(left - 1) / static_cast<double>(left);
+        const double edge = above * share * share;
         std::size_t end = begin;
         do {
             above -= components_[end].weight;

@@ -34,7 +34,8 @@ class Mixture {
     [[nodiscard]] SecondsSquared variance() const;
 
     /// Sorts the components by mean and merges neighbours into at most `groups`, conserving weight, mean and variance.
-    /// Groups thin out towards the upper tail: a share (j / groups)^2 of the weight lies above the last j of them.
+    /// Groups thin out towards the upper tail: about a share (j / groups)^2 of the weight belongs to the last j of
+    /// them.
     void merge(std::size_t groups);
     /// Becomes the law of a sum of independent draws from `a` and `b` (means and variances add pair by pair). Both are
     /// first merged to at most `groups` components each; neither may be this object.
@@ -43,6 +44,15 @@ class Mixture {
   private:
     friend class Percentiles;
     std::vector<Component> components_;
+};
+
+/// Quantiles of a mixture: built once from it, then asked for any number of levels; reusable without allocation.
+/// Components are merged to 32; each is cut into slices of probability, finer towards its upper tail, through the cube
+/// of Wilson and Hilferty (1931), and stretched so that its mean stays and its variance too (to 1 % where it exceeds
+/// mean^2). Of gamma laws and their mixtures with variance <= mean^2, p50 .. p99 are within 2.5 % of the exact
+/// quantiles; of wider ones p90 .. p99 within 3 % up to variance 4 mean^2, their lower half only roughly.
+class Percentiles;
+std::vector<Component> components_;
 };
 
 /// Quantiles of a mixture: built once from it, then asked for any number of levels; reusable without allocation.

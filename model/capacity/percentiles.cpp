@@ -9,7 +9,7 @@ namespace plimsoll {
 
 namespace {
 
-constexpr std::size_t most_groups = 48;
+constexpr std::size_t most_groups = 32;
 constexpr std::size_t most_slices = 64;
 /// The cube fails for laws wider than this squared coefficient of variation: they get an atom at 0 and a component of
 /// this width, with the same mean and variance.
@@ -46,12 +46,12 @@ Slices make_slices(std::size_t count) {
     return slices;
 }
 
-/// Few components get many slices each, many get few: 64 down to 8.
-const Slices& slices_for(std::size_t components) {
+/// Heavy components get many slices, light ones few: 64 down to 8.
+const Slices& slices_for(double share) {
     static const std::array<Slices, 4> tables{make_slices(8), make_slices(16), make_slices(32), make_slices(64)};
-    if (components > 32) return tables[0];
-    if (components > 16) return tables[1];
-    return components > 4 ? tables[2] : tables[3];
+    if (share < 0.03) return tables[0];
+    if (share < 0.1) return tables[1];
+    return share < 0.3 ? tables[2] : tables[3];
 }
 
 /// Values of one component at the slices: the Wilson-Hilferty cube mean (1 - c + z sqrt(c))^3, c = cv^2 / 9, then moved
@@ -77,8 +77,7 @@ void slice_values(const Component& component, const Slices& slices, double* valu
 }  // namespace
 
 void Percentiles::expand(std::span<const Component> components) {
-    const Slices& slices = slices_for(components.size());
-    const std::size_t count = slices.weight.size();
+    const double per_weight = 1.0 / merged_.weight();
     std::array<double, most_slices> value{};
     unsorted_.clear();
     for (Component component : components) {
@@ -89,6 +88,8 @@ void Percentiles::expand(std::span<const Component> components) {
             const double mean = component.mean / share;
             component = {component.weight * share, mean, widest_cv2 * mean * mean};
         }
+        const Slices& slices = slices_for(component.weight * per_weight);
+        const std::size_t count = slices.weight.size();
         if (cv2 > 0.0)
             slice_values(component, slices, value.data());
         else
@@ -141,8 +142,8 @@ void Percentiles::build(const Mixture& mixture) {
 
 Seconds Percentiles::at(double q) const {
     PLIMSOLL_ASSERT(q >= 0.0 && q <= 1.0 && !points_.empty());
-    const auto next =
-        std::lower_bound(points_.begin(), points_.end(), q, [](const Point& p, double level) { return p.level < level; });
+    const auto next = std::lower_bound(points_.begin(), points_.end(), q,
+                                       [](const Point& p, double level) { return p.level < level; });
     if (next == points_.begin()) return Seconds(points_.front().value);
     if (next == points_.end()) return Seconds(points_.back().value);
     const Point& low = *(next - 1);

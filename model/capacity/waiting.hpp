@@ -20,8 +20,8 @@ struct TimeMoments {
 /// It speaks of the wait for a place only: processor sharing in service is insensitive and must not be scaled.
 [[nodiscard]] TimeMoments wait_of_position(double departures, PerSecond rate, double cv2);
 
-/// Adds to `wait` what an arrival that sees `seen` waits for one of `places` in service: an atom at 0 for those who find
-/// one free, and for n >= places found n - places + 1 departures at `rate` (see above). A geometric tail is one
+/// Adds to `wait` what an arrival that sees `seen` waits for one of `places` in service: an atom at 0 for those who
+/// find one free, and for n >= places found n - places + 1 departures at `rate` (see above). A geometric tail is one
 /// component, exactly exponential for cv2 = 1 where it begins at `places`. The weight added is 1.
 void add_waits(const StateDistribution& seen, std::size_t places, PerSecond rate, double cv2, Mixture& wait);
 
