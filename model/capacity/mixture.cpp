@@ -47,6 +47,7 @@ void Mixture::add(double weight, Seconds mean, SecondsSquared variance) {
 }
 
 void Mixture::add(const Mixture& other, double factor) {
+    PLIMSOLL_ASSERT(&other != this);
     for (const Component& c : other.components_) add(c.weight * factor, Seconds(c.mean), SecondsSquared(c.variance));
 }
 

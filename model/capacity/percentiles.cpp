@@ -1,9 +1,10 @@
+#include "model/capacity/percentiles.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "model/base/error.hpp"
-#include "model/capacity/mixture.hpp"
 
 namespace plimsoll {
 
@@ -118,10 +119,10 @@ void Percentiles::sort() {
 }
 
 void Percentiles::build(const Mixture& mixture) {
-    merged_.components_.assign(mixture.components_.begin(), mixture.components_.end());
+    merged_ = mixture;
     if (merged_.empty()) merged_.add(1.0, Seconds(0.0));
     merged_.merge(most_groups);
-    expand(merged_.components_);
+    expand(merged_.components());
     sort();
     double total = 0.0;
     double sum = 0.0;
