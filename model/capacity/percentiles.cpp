@@ -55,24 +55,43 @@ const Slices& slices_for(double share) {
     return share < 0.3 ? tables[2] : tables[3];
 }
 
-/// Values of one component at the slices: the Wilson-Hilferty cube mean (1 - c + z sqrt(c))^3, c = cv^2 / 9, then moved
-/// and stretched to the component's mean and variance, or scaled to its mean alone where stretching would go below 0.
-void slice_values(const Component& component, const Slices& slices, double* value) {
-    const std::size_t count = slices.weight.size();
+/// Gives the values the mean and the second moment wanted by scaling all but the highest down and moving that one up:
+/// a M + w t = mean, a^2 S + w t^2 = square, for the factor a, the highest value t and its weight w.
+void raise_highest(std::span<const double> weight, std::span<double> value, double mean, double square) {
+    const std::size_t last = value.size() - 1;
+    double first_moment = 0.0;
+    double second_moment = 0.0;
+    for (std::size_t i = 0; i < last; ++i) {
+        first_moment += weight[i] * value[i];
+        second_moment += weight[i] * value[i] * value[i];
+    }
+    const double w = weight[last];
+    const double ratio = second_moment / (first_moment * first_moment);
+    const double quadratic = w * (1.0 + w * ratio);
+    const double half_linear = mean * w * ratio;
+    const double constant = mean * mean * ratio - square;
+    value[last] = (half_linear + std::sqrt(half_linear * half_linear - quadratic * constant)) / quadratic;
+    for (std::size_t i = 0; i < last; ++i) value[i] *= (mean - w * value[last]) / first_moment;
+}
+
+/// Values of one component at the slices: the Wilson-Hilferty cube mean (1 - c + z sqrt(c))^3, c = cv^2 / 9, moved and
+/// stretched to the component's mean and variance, or, where that would go below 0, with its highest value raised.
+void slice_values(const Component& component, const Slices& slices, std::span<double> value) {
     const double c = component.variance / (9.0 * component.mean * component.mean);
     const double spread = std::sqrt(c);
     double mean = 0.0;
-    double square = 0.0;
-    for (std::size_t i = 0; i < count; ++i) {
+    double variance = 0.0;
+    for (std::size_t i = 0; i < value.size(); ++i) {
         const double root = std::max(0.0, 1.0 - c + slices.deviate[i] * spread);
         value[i] = root * root * root;
         mean += slices.weight[i] * value[i];
     }
-    for (std::size_t i = 0; i < count; ++i) square += slices.weight[i] * (value[i] - mean) * (value[i] - mean);
-    const double stretch = std::sqrt(component.variance / square);
-    const bool positive = component.mean + (value[0] - mean) * stretch >= 0.0;
-    for (std::size_t i = 0; i < count; ++i)
-        value[i] = positive ? component.mean + (value[i] - mean) * stretch : value[i] * (component.mean / mean);
+    for (std::size_t i = 0; i < value.size(); ++i) variance += slices.weight[i] * (value[i] - mean) * (value[i] - mean);
+    const double stretch = std::sqrt(component.variance / variance);
+    if (component.mean + (value[0] - mean) * stretch >= 0.0)
+        for (double& v : value) v = component.mean + (v - mean) * stretch;
+    else
+        raise_highest(slices.weight, value, component.mean, component.mean * component.mean + component.variance);
 }
 
 }  // namespace
@@ -82,6 +101,8 @@ void Percentiles::expand(std::span<const Component> components) {
     std::array<double, most_slices> value{};
     unsorted_.clear();
     for (Component component : components) {
+        const Slices& slices = slices_for(component.weight * per_weight);
+        const std::span<double> values(value.data(), slices.weight.size());
         const double cv2 = component.variance > 0.0 ? component.variance / (component.mean * component.mean) : 0.0;
         if (cv2 > widest_cv2) {
             const double share = (1.0 + widest_cv2) / (1.0 + cv2);
@@ -89,13 +110,12 @@ void Percentiles::expand(std::span<const Component> components) {
             const double mean = component.mean / share;
             component = {component.weight * share, mean, widest_cv2 * mean * mean};
         }
-        const Slices& slices = slices_for(component.weight * per_weight);
-        const std::size_t count = slices.weight.size();
         if (cv2 > 0.0)
-            slice_values(component, slices, value.data());
+            slice_values(component, slices, values);
         else
             value.fill(component.mean);
-        for (std::size_t i = 0; i < count; ++i) unsorted_.push_back({value[i], component.weight * slices.weight[i]});
+        for (std::size_t i = 0; i < values.size(); ++i)
+            unsorted_.push_back({values[i], component.weight * slices.weight[i]});
     }
 }
 

@@ -9,9 +9,9 @@ namespace plimsoll {
 
 /// Quantiles of a mixture: built once from it, then asked for any number of levels; reusable without allocation.
 /// Components are merged to 32; each is cut into slices of probability, finer towards its upper tail, through the cube
-/// of Wilson and Hilferty (1931), and stretched so that its mean stays and its variance too (to 1 % where it exceeds
-/// mean^2). Of gamma laws and their mixtures with variance <= mean^2, p50 .. p99 are within 2.5 % of the exact
-/// quantiles; of wider ones p90 .. p99 within 3 % up to variance 4 mean^2, their lower half only roughly.
+/// of Wilson and Hilferty (1931), and adjusted so that its mean and its variance stay. Of gamma laws and their mixtures
+/// with variance <= mean^2, p50 .. p99 are within 2.5 % of the exact quantiles; of wider ones p90 .. p99 within 4 % up
+/// to variance 4 mean^2, their lower half only roughly.
 class Percentiles {
   public:
     /// Throws nothing; an empty mixture counts as an atom at 0.
