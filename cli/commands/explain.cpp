@@ -87,8 +87,8 @@ struct Line {
     std::string name;
     double count = 0;
     Work work{};
-    Seconds time;
-    std::string bound;
+    Seconds time{};
+    std::string bound = {};
 };
 
 std::vector<Column> columns(const std::string& name_key, const std::string& name_title, bool with_bound) {
