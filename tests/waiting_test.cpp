@@ -122,7 +122,7 @@ TEST_CASE("The wait by position is the wait by Little's law") {
     std::vector<double> mu;
     for (int n = 1; n <= 48; ++n) mu.push_back(n / (3.0 + 0.04 * n));
     const ServiceRates rates(mu, 48);
-    for (const std::size_t users : {10, 60, 100, 300}) {
+    for (const std::size_t users : {10U, 60U, 100U, 300U}) {
         const SteadyState state = solve_closed(rates, users, Seconds(4.0), workspace);
         Mixture wait;
         add_waits(state.seen_by_arrival, 48, rates.saturated(), 1.0, wait);
