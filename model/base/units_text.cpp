@@ -30,9 +30,19 @@ struct Unit {
 
 constexpr std::array time_units{Unit{"s", 1.0},      Unit{"ms", 1.0, 1e3}, Unit{"us", 1.0, 1e6}, Unit{"ns", 1.0, 1e9},
                                 Unit{"min", minute}, Unit{"h", hour},      Unit{"d", day},       Unit{"year", year}};
-constexpr std::array rate_units{Unit{"/s", 1.0},    Unit{"/min", 1.0, minute},    Unit{"/h", 1.0, hour},
-                                Unit{"1/s", 1.0},   Unit{"1/min", 1.0, minute},   Unit{"1/h", 1.0, hour},
-                                Unit{"req/s", 1.0}, Unit{"req/min", 1.0, minute}, Unit{"req/h", 1.0, hour}};
+constexpr std::array rate_units{Unit{"/s", 1.0},
+                                Unit{"/min", 1.0, minute},
+                                Unit{"/h", 1.0, hour},
+                                Unit{"1/s", 1.0},
+                                Unit{"1/min", 1.0, minute},
+                                Unit{"1/h", 1.0, hour},
+                                Unit{"req/s", 1.0},
+                                Unit{"req/min", 1.0, minute},
+                                Unit{"req/h", 1.0, hour},
+                                Unit{"Hz", 1.0},
+                                Unit{"kHz", 1e3},
+                                Unit{"MHz", 1e6},
+                                Unit{"GHz", 1e9}};
 constexpr std::array size_units{Unit{"B", 1.0},
                                 Unit{"kB", 1e3},
                                 Unit{"MB", 1e6},

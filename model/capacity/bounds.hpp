@@ -24,13 +24,14 @@ struct ClosedBounds {
 [[nodiscard]] PerSecond token_budget_bound(double budget_tokens, Seconds full_step, double prompt_tokens,
                                            double output_tokens);
 
-/// Rate above which the KV cache is the bottleneck and no policy is stable: mu = M / (t E[g]), M the KV tokens that fit,
-/// t the time of an iteration at full memory, g the KV token-iterations of a request (arXiv 2605.04595; stability
+/// Rate above which the KV cache is the bottleneck and no policy is stable: mu = M / (t E[g]), M the KV tokens that
+/// fit, t the time of an iteration at full memory, g the KV token-iterations of a request (arXiv 2605.04595; stability
 /// is proved below mu (1 - delta), where delta shrinks with the largest request's share of M).
 [[nodiscard]] PerSecond kv_memory_bound(double kv_tokens, Seconds iteration, double mean_token_iterations);
 
-/// g(s, o) of one request: KV tokens held, summed over its iterations: min(k c, s) for each prefill chunk k of c tokens,
-/// then s + 1, ..., s + o while decoding (arXiv 2605.04595). Average it over the lengths, not the lengths first.
+/// g(s, o) of one request: KV tokens held, summed over its iterations: min(k c, s) for each prefill chunk k of c
+/// tokens, then s + 1, ..., s + o while decoding (arXiv 2605.04595). Average it over the lengths, not the lengths
+/// first.
 [[nodiscard]] double kv_token_iterations(std::int64_t prompt_tokens, std::int64_t output_tokens,
                                          std::int64_t chunk_tokens);
 

@@ -225,7 +225,8 @@ std::variant<SteadyState, Overload> solve_open(const ServiceRates& rates, PerSec
     if (arrivals >= rates.saturated()) return Overload{rates.saturated(), arrivals - rates.saturated()};
     const double lambda = arrivals.value();
     const std::size_t last = rates.levels();
-    const Window window = sweep(rates, last, [=](std::size_t) { return lambda; }, workspace);
+    const Window window = sweep(
+        rates, last, [=](std::size_t) { return lambda; }, workspace);
     const double tail_ratio = window.last == last ? lambda * rates.time(last) : 0.0;
     SteadyState state = summarise(rates, window, tail_ratio, workspace.present);
     state.throughput = arrivals;
@@ -237,7 +238,8 @@ SteadyState solve_open_with_room(const ServiceRates& rates, PerSecond arrivals, 
                                  ChainWorkspace& workspace) {
     PLIMSOLL_ASSERT(arrivals.value() >= 0.0 && arrivals.finite() && room > 0);
     const double lambda = arrivals.value();
-    const Window window = sweep(rates, room, [=](std::size_t) { return lambda; }, workspace);
+    const Window window = sweep(
+        rates, room, [=](std::size_t) { return lambda; }, workspace);
     SteadyState state = summarise(rates, window, 0.0, workspace.present);
     const double admitted = state.throughput / arrivals;
     if (window.last == room && lambda > 0.0) {
@@ -246,10 +248,8 @@ SteadyState solve_open_with_room(const ServiceRates& rates, PerSecond arrivals, 
         if (workspace.seen.size() < size + 1) workspace.seen.resize(size + 1);
         for (std::size_t i = 0; i < size; ++i) workspace.seen[i] = workspace.present[window.first + i] / admitted;
         if (size == 0) workspace.seen[0] = 1.0;
-        state.seen_by_arrival = {size == 0 ? room - 1 : window.first,
-                                 {workspace.seen.data(), std::max<std::size_t>(size, 1)},
-                                 0.0,
-                                 0.0};
+        state.seen_by_arrival = {
+            size == 0 ? room - 1 : window.first, {workspace.seen.data(), std::max<std::size_t>(size, 1)}, 0.0, 0.0};
     }
     finish(rates, state);
     return state;

@@ -8,8 +8,8 @@
 
 namespace plimsoll {
 
-/// Completion rates mu(n) [1/s] of a station by the number n of requests present, and how many of them it serves at once.
-/// Built once a deployment; every solve below reads it and changes nothing.
+/// Completion rates mu(n) [1/s] of a station by the number n of requests present, and how many of them it serves at
+/// once. Built once a deployment; every solve below reads it and changes nothing.
 class ServiceRates {
   public:
     /// `per_second[i]` is mu(i + 1), positive and finite, at least one; beyond the last one mu stays constant.
@@ -98,9 +98,9 @@ struct ChainWorkspace {
 [[nodiscard]] SteadyState solve_closed(const ServiceRates& rates, std::size_t users, Seconds think_time,
                                        ChainWorkspace& workspace);
 
-/// Open station, Poisson arrivals, infinite room: p(n + 1) = p(n) lambda / mu(n + 1), the states of constant rate summed
-/// as a geometric series (Kleinrock 1975, section 3.2); an arrival sees p (PASTA, Wolff 1982).
-/// From lambda = mu(saturated) on the answer is an Overload.
+/// Open station, Poisson arrivals, infinite room: p(n + 1) = p(n) lambda / mu(n + 1), the states of constant rate
+/// summed as a geometric series (Kleinrock 1975, section 3.2); an arrival sees p (PASTA, Wolff 1982). From lambda =
+/// mu(saturated) on the answer is an Overload.
 [[nodiscard]] std::variant<SteadyState, Overload> solve_open(const ServiceRates& rates, PerSecond arrivals,
                                                              ChainWorkspace& workspace);
 

@@ -123,6 +123,7 @@ Workload read_workload(const Fields& fields) {
     workload.description = fields.string("description");
     workload.prompt = Distribution::parse_tokens(fields.string("prompt"), fields.place("prompt"));
     workload.output = Distribution::parse_tokens(fields.string("output"), fields.place("output"));
+    workload.printed_prompt_scale = fields.number_or("printed_prompt_scale", 1.0, {0.01, 100});
     const Sources sources(fields);
     static_cast<void>(sources.text("prompt"));
     static_cast<void>(sources.text("output"));

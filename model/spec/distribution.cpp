@@ -185,6 +185,15 @@ Distribution Distribution::parse_seconds(std::string_view text, const std::strin
     return result;
 }
 
+Distribution Distribution::with_mean(double mean) const {
+    PLIMSOLL_ASSERT(mean_ > 0);
+    std::vector<double> points = points_;
+    for (double& point : points) point *= mean / mean_;
+    Distribution result(std::move(points));
+    result.text_ = text_ + " scaled to mean " + std::to_string(mean);
+    return result;
+}
+
 double Distribution::quantile(double u) const {
     const double position = u * static_cast<double>(points_.size()) - 0.5;
     if (position <= 0) return points_.front();

@@ -19,6 +19,9 @@ class Distribution {
     /// The same with a time unit on every value ("2s", "uniform:min=1s,max=3s"), at least 0 s.
     [[nodiscard]] static Distribution parse_seconds(std::string_view text, const std::string& place);
 
+    /// The same shape with every value scaled to another mean.
+    [[nodiscard]] Distribution with_mean(double mean) const;
+
     [[nodiscard]] double mean() const { return mean_; }
     [[nodiscard]] double second_moment() const { return second_moment_; }
     /// Squared coefficient of variation.

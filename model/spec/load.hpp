@@ -13,6 +13,8 @@ struct Workload {
     std::string description;
     Distribution prompt;  ///< tokens
     Distribution output;  ///< tokens, the first one included
+    /// Tokens that the server sees for each prompt token that the workload's source printed (`validate` alone uses it).
+    double printed_prompt_scale = 1.0;
 
     /// Mean of prompt + output.
     [[nodiscard]] double mean_tokens() const { return prompt.mean() + output.mean(); }
