@@ -103,6 +103,21 @@ std::vector<const Entry*> read_entries(const Fields& fields, std::string_view ke
                       [&](const std::string& name, const std::string& place) { return &shelf.at(name, place); });
 }
 
+/// Nodes by name or alias; the name of a GPU is refused with the nodes that hold it.
+std::vector<const Node*> read_nodes(const Fields& fields, Catalog& catalog) {
+    const auto resolve = [&](const std::string& name, const std::string& place) {
+        if (!catalog.nodes.candidates(name).empty()) return &catalog.nodes.at(name, place);
+        std::string holders;
+        for (const Gpu* gpu : catalog.gpus.candidates(name))
+            for (const std::string& node : catalog.nodes.names())
+                if (&catalog.gpus.at(catalog.nodes.at(node, place).gpu, place) == gpu)
+                    holders += (holders.empty() ? "" : ", ") + node;
+        if (holders.empty()) return &catalog.nodes.at(name, place);
+        throw InputError(place, in_quotes(name) + " is a GPU; nodes that hold it: " + holders);
+    };
+    return read_names(fields, "nodes", resolve);
+}
+
 std::vector<int> read_counts(const Fields& fields, std::string_view key, double most, Assumptions& assumptions) {
     std::vector<int> result;
     if (!assumptions.given_or_free(fields, key)) return result;
@@ -137,7 +152,7 @@ int read_spares(const Fields& fields) {
 void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
     scenario.models = read_entries(fields, "models", catalog.models);
     scenario.engines = read_entries(fields, "engines", catalog.engines);
-    scenario.nodes = read_entries(fields, "nodes", catalog.nodes);
+    scenario.nodes = read_nodes(fields, catalog);
     scenario.compare_nodes = assumptions.source(fields, "compare_nodes").boolean("compare_nodes");
     if (assumptions.given_or_free(fields, "weights")) scenario.weights = read_names(fields, "weights", parse_dtype);
     scenario.kv = read_kv_dtype(assumptions.source(fields, "kv_cache"));
