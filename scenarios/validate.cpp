@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 
 #include "model/base/units_text.hpp"
 #include "simulator/run.hpp"
@@ -15,9 +16,20 @@ constexpr std::size_t ttft = 0, tpot = 1, users = 2, request_rate = 3;
 /// One row's deployment, or why there is none.
 struct Prepared {
     Deployment deployment;
+    std::unique_ptr<Engine> engine;  ///< the library's with the row's rule applied
     Workload workload;
     std::string problem;
 };
+
+const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumptions, const std::string& model,
+                                            const std::string& load) {
+    for (const auto& rule : assumptions.rules) {
+        const bool of_model =
+            rule.models.empty() || std::find(rule.models.begin(), rule.models.end(), model) != rule.models.end();
+        if (of_model && (rule.load.empty() || rule.load == load)) return &rule;
+    }
+    return nullptr;
+}
 
 /// Every entry that answers to the name and passes the filter; the problem names what was looked for.
 template <class Entry, class Filter>
@@ -78,10 +90,17 @@ Prepared prepare(const Csv& table, std::size_t row, const ValidationAssumptions&
         return result;
     }
     d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
-    d.engine = &catalog.engines.at(assumptions.engine, "--engine");
+    result.engine = std::make_unique<Engine>(catalog.engines.at(assumptions.engine, "--engine"));
+    d.engine = result.engine.get();
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
-    result.workload = catalog.workloads.at(table.text(row, "load"), place + " load");
+    std::string workload = table.text(row, "load");
+    if (const auto* rule = rule_for(assumptions, table.text(row, "model"), workload)) {
+        if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
+        if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
+        if (!rule->workload.empty()) workload = rule->workload;
+    }
+    result.workload = catalog.workloads.at(workload, place + " load");
     const double scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
     result.workload.prompt = result.workload.prompt.with_mean(*prompt * scale);
     result.workload.output = result.workload.output.with_mean(*output);

@@ -22,7 +22,21 @@ struct ValidationAssumptions {
     int requests = 250;                                         ///< of the shared queue, at least twice the users
     Seconds ramp = Seconds(1.0);                                ///< over which the users start
     std::optional<double> prompt_scale;                         ///< overrides the workload's printed_prompt_scale
+
+    /// What was different in some of the measurement campaigns; the first rule that fits a row counts.
+    struct Rule {
+        std::vector<std::string> models;  ///< as the table prints them; empty: any
+        std::string load;                 ///< empty: any
+        std::string workload;             ///< library workload for the shape of the lengths; empty: the row's `load`
+        std::optional<int> max_waiting_tokens;
+        std::optional<int> reserved_output_tokens;
+        std::string reason;
+    };
+    std::vector<Rule> rules;
 };
+
+/// Reads a file of assumptions (`plimsoll/assumptions/1`, documented in scenarios/README.md).
+[[nodiscard]] ValidationAssumptions read_assumptions(const Fields& fields);
 
 /// The judged columns, in the order of `ValidationRow::values`.
 inline constexpr std::array<std::string_view, 4> validated_columns{"ttft", "tpot", "users", "request_rate"};

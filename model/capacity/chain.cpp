@@ -74,19 +74,22 @@ Window sweep_upwards(const ServiceRates& rates, std::size_t last, Arrivals arriv
         weight[n + 1] = w;
         if (w == 0.0) last = n + 1;
     }
+    const auto at = [&](std::size_t n) { return weight.begin() + static_cast<std::ptrdiff_t>(n); };
     std::size_t end = last + 1;
     Window kept{last, 0};
-    for (std::size_t i = segments.size(); i-- > 0; end = segments[i + 1].begin) {
+    for (std::size_t i = segments.size(); i-- > 0; end = segments[i].begin) {
         const auto [begin, power] = segments[i];
         if (power < highest - 1) {
-            std::fill(weight.begin() + static_cast<std::ptrdiff_t>(begin),
-                      weight.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
+            std::fill(at(begin), at(end), 0.0);
             continue;
         }
         if (power == highest - 1)
             for (std::size_t n = begin; n < end; ++n) weight[n] *= 0x1p-512;
         kept = {begin, std::max(kept.last, end - 1)};
     }
+    const double least = *std::max_element(at(kept.first), at(kept.last + 1)) * negligible * 1e-3;
+    while (weight[kept.first] < least) ++kept.first;
+    while (weight[kept.last] < least) --kept.last;
     return kept;
 }
 

@@ -1,0 +1,44 @@
+#include "model/base/error.hpp"
+#include "scenarios/validate.hpp"
+
+namespace plimsoll {
+namespace {
+
+ValidationAssumptions::Rule read_rule(const Fields& fields) {
+    ValidationAssumptions::Rule rule;
+    if (fields.has("models")) rule.models = fields.strings("models");
+    rule.load = fields.string_or("load", "");
+    rule.workload = fields.string_or("workload", "");
+    const auto tokens = [&](std::string_view key) -> std::optional<int> {
+        if (!fields.has(key)) return std::nullopt;
+        return static_cast<int>(fields.integer(key, {1, 1e9}));
+    };
+    rule.max_waiting_tokens = tokens("max_waiting_tokens");
+    rule.reserved_output_tokens = tokens("reserved_output_tokens");
+    rule.reason = fields.string("reason");
+    fields.finish();
+    return rule;
+}
+
+}  // namespace
+
+ValidationAssumptions read_assumptions(const Fields& fields) {
+    ValidationAssumptions result;
+    const std::string schema = "plimsoll/assumptions/1";
+    if (fields.string("schema") != schema) fields.fail("schema", "expected '" + schema + "'");
+    result.engine = fields.string("engine");
+    result.node = fields.string_or("node", "");
+    result.weights = parse_dtype(fields.string_or("weights", "fp16"), fields.place("weights"));
+    result.think_time = Distribution::parse_seconds(fields.string("think_time"), fields.place("think_time"));
+    const std::vector<std::string> protocols{"drain", "steady"};
+    result.steady_state = fields.choice("protocol", protocols) == 1;
+    result.requests = static_cast<int>(fields.integer_or("requests", result.requests, {1, 1e6}));
+    result.ramp = fields.quantity_or<Seconds>("ramp", result.ramp, {0, 1e5});
+    if (fields.has("prompt_scale")) result.prompt_scale = fields.number("prompt_scale", {0.01, 100});
+    if (fields.has("rules"))
+        for (const Fields& rule : fields.objects("rules")) result.rules.push_back(read_rule(rule));
+    fields.finish();
+    return result;
+}
+
+}  // namespace plimsoll
