@@ -166,7 +166,7 @@ Catalog::Catalog(std::vector<std::string> data_directories)
 std::string Catalog::hash() const {
     std::uint64_t state = 14695981039346656037ULL;
     const auto mix = [&state](const std::string& text) {
-        for (const unsigned char c : text) state = (state ^ c) * 1099511628211ULL;
+        for (const char c : text) state = (state ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     };
     for (const std::string& directory : directories_)
         for (const char* folder : folders)
