@@ -259,7 +259,9 @@ void Fields::finish() const {
     const JsonValue& object = *node_->value;
     for (const auto& member : object.members)
         if (object.asked.count(member.first) == 0)
-            throw InputError(place(), unknown_name("field", member.first, {object.asked.begin(), object.asked.end()}));
+            // The object's pointer, but the file (or option) that the field came from.
+            throw InputError(detail::place_of(*member.second->file, node_->pointer),
+                             unknown_name("field", member.first, {object.asked.begin(), object.asked.end()}));
 }
 
 void Fields::fail(std::string_view key, const std::string& message) const {

@@ -1,0 +1,68 @@
+#include "scenarios/defaults.hpp"
+
+#include <algorithm>
+
+#include "model/base/error.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::string_view last_step(std::string_view path) {
+    return path.substr(path.rfind('.') + 1);  // npos + 1 is 0
+}
+
+const ScenarioDefault& default_of(std::string_view path) {
+    const std::vector<ScenarioDefault>& all = scenario_defaults();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const ScenarioDefault& d) { return d.path == path; });
+    PLIMSOLL_ASSERT(found != all.end());
+    return *found;
+}
+
+}  // namespace
+
+const std::vector<ScenarioDefault>& scenario_defaults() {
+    static const std::vector<ScenarioDefault> all{
+        {"compare_nodes", "true", "an answer for each node type"},
+        {"weights", "", "fp16, or bf16 where the model is published in it and the GPU computes in it"},
+        {"kv_cache", R"("fp16")", "16 bits, as the engines store it unless told otherwise"},
+        {"tensor_parallel", "", "every degree that is legal"},
+        {"pipeline_parallel", "", "1, and more only where the weights do not fit otherwise"},
+        {"instances_per_node", "", "as many as the GPUs of a node hold"},
+        {"max_sequences", "", "the limit of the engine"},
+        {"load.active_share", "1", "all registered users at the same time"},
+        {"load.peak_factor", "1", "the peak is the mean"},
+        {"load.think_time", R"("0 s")", "each user sends the next request at once, the hardest case"},
+        {"load.drain.ramp", R"("0 s")", "all users start together"},
+        {"spares", "0", "no node beyond those needed"},
+        {"headroom", "0", "the whole capacity is used"},
+        {"cost.mode", R"("own")", "nodes are bought and written off"},
+        {"cost.amortization", R"("3 year")", "estimated: common use of an accelerator before it is replaced"},
+        {"cost.pue", "1.4",
+         "estimated: between 1.1 of large cloud sites and about 1.6, the mean of operators' surveys"},
+        {"cost.tariff", R"("0.12 USD/kWh")", "estimated: between industrial tariffs of the US and of Europe"},
+    };
+    return all;
+}
+
+bool given(const Fields& fields, std::string_view key) {
+    return fields.has(key) && !fields.is_null(key);
+}
+
+Fields Assumptions::source(const Fields& fields, std::string_view path) {
+    const std::string_view key = last_step(path);
+    if (given(fields, key)) return fields;
+    const ScenarioDefault& chosen = default_of(path);
+    PLIMSOLL_ASSERT(!chosen.json.empty());
+    std::string value(chosen.json);
+    value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
+    note(std::string(path) + " = " + value + ": " + std::string(chosen.reason));
+    return Fields::from_text("{\"" + std::string(key) + "\": " + std::string(chosen.json) + "}", "default");
+}
+
+bool Assumptions::given_or_free(const Fields& fields, std::string_view path) {
+    if (given(fields, last_step(path))) return true;
+    note(std::string(path) + ": " + std::string(default_of(path).reason));
+    return false;
+}
+
+}  // namespace plimsoll

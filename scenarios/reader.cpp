@@ -1,0 +1,215 @@
+#include "scenarios/reader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <type_traits>
+
+#include "model/base/error.hpp"
+#include "scenarios/defaults.hpp"
+#include "scenarios/terms.hpp"
+
+namespace plimsoll {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* schema = "plimsoll/scenario/1";
+
+/// One file of a chain of `extends`: as messages name it, and with all links resolved.
+struct ChainFile {
+    fs::path shown, real;
+};
+
+bool lies_below(const fs::path& file, const fs::path& directory) {
+    return std::mismatch(directory.begin(), directory.end(), file.begin(), file.end()).first == directory.end();
+}
+
+/// The file that `extends` names: below the directory of the file that says so.
+ChainFile base_of(const Fields& fields, const ChainFile& file) {
+    const fs::path named = fields.string("extends");
+    const bool climbs = std::find(named.begin(), named.end(), "..") != named.end();
+    if (named.is_absolute() || climbs || named.filename().empty())
+        fields.fail("extends", in_quotes(named.string()) + " must be a file below the directory of this one");
+    ChainFile base{file.shown.parent_path() / named, {}};
+    std::error_code error;
+    base.real = fs::canonical(file.real.parent_path() / named, error);
+    if (error || !fs::is_regular_file(base.real, error))
+        fields.fail("extends", "there is no file " + in_quotes(named.string()) + " beside this one");
+    if (!lies_below(base.real, file.real.parent_path()))
+        fields.fail("extends", in_quotes(named.string()) + " is a link out of the directory of this file");
+    return base;
+}
+
+void check_schema(const Fields& fields) {
+    if (const std::string found = fields.string("schema"); found != schema)
+        fields.fail("schema", std::string("expected '") + schema + "', got " + in_quotes(found));
+}
+
+void refuse_extends(const Fields& fields, const std::string& why) {
+    if (given(fields, "extends")) fields.fail("extends", why);
+}
+
+/// Reads the file at the end of the chain and lays it over what it extends.
+Fields read_chain(std::vector<ChainFile>& chain) {
+    const ChainFile file = chain.back();
+    const Fields fields = Fields::from_file(file.shown.string());
+    check_schema(fields);
+    if (!given(fields, "extends")) return fields;
+    if (!given(fields, "name")) fields.fail("", "a scenario that extends another needs a 'name' of its own");
+    const ChainFile base = base_of(fields, file);
+    const auto again =
+        std::find_if(chain.begin(), chain.end(), [&](const ChainFile& seen) { return seen.real == base.real; });
+    if (again != chain.end()) {
+        std::string circle;
+        for (auto seen = again; seen != chain.end(); ++seen) circle += seen->shown.filename().string() + " -> ";
+        fields.fail("extends", "files extend each other in a circle: " + circle + base.shown.filename().string());
+    }
+    chain.push_back(base);
+    Fields result = read_chain(chain).overlaid_with(fields);
+    result.set("extends", "null", file.shown.string());
+    return result;
+}
+
+void apply(const std::vector<Override>& overrides, Fields& fields) {
+    for (const Override& override : overrides) fields.set(override.path, override.value, override.place);
+    refuse_extends(fields, "'extends' works in files only");
+}
+
+/// Place of the entry of a field that may be a list or a single value.
+std::string entry_place(const Fields& fields, std::string_view key, std::size_t index) {
+    return fields.place(key) + (fields.is_string(key) ? "" : "/" + std::to_string(index));
+}
+
+/// A list of names (or one name), each turned into an entry by `resolve(name, place)`; empty lists and repeated entries
+/// are refused.
+template <class Resolve>
+auto read_names(const Fields& fields, std::string_view key, Resolve resolve) {
+    std::vector<std::invoke_result_t<Resolve, const std::string&, const std::string&>> result;
+    const std::vector<std::string> names = fields.strings(key);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string place = entry_place(fields, key, i);
+        const auto entry = resolve(names[i], place);
+        if (std::find(result.begin(), result.end(), entry) != result.end())
+            throw InputError(place, in_quotes(names[i]) + " stands in the list already");
+        result.push_back(entry);
+    }
+    if (result.empty()) fields.fail(key, "the list must not be empty");
+    return result;
+}
+
+template <class Entry>
+std::vector<const Entry*> read_entries(const Fields& fields, std::string_view key, Shelf<Entry>& shelf) {
+    return read_names(fields, key,
+                      [&](const std::string& name, const std::string& place) { return &shelf.at(name, place); });
+}
+
+/// Nodes by name or alias; the name of a GPU is refused with the nodes that hold it.
+std::vector<const Node*> read_nodes(const Fields& fields, Catalog& catalog) {
+    const auto resolve = [&](const std::string& name, const std::string& place) {
+        if (!catalog.nodes.candidates(name).empty()) return &catalog.nodes.at(name, place);
+        std::string holders;
+        for (const Gpu* gpu : catalog.gpus.candidates(name))
+            for (const std::string& node : catalog.nodes.names())
+                if (&catalog.gpus.at(catalog.nodes.at(node, place).gpu, place) == gpu)
+                    holders += (holders.empty() ? "" : ", ") + node;
+        if (holders.empty()) return &catalog.nodes.at(name, place);
+        throw InputError(place, in_quotes(name) + " is a GPU; nodes that hold it: " + holders);
+    };
+    return read_names(fields, "nodes", resolve);
+}
+
+std::vector<int> read_counts(const Fields& fields, std::string_view key, double most, Assumptions& assumptions) {
+    std::vector<int> result;
+    if (!assumptions.given_or_free(fields, key)) return result;
+    for (const std::int64_t value : fields.integers(key, {1, most})) {
+        if (std::find(result.begin(), result.end(), value) != result.end())
+            fields.fail(key, std::to_string(value) + " stands in the list already");
+        result.push_back(static_cast<int>(value));
+    }
+    if (result.empty()) fields.fail(key, "the list must not be empty");
+    return result;
+}
+
+Dtype read_kv_dtype(const Fields& fields) {
+    const Dtype result = parse_dtype(fields.string("kv_cache"), fields.place("kv_cache"));
+    if (is_four_bit(result))
+        fields.fail("kv_cache", in_quotes(to_string(result)) + " is a format of weights, not of a KV cache");
+    return result;
+}
+
+/// A whole number, or "N+k".
+int read_spares(const Fields& fields) {
+    constexpr double most = 100000;
+    if (fields.is_number("spares")) return static_cast<int>(fields.integer("spares", {0, most}));
+    const std::string text = fields.is_string("spares") ? fields.string("spares") : "";
+    const std::string digits = text.substr(std::min<std::size_t>(2, text.size()));
+    const bool whole = !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == digits.npos;
+    if (text.rfind("N+", 0) != 0 || !whole)
+        fields.fail("spares", "expected a whole number from 0 to 100000, or a text such as 'N+1'");
+    return std::stoi(digits);
+}
+
+void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
+    scenario.models = read_entries(fields, "models", catalog.models);
+    scenario.engines = read_entries(fields, "engines", catalog.engines);
+    scenario.nodes = read_nodes(fields, catalog);
+    scenario.compare_nodes = assumptions.source(fields, "compare_nodes").boolean("compare_nodes");
+    if (assumptions.given_or_free(fields, "weights")) scenario.weights = read_names(fields, "weights", parse_dtype);
+    scenario.kv = read_kv_dtype(assumptions.source(fields, "kv_cache"));
+    scenario.tensor_parallel = read_counts(fields, "tensor_parallel", 1024, assumptions);
+    scenario.pipeline_parallel = read_counts(fields, "pipeline_parallel", 1024, assumptions);
+    scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
+    scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
+}
+
+/// The object at a key, or one without fields where it is absent or null.
+Fields object_or_empty(const Fields& fields, std::string_view key) {
+    return given(fields, key) ? fields.object(key) : Fields::from_text("{}", fields.place(key));
+}
+
+Scenario read_resolved(const Fields& fields, Catalog& catalog) {
+    Scenario scenario;
+    Assumptions assumptions;
+    check_schema(fields);
+    scenario.name = fields.string("name");
+    if (given(fields, "description")) scenario.description = fields.string("description");
+    read_choices(fields, catalog, assumptions, scenario);
+    scenario.workload = read_lengths(fields, catalog);
+    scenario.load = read_load(fields.object("load"), assumptions);
+    scenario.slo = read_slo(fields.object("slo"));
+    scenario.spares = read_spares(assumptions.source(fields, "spares"));
+    scenario.headroom = assumptions.source(fields, "headroom").number("headroom", {0, 0.9});
+    scenario.cost = read_cost(object_or_empty(fields, "cost"), assumptions);
+    if (given(fields, "measured"))
+        for (const Fields& entry : fields.objects("measured"))
+            scenario.measured.push_back(read_measured(entry, catalog));
+    fields.finish();
+    scenario.assumptions = assumptions.sentences();
+    scenario.resolved_json = fields.dump();
+    return scenario;
+}
+
+}  // namespace
+
+Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog) {
+    std::error_code error;  // a path that cannot be resolved cannot be read either, which says why
+    std::vector<ChainFile> chain{{path, fs::weakly_canonical(path, error)}};
+    Fields fields = read_chain(chain);
+    apply(overrides, fields);
+    return read_resolved(fields, catalog);
+}
+
+Scenario make_scenario(const std::string& name, const std::vector<Override>& overrides, Catalog& catalog) {
+    Fields fields = Fields::from_text(R"({"schema": "plimsoll/scenario/1", "name": "command line"})", name);
+    apply(overrides, fields);
+    return read_resolved(fields, catalog);
+}
+
+Scenario parse_scenario(std::string_view text, const std::string& name, const std::vector<Override>& overrides,
+                        Catalog& catalog) {
+    Fields fields = Fields::from_text(text, name);
+    apply(overrides, fields);
+    return read_resolved(fields, catalog);
+}
+
+}  // namespace plimsoll

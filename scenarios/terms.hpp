@@ -1,0 +1,24 @@
+#pragma once
+#include "model/spec/catalog.hpp"
+#include "model/spec/scenario.hpp"
+#include "scenarios/defaults.hpp"
+
+/// The readers of the parts of a scenario; all throw InputError with file and JSON pointer.
+namespace plimsoll {
+
+/// The fields `workload`, `prompt_tokens` and `output_tokens` of a scenario.
+[[nodiscard]] Workload read_lengths(const Fields& scenario, Catalog& catalog);
+
+/// The object `load`: users that think between their requests, or a rate, never both.
+[[nodiscard]] Load read_load(const Fields& load, Assumptions& assumptions);
+
+/// The object `slo`: at least one term, none of which makes another pointless.
+[[nodiscard]] Slo read_slo(const Fields& slo);
+
+/// The object `cost`.
+[[nodiscard]] CostTerms read_cost(const Fields& cost, Assumptions& assumptions);
+
+/// One entry of `measured`.
+[[nodiscard]] MeasuredValue read_measured(const Fields& entry, Catalog& catalog);
+
+}  // namespace plimsoll
