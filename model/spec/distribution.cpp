@@ -130,7 +130,8 @@ struct Distribution::Reader {
                     .most = take_or("max", unlimited)};
         if (kind == "lognormal" || kind == "gamma") {
             const double cv = take("cv");
-            if (!(cv > 0 && cv <= 10)) throw InputError(place, "cv must be above 0 and at most 10");
+            // The series for gamma loses the law below.
+            if (!(cv >= 0.01 && cv <= 10)) throw InputError(place, "cv must lie between 0.01 and 10");
             const double sigma2 = std::log1p(cv * cv);
             if (kind == "lognormal")
                 shape.unit_quantile = [sigma2](double u) {
