@@ -24,7 +24,7 @@ TEST_CASE("No closed chain passes its bounds, and both are met far from the knee
     for (int n = 1; n <= 32; ++n) mu.push_back(n / (1.0 + 0.1 * n));
     const ServiceRates rates(mu, 32);
     ChainWorkspace workspace;
-    for (const std::size_t users : {1, 5, 40, 80, 90, 100, 200, 2000}) {
+    for (const std::size_t users : {1U, 5U, 40U, 80U, 90U, 100U, 200U, 2000U}) {
         const SteadyState state = solve_closed(rates, users, Seconds(11.0), workspace);
         const ClosedBounds bounds =
             closed_bounds(static_cast<double>(users), Seconds(11.0), Seconds(1.1), rates.peak());

@@ -146,7 +146,7 @@ TEST_CASE("A simulated closed station shows the chain's steady state, whatever t
     const ServiceRates rates(mu, 24);
     ChainWorkspace workspace;
     for (const Work work : {Work::exponential, Work::fixed, Work::two_valued})
-        for (const std::size_t users : {12, 60, 90}) {
+        for (const std::size_t users : {12U, 60U, 90U}) {
             const SteadyState state = solve_closed(rates, users, Seconds(6.0), workspace);
             SharedStation station(mu, work, 7 * users);
             const Observed observed = station.run_closed(users, 6.0, 40, 400.0);

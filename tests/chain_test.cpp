@@ -150,10 +150,8 @@ TEST_CASE("The closed chain equals its definition in long double, rising or fall
 TEST_CASE("Weights over thousands of decades neither overflow nor vanish, through a valley too") {
     // Up by 1e6 for 40 states, down by 1e-6 for 60, up again by 1e6 for 60: the second peak, 1e240 above the first,
     // wins.
-    std::vector<double> mu;
-    for (int n = 0; n < 40; ++n) mu.push_back(1e-6);
-    for (int n = 0; n < 60; ++n) mu.push_back(1e6);
-    for (int n = 0; n < 80; ++n) mu.push_back(1e-6);
+    std::vector<double> mu(180, 1e-6);
+    std::fill(mu.begin() + 40, mu.begin() + 100, 1e6);
     ChainWorkspace workspace;
     const SteadyState state = solve_open_with_room(ServiceRates(mu, 180), PerSecond(1.0), 180, workspace);
     // From the full room down the weights are 1, 1e-6, ...: mean present = 180 - 1e-6 to first order.
@@ -167,7 +165,7 @@ TEST_CASE("An arrival to the closed chain sees the chain with one user fewer") {
     std::mt19937_64 random(5);
     ChainWorkspace workspace;
     ChainWorkspace fewer;
-    for (const std::size_t users : {2, 17, 400}) {
+    for (const std::size_t users : {2U, 17U, 400U}) {
         const std::vector<double> mu = generated_rates(random, 64, users == 17);
         const ServiceRates rates(mu, 32);
         const StateDistribution seen = solve_closed(rates, users, Seconds(9.0), workspace).seen_by_arrival;

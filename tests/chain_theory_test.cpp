@@ -47,7 +47,7 @@ TEST_CASE("M/M/1: mean number, wait and geometric tail") {
             CHECK(state.mean_wait.value() == Approx(rho / (mu - rho * mu)));
             CHECK(state.probability_of_waiting == Approx(rho));
             CHECK(state.utilisation == Approx(rho));
-            for (const std::size_t n : {1, 2, 7, 30})
+            for (const std::size_t n : {1U, 2U, 7U, 30U})
                 CHECK(state.present.at_least(n) == Approx(std::pow(rho, static_cast<double>(n))));
         }
 }

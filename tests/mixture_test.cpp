@@ -39,8 +39,8 @@ double erlang_cdf(int k, double x) {
     return 1.0 - std::exp(-x) * sum;
 }
 
-Percentiles percentiles_of(const Mixture& mixture) {
-    Percentiles percentiles;
+PercentileTable percentiles_of(const Mixture& mixture) {
+    PercentileTable percentiles;
     percentiles.build(mixture);
     return percentiles;
 }
@@ -62,7 +62,7 @@ TEST_CASE("Moments of a mixture by hand") {
 TEST_CASE("The exponential law: quantiles -ln(1 - q)") {
     Mixture mixture;
     mixture.add(0.3, Seconds(2.0), SecondsSquared(4.0));
-    const Percentiles percentiles = percentiles_of(mixture);
+    const PercentileTable percentiles = percentiles_of(mixture);
     for (const double q : levels) CHECK(percentiles.at(q).value() == Approx(-2.0 * std::log(1.0 - q)).epsilon(0.015));
     CHECK(percentiles.mean().value() == Approx(2.0).epsilon(1e-12));
     CHECK(percentiles.variance().value() == Approx(4.0).epsilon(1e-12));
@@ -73,7 +73,7 @@ TEST_CASE("Erlang laws") {
     for (const int k : {2, 3, 10, 50}) {
         Mixture mixture;
         mixture.add(1.0, Seconds(k), SecondsSquared(k));
-        const Percentiles percentiles = percentiles_of(mixture);
+        const PercentileTable percentiles = percentiles_of(mixture);
         for (const double q : levels) {
             const double exact = invert([&](double x) { return erlang_cdf(k, x); }, q, 200.0);
             CHECK(percentiles.at(q).value() == Approx(exact).epsilon(0.006));
@@ -91,7 +91,7 @@ TEST_CASE("A geometric number of exponentials is exponential") {
             mixture.add(weight, Seconds(n * each), SecondsSquared(n * each * each));
             weight *= rho;
         }
-        const Percentiles percentiles = percentiles_of(mixture);
+        const PercentileTable percentiles = percentiles_of(mixture);
         CAPTURE(rho);
         for (const double q : levels) CHECK(percentiles.at(q).value() == Approx(-std::log(1.0 - q)).epsilon(0.025));
         CHECK(percentiles.mean().value() == Approx(1.0).epsilon(1e-9));
@@ -104,7 +104,7 @@ TEST_CASE("Two exponentials far apart: the hyperexponential quantile") {
     Mixture mixture;
     mixture.add(0.9, Seconds(1.0), SecondsSquared(1.0));
     mixture.add(0.1, Seconds(20.0), SecondsSquared(400.0));
-    const Percentiles percentiles = percentiles_of(mixture);
+    const PercentileTable percentiles = percentiles_of(mixture);
     for (const double q : levels) {
         const double exact =
             invert([](double x) { return 1.0 - 0.9 * std::exp(-x) - 0.1 * std::exp(-x / 20.0); }, q, 1000.0);
@@ -116,7 +116,7 @@ TEST_CASE("Atoms stand where they are, and the few who wait do not move the rest
     Mixture mixture;
     mixture.add(0.92, Seconds(0.0));
     mixture.add(0.08, Seconds(1.0), SecondsSquared(1.0));
-    const Percentiles percentiles = percentiles_of(mixture);
+    const PercentileTable percentiles = percentiles_of(mixture);
     CHECK(percentiles.at(0.5).value() == 0.0);
     CHECK(percentiles.at(0.9).value() == 0.0);
     // Of those who wait 3/8 and 7/8 are below p95 and p99.
@@ -145,7 +145,7 @@ TEST_CASE("Laws wider than a cube can draw keep mean and variance, heavy or ligh
             Mixture mixture;
             mixture.add(share, Seconds(2.0), SecondsSquared(4.0 * cv2));
             if (share < 1.0) mixture.add(1.0 - share, Seconds(2.0));
-            const Percentiles percentiles = percentiles_of(mixture);
+            const PercentileTable percentiles = percentiles_of(mixture);
             CHECK(percentiles.mean().value() == Approx(2.0).epsilon(1e-9));
             CHECK(percentiles.variance().value() == Approx(4.0 * cv2 * share).epsilon(1e-9));
             CHECK(percentiles.at(0.0).value() >= 0.0);
@@ -157,7 +157,7 @@ TEST_CASE("A chi-square law with one degree of freedom: squares of normal quanti
     // q)/2-quantile: 1.644854^2, 1.959964^2, 2.575829^2.
     Mixture mixture;
     mixture.add(1.0, Seconds(1.0), SecondsSquared(2.0));
-    const Percentiles percentiles = percentiles_of(mixture);
+    const PercentileTable percentiles = percentiles_of(mixture);
     CHECK(percentiles.at(0.90).value() == Approx(2.705543).epsilon(0.03));
     CHECK(percentiles.at(0.95).value() == Approx(3.841459).epsilon(0.03));
     CHECK(percentiles.at(0.99).value() == Approx(6.634897).epsilon(0.03));
@@ -179,7 +179,7 @@ TEST_CASE("Merging and quantiles on generated mixtures") {
         CHECK(merged.weight() == Approx(mixture.weight()).epsilon(1e-12));
         CHECK(merged.mean().value() == Approx(mixture.mean().value()).epsilon(1e-12));
         CHECK(merged.variance().value() == Approx(mixture.variance().value()).epsilon(1e-10));
-        const Percentiles percentiles = percentiles_of(mixture);
+        const PercentileTable percentiles = percentiles_of(mixture);
         CHECK(percentiles.mean().value() == Approx(mixture.mean().value()).epsilon(1e-9));
         CHECK(percentiles.variance().value() == Approx(mixture.variance().value()).epsilon(1e-9));
         double before = 0.0;
@@ -214,7 +214,7 @@ TEST_CASE("Sums of independent times") {
         one.add(1.0, Seconds(1.0), SecondsSquared(1.0));
         Mixture sum;
         sum.assign_sum(one, one);
-        const Percentiles percentiles = percentiles_of(sum);
+        const PercentileTable percentiles = percentiles_of(sum);
         for (const double q : levels)
             CHECK(percentiles.at(q).value() ==
                   Approx(invert([](double x) { return erlang_cdf(2, x); }, q, 100.0)).epsilon(0.006));
@@ -225,7 +225,7 @@ TEST_CASE("Sums of independent times") {
         coin.add(0.5, Seconds(1.0));
         Mixture sum;
         sum.assign_sum(coin, coin);
-        const Percentiles percentiles = percentiles_of(sum);
+        const PercentileTable percentiles = percentiles_of(sum);
         CHECK(percentiles.at(0.2).value() == 0.0);
         CHECK(percentiles.at(0.5).value() == 1.0);
         CHECK(percentiles.at(0.8).value() == 2.0);

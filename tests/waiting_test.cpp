@@ -68,7 +68,7 @@ TEST_CASE("M/D/1 and M/G/1: Pollaczek and Khinchine, both moments") {
 
 TEST_CASE("M/D/1: the upper percentiles of Erlang's exact law") {
     for (const double rho : {0.6, 0.9}) {
-        Percentiles percentiles;
+        PercentileTable percentiles;
         percentiles.build(open_wait(1, rho, 0.0));
         for (const double q : {0.9, 0.95, 0.99}) {
             double low = 0.0;
@@ -90,7 +90,7 @@ TEST_CASE("M/M/c: those who wait, wait exponentially") {
             const double waits = 1.0 - wait.components().front().weight;
             CHECK(wait.weight() == Approx(1.0));
             CHECK(wait.mean().value() == Approx(waits / (servers * (1.0 - rho))).margin(1e-12));
-            Percentiles percentiles;
+            PercentileTable percentiles;
             percentiles.build(wait);
             // P(W > t) = P(wait) exp(-c mu (1 - rho) t); where the mass of those who wait is near 1 - q the edge of the
             // atom is spread over a slice, so levels are taken inside.
@@ -122,7 +122,7 @@ TEST_CASE("The wait by position is the wait by Little's law") {
     std::vector<double> mu;
     for (int n = 1; n <= 48; ++n) mu.push_back(n / (3.0 + 0.04 * n));
     const ServiceRates rates(mu, 48);
-    for (const std::size_t users : {10, 60, 100, 300}) {
+    for (const std::size_t users : {10U, 60U, 100U, 300U}) {
         const SteadyState state = solve_closed(rates, users, Seconds(4.0), workspace);
         Mixture wait;
         add_waits(state.seen_by_arrival, 48, rates.saturated(), 1.0, wait);

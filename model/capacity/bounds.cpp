@@ -27,7 +27,8 @@ double kv_token_iterations(std::int64_t prompt_tokens, std::int64_t output_token
     PLIMSOLL_ASSERT(prompt_tokens >= 0 && output_tokens >= 0 && chunk_tokens > 0);
     const auto prompt = static_cast<double>(prompt_tokens);
     const auto output = static_cast<double>(output_tokens);
-    const auto whole_chunks = static_cast<double>(prompt_tokens / chunk_tokens);
+    const std::int64_t chunks = prompt_tokens / chunk_tokens;
+    const auto whole_chunks = static_cast<double>(chunks);
     const double prefill = static_cast<double>(chunk_tokens) * whole_chunks * (whole_chunks + 1.0) / 2.0 +
                            (prompt_tokens % chunk_tokens != 0 ? prompt : 0.0);
     return prefill + prompt * output + output * (output + 1.0) / 2.0;

@@ -50,40 +50,22 @@ Window sweep_from_mode(const ServiceRates& rates, std::size_t last, Arrivals arr
     return {lower, upper};
 }
 
-/// Weights of any chain, from state 0 upwards. A running weight that leaves (2^-256, 2^256] is rescaled by 2^512 and a
-/// segment with the next exponent begins, so that weights compare as (exponent, weight) and none is lost on the way.
-template <class Arrivals>
-Window sweep_upwards(const ServiceRates& rates, std::size_t last, Arrivals arrivals, ChainWorkspace& workspace) {
-    constexpr double large = 0x1p256;
-    constexpr double small = 0x1p-256;
+/// Brings the segments of [0, last] to the exponent of the highest one and cuts what is negligible at either end.
+Window settle_segments(std::size_t last, ChainWorkspace& workspace) {
     std::vector<double>& weight = workspace.present;
-    auto& segments = workspace.segments;
-    segments.assign(1, {0, 0});
-    weight[0] = 1.0;
-    int exponent = 0;
-    int highest = 0;
-    double w = 1.0;
-    for (std::size_t n = 0; n < last && w > 0.0; ++n) {
-        w *= arrivals(n) * rates.time(n + 1);
-        if (w > large || w <= small) {
-            exponent += w > large ? 1 : -1;
-            w *= w > large ? 0x1p-512 : 0x1p512;
-            segments.push_back({n + 1, exponent});
-            highest = std::max(highest, exponent);
-        }
-        weight[n + 1] = w;
-        if (w == 0.0) last = n + 1;
-    }
+    const auto& segments = workspace.segments;
     const auto at = [&](std::size_t n) { return weight.begin() + static_cast<std::ptrdiff_t>(n); };
+    int highest = 0;
+    for (const auto& segment : segments) highest = std::max(highest, segment.exponent);
     std::size_t end = last + 1;
     Window kept{last, 0};
     for (std::size_t i = segments.size(); i-- > 0; end = segments[i].begin) {
-        const auto [begin, power] = segments[i];
-        if (power < highest - 1) {
+        const auto [begin, exponent] = segments[i];
+        if (exponent < highest - 1) {
             std::fill(at(begin), at(end), 0.0);
             continue;
         }
-        if (power == highest - 1)
+        if (exponent == highest - 1)
             for (std::size_t n = begin; n < end; ++n) weight[n] *= 0x1p-512;
         kept = {begin, std::max(kept.last, end - 1)};
     }
@@ -91,6 +73,26 @@ Window sweep_upwards(const ServiceRates& rates, std::size_t last, Arrivals arriv
     while (weight[kept.first] < least) ++kept.first;
     while (weight[kept.last] < least) --kept.last;
     return kept;
+}
+
+/// Weights of any chain, from state 0 upwards. A running weight that leaves (2^-256, 2^256] is rescaled by 2^512 and a
+/// segment with the next exponent begins, so that weights compare as (exponent, weight) and none is lost on the way.
+template <class Arrivals>
+Window sweep_upwards(const ServiceRates& rates, std::size_t last, Arrivals arrivals, ChainWorkspace& workspace) {
+    workspace.segments.assign(1, {0, 0});
+    workspace.present[0] = 1.0;
+    double w = 1.0;
+    for (std::size_t n = 0; n < last; ++n) {
+        w *= arrivals(n) * rates.time(n + 1);
+        if (w > 0x1p256 || w <= 0x1p-256) {
+            const bool large = w > 0x1p256;
+            w *= large ? 0x1p-512 : 0x1p512;
+            workspace.segments.push_back({n + 1, workspace.segments.back().exponent + (large ? 1 : -1)});
+        }
+        workspace.present[n + 1] = w;
+        if (w == 0.0) last = n + 1;
+    }
+    return settle_segments(last, workspace);
 }
 
 /// Writes the weights of states 0 .. last into `workspace.present`; `arrivals(n)` must not increase with n.
@@ -101,45 +103,59 @@ Window sweep(const ServiceRates& rates, std::size_t last, Arrivals arrivals, Cha
                                  : sweep_upwards(rates, last, arrivals, workspace);
 }
 
+/// Sums over states: weight, n, mu(n) and the number n - served_at_once of those who wait.
+struct Sums {
+    double weight = 0.0;
+    double present = 0.0;
+    double served = 0.0;
+    double waiting = 0.0;
+};
+
+Sums sums_over(const ServiceRates& rates, Window window, const std::vector<double>& weight) {
+    const std::size_t limit = rates.served_at_once();
+    Sums sums;
+    for (std::size_t n = window.first; n <= window.last; ++n) {
+        sums.weight += weight[n];
+        sums.present += static_cast<double>(n) * weight[n];
+        sums.served += rates.rate(n) * weight[n];
+    }
+    for (std::size_t n = std::max(window.first, limit); n <= window.last; ++n)
+        sums.waiting += static_cast<double>(n - limit) * weight[n];
+    return sums;
+}
+
+/// Adds the geometric series of the states after `last`, where mu is constant.
+void add_tail(const ServiceRates& rates, std::size_t last, double tail, double ratio, Sums& sums) {
+    const std::size_t limit = rates.served_at_once();
+    const double beyond = 1.0 / (1.0 - ratio);
+    sums.weight += tail;
+    sums.present += tail * (static_cast<double>(last) + beyond);
+    sums.served += tail * rates.saturated().value();
+    if (limit <= last)
+        sums.waiting += tail * (static_cast<double>(last - limit) + beyond);
+    else
+        sums.waiting += tail * std::pow(ratio, static_cast<double>(limit - last)) * beyond;
+}
+
 /// Normalises the weights of a window with a geometric tail of `tail_ratio` (0: none) and fills in every mean of the
 /// numbers present; the throughput is the mean of mu(n).
 SteadyState summarise(const ServiceRates& rates, Window window, double tail_ratio, std::vector<double>& weight) {
-    const std::size_t limit = rates.served_at_once();
-    double total = 0.0;
-    double present = 0.0;
-    double served = 0.0;
-    for (std::size_t n = window.first; n <= window.last; ++n) {
-        total += weight[n];
-        present += static_cast<double>(n) * weight[n];
-        served += rates.rate(n) * weight[n];
-    }
-    double waiting = 0.0;
-    for (std::size_t n = std::max(window.first, limit); n <= window.last; ++n)
-        waiting += static_cast<double>(n - limit) * weight[n];
-    double tail = 0.0;
-    if (tail_ratio > 0.0) {
-        const double beyond = 1.0 / (1.0 - tail_ratio);
-        tail = weight[window.last] * tail_ratio * beyond;
-        present += tail * (static_cast<double>(window.last) + beyond);
-        served += tail * rates.saturated().value();
-        if (limit <= window.last)
-            waiting += tail * (static_cast<double>(window.last - limit) + beyond);
-        else
-            waiting += tail * std::pow(tail_ratio, static_cast<double>(limit - window.last)) * beyond;
-        total += tail;
-    }
-    const double scale = 1.0 / total;
+    Sums sums = sums_over(rates, window, weight);
+    const double tail = weight[window.last] * tail_ratio / (1.0 - tail_ratio);
+    if (tail > 0.0) add_tail(rates, window.last, tail, tail_ratio, sums);
+    const double scale = 1.0 / sums.weight;
     for (std::size_t n = window.first; n <= window.last; ++n) weight[n] *= scale;
 
     SteadyState state;
-    state.throughput = PerSecond(served * scale);
-    state.mean_present = present * scale;
-    state.mean_waiting = waiting * scale;
+    state.throughput = PerSecond(sums.served * scale);
+    state.mean_present = sums.present * scale;
+    state.mean_waiting = sums.waiting * scale;
     state.mean_in_service = state.mean_present - state.mean_waiting;
-    state.present = {window.first,
-                     {weight.data() + window.first, window.last - window.first + 1},
-                     tail * scale,
-                     tail > 0.0 ? tail_ratio : 0.0};
+    state.present = {window.first, {weight.data() + window.first, window.last - window.first + 1}, 0.0, 0.0};
+    if (tail > 0.0) {
+        state.present.tail_mass = tail * scale;
+        state.present.tail_ratio = tail_ratio;
+    }
     state.seen_by_arrival = state.present;
     state.probability_busy = window.first > 0 ? 1.0 : 1.0 - weight[0];
     return state;

@@ -16,7 +16,7 @@ struct Component {
     double variance;  // s^2
 };
 
-/// A latency as a mixture of components, from which `Percentiles` reads its quantiles. Weights need not sum to 1.
+/// A latency as a mixture of components, from which `PercentileTable` reads its quantiles. Weights need not sum to 1.
 /// Mean and variance are exact under `merge` and `assign_sum`; only the shape inside a component is approximate.
 class Mixture {
   public:

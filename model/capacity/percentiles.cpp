@@ -96,7 +96,7 @@ void slice_values(const Component& component, const Slices& slices, std::span<do
 
 }  // namespace
 
-void Percentiles::expand(std::span<const Component> components) {
+void PercentileTable::expand(std::span<const Component> components) {
     const double per_weight = 1.0 / merged_.weight();
     std::array<double, most_slices> value{};
     unsorted_.clear();
@@ -120,7 +120,7 @@ void Percentiles::expand(std::span<const Component> components) {
 }
 
 /// Distributes the points over buckets of equal width and sorts each: about linear time for latencies.
-void Percentiles::sort() {
+void PercentileTable::sort() {
     const auto by_value = [](const Point& a, const Point& b) { return a.value < b.value; };
     const auto [least, most] = std::minmax_element(unsorted_.begin(), unsorted_.end(), by_value);
     const std::size_t buckets = unsorted_.size();
@@ -138,7 +138,7 @@ void Percentiles::sort() {
                   points_.begin() + static_cast<std::ptrdiff_t>(bucket_ends_[b]), by_value);
 }
 
-void Percentiles::build(const Mixture& mixture) {
+void PercentileTable::build(const Mixture& mixture) {
     merged_ = mixture;
     if (merged_.empty()) merged_.add(1.0, Seconds(0.0));
     merged_.merge(most_groups);
@@ -161,7 +161,7 @@ void Percentiles::build(const Mixture& mixture) {
     }
 }
 
-Seconds Percentiles::at(double q) const {
+Seconds PercentileTable::at(double q) const {
     PLIMSOLL_ASSERT(q >= 0.0 && q <= 1.0 && !points_.empty());
     const auto next = std::lower_bound(points_.begin(), points_.end(), q,
                                        [](const Point& p, double level) { return p.level < level; });
@@ -172,7 +172,7 @@ Seconds Percentiles::at(double q) const {
     return Seconds(low.value + part * (next->value - low.value));
 }
 
-double Percentiles::share_within(Seconds limit) const {
+double PercentileTable::share_within(Seconds limit) const {
     PLIMSOLL_ASSERT(!points_.empty());
     const auto next = std::upper_bound(points_.begin(), points_.end(), limit.value(),
                                        [](double value, const Point& p) { return value < p.value; });
@@ -183,11 +183,11 @@ double Percentiles::share_within(Seconds limit) const {
     return low.level + part * (next->level - low.level);
 }
 
-Seconds Percentiles::mean() const {
+Seconds PercentileTable::mean() const {
     return Seconds(mean_);
 }
 
-SecondsSquared Percentiles::variance() const {
+SecondsSquared PercentileTable::variance() const {
     return SecondsSquared(variance_);
 }
 

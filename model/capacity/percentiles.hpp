@@ -12,7 +12,7 @@ namespace plimsoll {
 /// of Wilson and Hilferty (1931), and adjusted so that its mean and its variance stay. Of gamma laws and their mixtures
 /// with variance <= mean^2, p50 .. p99 are within 2.5 % of the exact quantiles; of wider ones p90 .. p99 within 4 % up
 /// to variance 4 mean^2, their lower half only roughly.
-class Percentiles {
+class PercentileTable {
   public:
     /// Throws nothing; an empty mixture counts as an atom at 0.
     void build(const Mixture& mixture);

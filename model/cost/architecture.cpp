@@ -103,23 +103,30 @@ void Architecture::operators(const StepShape& shape, Split split, Storage storag
     attention_->add_operators(shape, split.tensor, storage, operators);
     ffn_->add_operators(shape, split.tensor, storage, operators);
     // A norm adds the block's output to the residual stream: two rows read, two written.
-    operators.push_back(
-        elementwise_operator("attention_norm", "_att_norm", 2 * tokens * hidden * bytes, 2 * tokens * hidden * bytes));
-    operators.push_back(
-        elementwise_operator("ffn_norm", "_ffn_norm", 2 * tokens * hidden * bytes, 2 * tokens * hidden * bytes));
-    operators.back().count = model_->norms_per_layer - 1;
+    const double residual = 2 * tokens * hidden * bytes;
+    const int norms = model_->norms_per_layer, attention_norms = (norms + 1) / 2;
+    operators.push_back(elementwise_operator("attention_norm", "_att_norm", residual, residual));
+    operators.back().count = attention_norms;
+    operators.push_back(elementwise_operator("ffn_norm", "_ffn_norm", residual, residual));
+    operators.back().count = norms - attention_norms;
     for (Operator& op : operators) op.count *= layers;
 
     const double rows = shape.rows(), vocabulary = share(model_->vocabulary, split.tensor);
-    const std::size_t first = operators.size();
     operators.push_back(
         elementwise_operator("embedding", "embedding", tokens * hidden * bytes, tokens * hidden * bytes));
+    operators.back().count = stage_share;
+    operators.push_back(elementwise_operator("final_norm", "_ffn_norm", residual, residual));
+    operators.back().count = stage_share;
+    const std::size_t first = operators.size();
     operators.push_back(
         elementwise_operator("last_positions", "get_last_input", rows * hidden * bytes, rows * hidden * bytes));
     operators.push_back(
         gemm_operator("lm_head", "logits", rows, vocabulary, hidden, activation_dtype(storage.weights)));
     operators.push_back(elementwise_operator("sampling", "logits", rows * model_->vocabulary * 4.0, rows * 8.0));
-    for (std::size_t i = first; i < operators.size(); ++i) operators[i].count = stage_share;
+    for (std::size_t i = first; i < operators.size(); ++i) {
+        operators[i].count = stage_share;
+        operators[i].by_rows = true;
+    }
 }
 
 }  // namespace plimsoll

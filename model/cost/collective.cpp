@@ -9,11 +9,10 @@
 namespace plimsoll {
 namespace {
 
-/// Calls `visit` with every set of `ranks` out of `gpus` GPU indices that begins with a contiguous or strided choice.
-/// A node has at most a few GPUs a set matters for: all subsets are tried up to 16 GPUs.
+/// Calls `visit` with every set of `ranks` out of `gpus` GPUs, as a mask of their indices.
 template <class Visit>
 void for_each_subset(int gpus, int ranks, Visit visit) {
-    PLIMSOLL_ASSERT(gpus <= 16);
+    PLIMSOLL_ASSERT(gpus <= most_gpus_without_switch);
     for (unsigned mask = 0; mask < (1U << gpus); ++mask)
         if (__builtin_popcount(mask) == ranks) visit(mask);
 }
@@ -28,8 +27,22 @@ int groups_touched(const std::vector<std::vector<int>>& groups, unsigned mask) {
     }));
 }
 
-/// NVLinks that every GPU of the set has inside the set, the fewest; 0 when some GPU has none.
+/// Whether NVLinks inside the set lead from each of its GPUs to every other.
+bool joined_by_nvlink(const Node& node, unsigned mask) {
+    unsigned reached = mask & (~mask + 1);  // the lowest GPU
+    for (unsigned before = 0; before != reached;) {
+        before = reached;
+        for (const Node::Pair& pair : node.nvlink_pairs) {
+            const unsigned ends = 1U << pair.first | 1U << pair.second;
+            if ((ends & mask) == ends && (ends & reached) != 0) reached |= ends;
+        }
+    }
+    return reached == mask;
+}
+
+/// NVLinks that every GPU of the set has inside the set, the fewest; 0 when they do not join the set.
 int fewest_inner_links(const Node& node, unsigned mask) {
+    if (!joined_by_nvlink(node, mask)) return 0;
     int fewest = std::numeric_limits<int>::max();
     for (int gpu = 0; gpu < node.gpus; ++gpu) {
         if (!contains(mask, gpu)) continue;

@@ -12,17 +12,12 @@ Split split_of(const Deployment& deployment) {
     return {.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
 }
 
-double whole_blocks(double tokens, int block) {
-    return std::ceil(tokens / block) * block;
-}
-
 }  // namespace
 
 std::optional<Infeasible> MemoryBudget::refusal(const Gpu& gpu) const {
-    if (kv >= kv_per_token * 16.0) return std::nullopt;
+    if (kv_tokens > 0) return std::nullopt;
     return Infeasible{"weights " + to_text(weights) + " + runtime " + to_text(fixed() - weights) +
-                      " a GPU exceed the " + to_text(usable) + " of " + gpu.name + " by " +
-                      to_text(kv_per_token * 16.0 - kv)};
+                      " a GPU exceed the " + to_text(usable) + " of " + gpu.name + " by " + to_text(kv_least - kv)};
 }
 
 MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment) {
@@ -40,24 +35,23 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     budget.communication = deployment.gpus_per_instance() > 1 ? engine.communication_memory : Bytes(0);
     budget.kv = budget.usable - budget.fixed();
     budget.kv_per_token = architecture.kv_bytes_per_token_per_rank(split, deployment.kv);
+    budget.kv_least = budget.kv_per_token * (engine.block_tokens * std::ceil(1.0 / (1.0 - engine.watermark)));
     const double blocks = std::floor(std::max(0.0, budget.kv / (budget.kv_per_token * engine.block_tokens)));
     budget.kv_tokens = std::floor(blocks * (1.0 - engine.watermark)) * engine.block_tokens;
     return budget;
 }
 
 KvDemand kv_demand(const Engine& engine, const Workload& workload) {
-    const double prompt = workload.prompt.mean();
-    if (engine.reservation == KvReservation::full) {
-        const double output = engine.reserved_output_tokens ? *engine.reserved_output_tokens : workload.output.mean();
-        // Held from the start, by long and short requests alike; the long ones are held for longer.
-        const double longest = workload.output.second_moment() / workload.output.mean();
-        const double held = whole_blocks(prompt + (engine.reserved_output_tokens ? std::max(output, longest) : longest),
-                                         engine.block_tokens);
+    const double prompt = workload.prompt.mean(), output = workload.output.mean();
+    const double longest = workload.output.second_moment() / output;
+    const double in_last_block = (engine.block_tokens - 1) / 2.0;
+    if (engine.reservation == KvReservation::paged)
+        return {.mean = prompt + (longest + 1.0) / 2.0 + in_last_block, .peak = prompt + output + in_last_block};
+    if (engine.reserved_output_tokens) {
+        const double held = prompt + *engine.reserved_output_tokens + in_last_block;
         return {.mean = held, .peak = held};
     }
-    const double half_block = engine.block_tokens / 2.0;
-    return {.mean = prompt + workload.output.second_moment() / (2.0 * workload.output.mean()) + half_block,
-            .peak = prompt + workload.output.mean() + half_block};
+    return {.mean = prompt + longest + in_last_block, .peak = prompt + output + in_last_block};
 }
 
 double largest_batch(const MemoryBudget& budget, const Deployment& deployment, const Workload& workload) {

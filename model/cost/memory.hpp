@@ -15,6 +15,7 @@ struct MemoryBudget {
     Bytes kv;              ///< what is left for the KV cache; negative when it does not fit
     double kv_tokens = 0;  ///< tokens that the instance can hold, whole blocks, watermark kept free
     Bytes kv_per_token;    ///< on this GPU
+    Bytes kv_least;        ///< what the smallest cache takes: one block beside those kept free
 
     [[nodiscard]] Bytes fixed() const { return weights + activations + workspace + graphs + framework + communication; }
     /// Why it does not fit, and by how much, if so.
@@ -29,8 +30,10 @@ struct KvDemand {
     double peak = 0;  ///< tokens of one request at its end (mean over requests)
 };
 
-/// From the engine's reservation rule and the lengths. With paging a request of p + o tokens holds p + j after j steps,
-/// so that the mean over running requests is E[p] + E[o^2] / (2 E[o]): long outputs are seen more often.
+/// From the engine's reservation rule and the lengths, where p and o are independent and long outputs are seen more
+/// often among running requests. With paging p + j tokens are held in the j-th of o steps: E[p] + E[o^2] / (2 E[o]) +
+/// 1/2 in the mean. A full reservation holds p + o all along: E[p] + E[o^2] / E[o], or E[p] + what clients ask. The
+/// last block is empty to (block - 1) / 2 tokens in the mean.
 [[nodiscard]] KvDemand kv_demand(const Engine& engine, const Workload& workload);
 
 /// Requests that run at the same time at the most: by memory and by the engine's limits.

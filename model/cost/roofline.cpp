@@ -13,15 +13,32 @@ bool is_communication(const Operator& op) {
            op.kind == OperatorKind::send_recv;
 }
 
-Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives) {
+Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives,
+                      const CollectiveTimes& point_to_point) {
     const EfficiencyClass& c = *deployment.efficiency;
-    Origin origin = deployment.gpu->memory_bandwidth.origin;
-    for (const Origin other : {c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin,
-                               c.prefill_attention.compute_efficiency.origin,
-                               c.decode_attention.memory_efficiency.origin, deployment.engine->host.per_step.origin,
-                               deployment.engine->host.per_layer.origin, deployment.engine->kernel_efficiency.origin})
+    const Engine& engine = *deployment.engine;
+    Origin origin = weakest(deployment.gpu->memory_bandwidth.origin,
+                            weakest(deployment.gpu->peak_of(arithmetic_dtype(deployment.weights)).origin,
+                                    deployment.node->host_speed.origin));
+    for (const Origin other :
+         {c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin, c.gemm.launch.origin,
+          c.prefill_attention.compute_efficiency.origin, c.prefill_attention.memory_efficiency.origin,
+          c.decode_attention.memory_efficiency.origin, c.decode_attention.launch.origin,
+          c.elementwise.memory_efficiency.origin, c.elementwise.launch.origin, engine.host.per_step.origin,
+          engine.host.per_layer.origin, engine.host.per_sequence.origin, engine.host.per_prefill.origin,
+          engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    return deployment.gpus_per_instance() > 1 ? weakest(origin, collectives.origin()) : origin;
+    if (is_four_bit(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
+    if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
+    if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
+    return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
+}
+
+/// How many ranks' curve stands for the way from one stage to the next: that of two GPUs, but where NVLink bridges join
+/// pairs only and there are more GPUs, stages are not all joined by a bridge.
+int ranks_between_stages(const Deployment& deployment) {
+    if (deployment.pipeline_parallel == 1) return 1;
+    return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_instance() : 2;
 }
 
 }  // namespace
@@ -36,9 +53,8 @@ KernelTimes::KernelTimes(const Deployment& deployment)
       constants_(deployment.efficiency),
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
-      point_to_point_(*deployment.node, deployment.pipeline_parallel > 1 ? 2 : 1,
-                      deployment.engine->collective_overhead.value),
-      origin_(weakest_origin(deployment, collectives_)) {}
+      point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
+      origin_(weakest_origin(deployment, collectives_, point_to_point_)) {}
 
 Seconds KernelTimes::Parts::total() const {
     const double a = compute.value(), b = memory.value();
@@ -48,7 +64,7 @@ Seconds KernelTimes::Parts::total() const {
 }
 
 FlopPerSecond KernelTimes::peak(const Operator& op) const {
-    // Attention runs in 16 bit whatever the weights are; bf16 falls back on fp16 rates and fp32 arithmetic on its own.
+    // Who builds a deployment has refused the types that the GPU does not multiply.
     const FlopPerSecond peak = gpu_->peak_of(op.arithmetic).value;
     PLIMSOLL_ASSERT(peak > FlopPerSecond(0));
     return peak;
@@ -66,13 +82,16 @@ KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
 
 KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
     const auto& c = constants_->prefill_attention;
-    const double query = op.m / op.sequences, context = std::max(query, op.pairs / op.m);
+    // A query at position i of its chunk sees past + i keys, so that the mean falls short of the last one's by half.
+    const double query = op.m / op.sequences, context = op.pairs / op.m + (query - 1.0) / 2.0;
     const double efficiency = c.compute_efficiency.value * kernel_efficiency_ *
                               std::pow(op.head_dim / 128.0, c.head_dim_exponent.value) /
                               ((1.0 + c.query_half.value / query) * (1.0 + c.context_half.value / context));
-    const double tiles = op.sequences * op.heads * std::ceil(query / 128.0);
+    // Not rounded up: a longer prompt would be faster wherever it fills one more of the idle multiprocessors.
+    const double tiles = op.sequences * op.heads * std::max(1.0, query / 128.0);
     const double idle_wave = 1.0 + gpu_->multiprocessors / tiles;
-    const double diagonal = 1.0 + op.m * 64.0 / op.pairs;
+    // A tile on the diagonal computes 128 x 128 pairs for 128 x 129 / 2 that count: 63.5 a query in vain.
+    const double diagonal = 1.0 + op.m * 63.5 / op.pairs;
     return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
             .compute = op.work.flop * diagonal * idle_wave / (peak(op) * std::min(1.0, efficiency)),
             .memory = (op.work.bytes_read + op.work.bytes_written) /
@@ -83,10 +102,14 @@ KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
 KernelTimes::Parts KernelTimes::decode_parts(const Operator& op) const {
     const auto& c = constants_->decode_attention;
     const double padding = std::max(1.0, c.group_pad.value / (op.heads / op.kv_heads));
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
+    const BytesPerSecond bandwidth = gpu_->memory_bandwidth.value * c.memory_efficiency.value;
+    // Queries are read as outputs are written; what remains is the cache. Only work in proportion to the context may
+    // stand under the knee, or the time would not be affine in it.
+    const Bytes queries_and_outputs = op.work.bytes_written * 2.0;
+    const Bytes cache = op.work.bytes_read - op.work.bytes_written;
+    return {.launch = c.launch.value + c.per_sequence.value * op.sequences + queries_and_outputs / bandwidth,
             .compute = op.work.flop * padding / (peak(op) * c.compute_efficiency.value),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
-                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
+            .memory = cache / bandwidth,
             .sharpness = c.sharpness.value};
 }
 
@@ -110,19 +133,6 @@ Seconds KernelTimes::communication(const Operator& op) const {
     if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
     if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
     return point_to_point_.send_recv(op.work.message);
-}
-
-Seconds KernelTimes::gemm(const Operator& op) const {
-    return gemm_parts(op).total();
-}
-Seconds KernelTimes::prefill_attention(const Operator& op) const {
-    return prefill_parts(op).total();
-}
-Seconds KernelTimes::decode_attention(const Operator& op) const {
-    return decode_parts(op).total();
-}
-Seconds KernelTimes::elementwise(const Operator& op) const {
-    return parts(op).total();
 }
 
 Seconds KernelTimes::time(const Operator& op) const {

@@ -13,20 +13,16 @@ enum class Bound { launch, compute, memory, communication };
 /// W: memory bandwidth, pnorm(a, b) = (a^p + b^p)^(1/p): the smooth knee between two limits.
 ///
 /// GEMM: t = t0 + pnorm(flop / (P ec), bytes / (W em)); 4-bit weights add `dequantization` x flop.
-/// Prefill attention: t = t0 + tb b + pnorm(flop / (P e) (1 + SM / (b heads ceil(q / 128))), bytes / (W em)),
+/// Prefill attention: t = t0 + tb b + pnorm(flop / (P e) (1 + SM / (b heads max(1, q / 128))), bytes / (W em)),
 ///   e = ec (head_dim / 128)^g / ((1 + q0 / q) (1 + k0 / kv)); flop counts half a tile of 128 beyond the diagonal.
-/// Decode attention: t = t0 + tb b + pnorm(bytes / (W em), padded flop / (P ec)), padded by max(1, g0 / group):
-///   linear in the context for a fixed batch.
+/// Decode attention: t = t0 + tb b + query and output bytes / (W em) + pnorm(KV bytes / (W em), padded flop / (P ec)),
+///   padded by max(1, g0 / group): affine in batch and context.
 /// Elementwise: t = t0 + bytes / (W em).
 /// The forms and their residuals on measured kernels stand with the constants in hardware_db/classes.
 class KernelTimes {
   public:
     explicit KernelTimes(const Deployment& deployment);
 
-    [[nodiscard]] Seconds gemm(const Operator& op) const;
-    [[nodiscard]] Seconds prefill_attention(const Operator& op) const;
-    [[nodiscard]] Seconds decode_attention(const Operator& op) const;
-    [[nodiscard]] Seconds elementwise(const Operator& op) const;
     /// Time of one occurrence of any operator.
     [[nodiscard]] Seconds time(const Operator& op) const;
     /// The largest part of that time.

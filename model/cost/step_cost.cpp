@@ -7,11 +7,6 @@
 namespace plimsoll {
 namespace {
 
-bool depends_on_rows(const Operator& op) {
-    return op.name == "lm_head" || op.name == "sampling" || op.name == "last_positions" ||
-           op.kind == OperatorKind::all_gather;
-}
-
 bool is_attention(const Operator& op) {
     return op.kind == OperatorKind::prefill_attention || op.kind == OperatorKind::decode_attention;
 }
@@ -59,7 +54,7 @@ void StepCost::fold(const Architecture& architecture) {
         step_operators(architecture, {.decode_sequences = x, .context_tokens = x}, split_, storage_, operators);
         for (const Operator& op : operators) {
             if (is_attention(op)) continue;
-            (depends_on_rows(op) ? by_rows_ : by_tokens_).values[i] += op.count * kernels_.time(op).value();
+            (op.by_rows ? by_rows_ : by_tokens_).values[i] += op.count * kernels_.time(op).value();
         }
     }
     // Decode attention is affine in (sequences, context): three evaluations give its coefficients.
@@ -105,7 +100,7 @@ Seconds StepCost::host_serial(const StepShape& shape) const {
 }
 
 Seconds StepCost::host_launches(const StepShape& shape) const {
-    const bool graph = shape.tokens() <= graph_batch_ && (chunked_ || shape.prefill_tokens <= 0);
+    const bool graph = per_stage(shape).tokens() <= graph_batch_ && (chunked_ || shape.prefill_tokens <= 0);
     return graph ? Seconds(0) : launches_ * static_cast<double>(stages_);
 }
 

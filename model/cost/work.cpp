@@ -13,10 +13,12 @@ Operator gemm_operator(std::string_view name, std::string_view document_name, do
     Operator op{.name = name, .document_name = document_name, .kind = OperatorKind::gemm};
     const double activation = bytes_per_value(activation_dtype(weights));
     op.work.flop = Flop(2.0 * m * n * k);
-    op.work.bytes_read = Bytes(n * k * bytes_per_value(weights) + m * k * activation);
+    const bool eight_bit = weights == Dtype::fp8 || weights == Dtype::int8;
+    op.work.bytes_read = Bytes(n * k * bytes_per_value(weights) + m * k * (eight_bit ? 1.0 : activation));
     op.work.bytes_written = Bytes(m * n * activation);
-    // Activations are quantized on the fly for 8-bit arithmetic: read twice, written once more at one byte.
-    if (weights == Dtype::fp8 || weights == Dtype::int8) op.work.bytes_read += Bytes(m * k * (activation + 1.0));
+    // 8-bit arithmetic quantizes its activations first: read as they are, written at one byte.
+    if (eight_bit) op.work.bytes_read += Bytes(m * k * activation);
+    if (eight_bit) op.work.bytes_written += Bytes(m * k);
     op.arithmetic = arithmetic_dtype(weights);
     op.four_bit_weights = is_four_bit(weights);
     op.m = m;

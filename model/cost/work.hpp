@@ -48,7 +48,8 @@ struct Operator {
     std::string_view name;
     std::string_view document_name;  ///< as the source documents' profiles call it
     OperatorKind kind = OperatorKind::elementwise;
-    double count = 1;  ///< times that it runs in the step
+    double count = 1;      ///< times that it runs in the step
+    bool by_rows = false;  ///< works on the rows that reach the LM head, not on all tokens
     Work work{};
     Dtype arithmetic = Dtype::fp16;
 

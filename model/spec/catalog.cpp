@@ -28,9 +28,6 @@ bool answers_to(const Entry& entry, const std::string& wanted) {
     return entry.name == wanted || std::any_of(entry.aliases.begin(), entry.aliases.end(),
                                                [&](const std::string& alias) { return lower(alias) == wanted; });
 }
-bool answers_to(const Workload& entry, const std::string& wanted) {
-    return entry.name == wanted;
-}
 
 std::vector<fs::path> json_files(const fs::path& folder) {
     std::vector<fs::path> files;
@@ -91,7 +88,7 @@ const Entry& Shelf<Entry>::at(std::string_view name_or_alias, const std::string&
     const std::vector<const Entry*> found = candidates(name_or_alias);
     if (found.empty()) throw InputError(place, unknown_name(kind_, name_or_alias, names()));
     if (found.size() > 1) {
-        std::string message = "'" + std::string(name_or_alias) + "' may mean several " + kind_ + "s: ";
+        std::string message = "'" + std::string(name_or_alias) + "' may mean any " + kind_ + " of: ";
         for (const Entry* entry : found) message += (entry == found.front() ? "" : ", ") + entry->name;
         throw InputError(place, message);
     }
@@ -118,8 +115,9 @@ template class Shelf<Workload>;
 
 Workload read_workload(const Fields& fields) {
     Workload workload;
-    const EntryHead head = read_head(fields, "workload");
-    workload.name = head.name;
+    EntryHead head = read_head(fields, "workload");
+    workload.name = std::move(head.name);
+    workload.aliases = std::move(head.aliases);
     workload.description = fields.string("description");
     workload.prompt = Distribution::parse_tokens(fields.string("prompt"), fields.place("prompt"));
     workload.output = Distribution::parse_tokens(fields.string("output"), fields.place("output"));
@@ -132,20 +130,25 @@ Workload read_workload(const Fields& fields) {
 }
 
 Catalog::Catalog(std::vector<std::string> data_directories)
-    : gpus("GPU", folders[0], read_gpu),
+    : gpus("GPU", folders[0],
+           [this](const Fields& fields) {
+               Gpu gpu = read_gpu(fields);
+               gpu.efficiency_class = classes.at(gpu.efficiency_class, fields.place("efficiency_class")).name;
+               return gpu;
+           }),
       classes("efficiency class", folders[1], read_efficiency_class),
       links("link", folders[2], read_link),
       nodes("node", folders[3],
             [this](const Fields& fields) {
                 Node node = read_node(fields);
-                const auto resolve = [&](const std::string& name, Link& link) {
-                    if (!name.empty()) link = links.at(name, fields.place());
+                const auto resolve = [&](const std::string& name, Link& link, const std::string& place) {
+                    if (!name.empty()) link = links.at(name, place);
                 };
-                resolve(node.pcie_link_name, node.pcie);
-                resolve(node.socket_link_name, node.socket_link);
-                resolve(node.nvlink_link_name, node.nvlink_link);
-                resolve(node.nic_link_name, node.nic);
-                static_cast<void>(classes.at(gpus.at(node.gpu, fields.place("gpu")).efficiency_class, fields.place()));
+                resolve(node.pcie_link_name, node.pcie, fields.object("pcie").place("link"));
+                resolve(node.socket_link_name, node.socket_link, fields.place("socket_link"));
+                resolve(node.nvlink_link_name, node.nvlink_link, fields.object("nvlink").place("link"));
+                resolve(node.nic_link_name, node.nic, fields.object_or_empty("nics").place("link"));
+                node.gpu = gpus.at(node.gpu, fields.place("gpu")).name;
                 return node;
             }),
       models("model", folders[4], read_transformer),

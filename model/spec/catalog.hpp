@@ -51,6 +51,9 @@ class Catalog {
   public:
     /// Directories with `hardware_db/` and `scenarios/library/`, weakest first.
     explicit Catalog(std::vector<std::string> data_directories);
+    // The readers of GPUs and nodes look into the other shelves.
+    Catalog(const Catalog&) = delete;
+    Catalog& operator=(const Catalog&) = delete;
 
     Shelf<Gpu> gpus;
     Shelf<EfficiencyClass> classes;

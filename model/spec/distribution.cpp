@@ -89,6 +89,7 @@ struct Distribution::Reader {
         return values.count(key) ? take(key) : fallback;
     }
     void split(std::string_view text) {
+        if (!text.empty() && text.back() == ',') throw InputError(place, "expected key=value after the last comma");
         while (!text.empty()) {
             const std::string_view part = text.substr(0, text.find(','));
             text.remove_prefix(std::min(text.size(), part.size() + 1));
@@ -110,6 +111,9 @@ struct Distribution::Reader {
         const std::size_t colon = text.find(':');
         if (colon == std::string_view::npos) return one_value(text);
         const std::string kind(text.substr(0, colon));
+        const std::vector<std::string> laws{"fixed", "uniform", "lognormal", "gamma", "geometric", "exponential"};
+        if (std::find(laws.begin(), laws.end(), kind) == laws.end())
+            throw InputError(place, unknown_name("law", kind, laws));
         if (kind == "fixed") return one_value(text.substr(colon + 1));
         split(text.substr(colon + 1));
         Distribution result = kind == "uniform" ? read_uniform() : Distribution(clamped_points(read_shape(kind)));
@@ -130,8 +134,8 @@ struct Distribution::Reader {
                     .most = take_or("max", unlimited)};
         if (kind == "lognormal" || kind == "gamma") {
             const double cv = take("cv");
-            // The series for gamma loses the law below.
-            if (!(cv >= 0.01 && cv <= 10)) throw InputError(place, "cv must lie between 0.01 and 10");
+            if (!(cv >= 0.01 && cv <= 10))
+                throw InputError(place, "cv must be between 0.01 and 10; less is a fixed value");
             const double sigma2 = std::log1p(cv * cv);
             if (kind == "lognormal")
                 shape.unit_quantile = [sigma2](double u) {
@@ -139,13 +143,10 @@ struct Distribution::Reader {
                 };
             else
                 shape.unit_quantile = [k = 1.0 / (cv * cv)](double u) { return gamma_quantile(k, u) / k; };
-        } else if (kind == "geometric" || kind == "exponential") {
-            shape.unit_quantile = [](double u) { return -std::log1p(-u); };
         } else {
-            throw InputError(
-                place,
-                unknown_name("law", kind, {"fixed", "uniform", "lognormal", "gamma", "geometric", "exponential"}));
+            shape.unit_quantile = [](double u) { return -std::log1p(-u); };
         }
+        if (shape.least < least) throw InputError(place, "'min=' is too small");
         if (!(shape.mean > 0) || shape.mean < shape.least || shape.mean > shape.most)
             throw InputError(place, "the mean must be positive and lie between min and max");
         return shape;
@@ -182,6 +183,7 @@ Distribution Distribution::parse_seconds(std::string_view text, const std::strin
         return parse_quantity<Seconds>(part, at).value();
     };
     Distribution result = Reader{seconds, 0.0, place}.read(text);
+    if (result.points_.back() > 1e9) throw InputError(place, "times above 1e9 s make no sense");
     result.text_ = text;
     return result;
 }

@@ -14,7 +14,8 @@ class Distribution {
     [[nodiscard]] static Distribution uniform(double least, double most);
 
     /// "900", "fixed:900", "uniform:min=1,max=9", "lognormal:mean=900,cv=1,max=4096", "gamma:mean=..,cv=..",
-    /// "geometric:mean=..", "exponential:mean=..": token counts without a unit, at least 1.
+    /// "geometric:mean=..", "exponential:mean=..": token counts without a unit, at least 1. Lengths are not rounded to
+    /// whole tokens; a geometric law is held as the exponential one of its mean.
     [[nodiscard]] static Distribution parse_tokens(std::string_view text, const std::string& place);
     /// The same with a time unit on every value ("2s", "uniform:min=1s,max=3s"), at least 0 s.
     [[nodiscard]] static Distribution parse_seconds(std::string_view text, const std::string& place);

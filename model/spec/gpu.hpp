@@ -35,7 +35,10 @@ struct Gpu {
     [[nodiscard]] const Sourced<FlopPerSecond>& peak_of(Dtype dtype) const {
         return peak[static_cast<std::size_t>(dtype)];
     }
-    [[nodiscard]] bool supports(Dtype dtype) const { return peak_of(dtype).value > FlopPerSecond(0); }
+    /// Whether weights of this type can be multiplied here, 4-bit ones after their expansion.
+    [[nodiscard]] bool supports(Dtype weights) const {
+        return peak_of(arithmetic_dtype(weights)).value > FlopPerSecond(0);
+    }
 };
 
 [[nodiscard]] Gpu read_gpu(const Fields& fields);

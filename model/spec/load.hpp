@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/base/units.hpp"
 #include "model/spec/distribution.hpp"
@@ -10,6 +11,7 @@ namespace plimsoll {
 /// What one request looks like.
 struct Workload {
     std::string name;
+    std::vector<std::string> aliases;
     std::string description;
     Distribution prompt;  ///< tokens
     Distribution output;  ///< tokens, the first one included

@@ -47,16 +47,18 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
     curve.operation = operations[fields.choice("operation", operations)];
     curve.ranks = static_cast<int>(fields.integer("ranks", {2, static_cast<double>(gpus)}));
     curve.library = fields.string("library");
-    curve.origin = sources.origin(path);
     if (fields.has("times")) {
+        curve.origin = sources.origin(path);
         const Fields times = fields.object("times");
         for (const std::string& size : times.keys())
             curve.times.emplace_back(parse_quantity<Bytes>(size, times.place(size)),
                                      times.quantity<Seconds>(size, {1e-7, 100}));
         std::sort(curve.times.begin(), curve.times.end());
         if (curve.times.size() < 2) fields.fail("times", "expected at least two sizes");
+        if (curve.times.front().first <= Bytes(0)) fields.fail("times", "a message has at least a byte");
         times.finish();
     } else {
+        curve.origin = weakest(sources.origin(path + ".latency"), sources.origin(path + ".bus_bandwidth"));
         curve.latency = fields.quantity<Seconds>("latency", {0, 1});
         curve.bus_bandwidth = fields.quantity<BytesPerSecond>("bus_bandwidth", {1e6, 1e13});
     }
@@ -99,6 +101,9 @@ Node read_node(const Fields& fields) {
     node.cpu = fields.string("cpu");
     node.sockets = read_groups(fields, "sockets", node.gpus);
     node.socket_link_name = fields.string_or("socket_link", "");
+    std::size_t in_sockets = 0;
+    for (const auto& socket : node.sockets) in_sockets += socket.size();
+    if (in_sockets != static_cast<std::size_t>(node.gpus)) fields.fail("sockets", "every GPU belongs to one socket");
     if (node.sockets.size() > 1 && node.socket_link_name.empty())
         fields.fail("", "several sockets need a 'socket_link'");
     const Fields pcie = fields.object("pcie");
@@ -113,12 +118,17 @@ Node read_node(const Fields& fields) {
         node.nics = static_cast<int>(nics.integer("count", {1, 64}));
         nics.finish();
     }
+    if (node.nvlink != NvlinkKind::nvswitch && node.gpus > most_gpus_without_switch)
+        fields.fail("gpus", "more than " + std::to_string(most_gpus_without_switch) + " GPUs need an NVLink switch");
     read_host(fields, sources, node);
     if (fields.has("collectives")) {
         int index = 0;
-        for (const Fields& curve : fields.objects("collectives"))
+        std::set<int> seen;
+        for (const Fields& curve : fields.objects("collectives")) {
             node.collectives.push_back(
                 read_collective(curve, sources, "collectives." + std::to_string(index++), node.gpus));
+            if (!seen.insert(node.collectives.back().ranks).second) curve.fail("ranks", "stands twice");
+        }
     }
     fields.finish();
     return node;

@@ -35,6 +35,9 @@ struct CollectiveCurve {
 
 enum class NvlinkKind { none, bridge, mesh, nvswitch };
 
+/// The ways through other nodes are searched set by set of GPUs.
+inline constexpr int most_gpus_without_switch = 16;
+
 /// One server: its GPUs, how they are joined, its host. Links are resolved by the catalog.
 struct Node {
     std::string name;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "model/base/error.hpp"
 
@@ -34,18 +35,19 @@ Origin Sources::origin(std::string_view path) const {
 
 namespace detail {
 
-std::pair<std::string, std::string> split_deviation(const std::string& text) {
+std::pair<std::string, std::optional<std::string>> split_deviation(const std::string& text) {
     const std::size_t at = text.find("+-");
-    if (at == std::string::npos) return {text, ""};
+    if (at == std::string::npos) return {text, std::nullopt};
     std::string value = text.substr(0, at);
     std::string deviation = text.substr(at + 2);
     while (!value.empty() && value.back() == ' ') value.pop_back();
-    deviation.erase(0, deviation.find_first_not_of(' '));
-    return {value, deviation};
+    deviation.erase(0, std::min(deviation.find_first_not_of(' '), deviation.size()));
+    return {std::move(value), std::move(deviation)};
 }
 
-void check_range(double value, Range range, const Fields& fields, std::string_view key) {
+void check_range(double value, double deviation, Range range, const Fields& fields, std::string_view key) {
     if (value < range.least || value > range.most) fields.fail(key, "outside the range that makes sense");
+    if (deviation < 0) fields.fail(key, "a standard deviation below zero");
 }
 
 }  // namespace detail
@@ -58,8 +60,8 @@ Sourced<double> sourced_number(const Fields& fields, std::string_view key, Range
     } else {
         const auto [value, deviation] = detail::split_deviation(fields.string(key));
         result.value = parse_number(value, fields.place(key));
-        if (!deviation.empty()) result.standard_deviation = parse_number(deviation, fields.place(key));
-        detail::check_range(result.value, range, fields, key);
+        if (deviation) result.standard_deviation = parse_number(*deviation, fields.place(key));
+        detail::check_range(result.value, result.standard_deviation, range, fields, key);
     }
     result.origin = sources.origin(path);
     return result;

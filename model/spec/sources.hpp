@@ -1,7 +1,9 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "model/base/fields.hpp"
 #include "model/base/sourced.hpp"
@@ -31,9 +33,9 @@ class Sources {
                                              const Sources& sources, std::string_view path);
 
 namespace detail {
-/// Splits "a +- b" (b may be absent).
-[[nodiscard]] std::pair<std::string, std::string> split_deviation(const std::string& text);
-void check_range(double value, Range range, const Fields& fields, std::string_view key);
+/// Splits "a +- b"; a text without "+-" has no second part.
+[[nodiscard]] std::pair<std::string, std::optional<std::string>> split_deviation(const std::string& text);
+void check_range(double value, double deviation, Range range, const Fields& fields, std::string_view key);
 }  // namespace detail
 
 /// The same for a text with a unit: "3.5 us" or "3.5 us +- 1 us".
@@ -43,8 +45,8 @@ template <class Q>
     const auto [value, deviation] = detail::split_deviation(fields.string(key));
     Sourced<Q> result;
     result.value = parse_quantity<Q>(value, fields.place(key));
-    if (!deviation.empty()) result.standard_deviation = parse_quantity<Q>(deviation, fields.place(key));
-    detail::check_range(result.value.value(), range, fields, key);
+    if (deviation) result.standard_deviation = parse_quantity<Q>(*deviation, fields.place(key));
+    detail::check_range(result.value.value(), result.standard_deviation.value(), range, fields, key);
     result.origin = sources.origin(path);
     return result;
 }

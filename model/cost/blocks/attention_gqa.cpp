@@ -47,14 +47,15 @@ class GroupedQueryAttention final : public Block {
         const double bytes = storage.activation_bytes(), kv_bytes = bytes_per_value(storage.kv);
         const double q = static_cast<double>(rank_heads(tensor)) * head_dim_;
         const double kv = 2.0 * rank_kv_heads(tensor) * head_dim_;
-        Operator op = attention("prefill_attention", "_context_attention_kernel", tensor);
+        Operator op = attention("prefill_attention", "_context_attention_kernel", tensor, storage);
         op.kind = OperatorKind::prefill_attention;
         op.sequences = shape.prefill_sequences;
         op.m = shape.prefill_tokens;
         op.pairs = shape.attention_pairs;
         op.work.flop = Flop(4.0 * op.pairs * q);
-        // Keys that a prompt reads: pairs over its query, at least its own tokens.
-        const double keys = std::max(op.m, op.pairs / std::max(1.0, op.m / op.sequences));
+        // The last query of a chunk of q sees all keys, the mean one (q - 1) / 2 fewer.
+        const double query = op.m / op.sequences;
+        const double keys = op.sequences * (op.pairs / op.m + (query - 1.0) / 2.0);
         op.work.bytes_read = Bytes(op.m * q * bytes + keys * kv * kv_bytes);
         op.work.bytes_written = Bytes(op.m * q * bytes);
         return op;
@@ -74,7 +75,7 @@ class GroupedQueryAttention final : public Block {
                                                  tokens * kv * bytes, tokens * kv * kv_bytes));
         if (shape.prefill_tokens > 0) operators.push_back(prefill_attention(shape, tensor, storage));
         if (shape.decode_sequences > 0) {
-            Operator op = attention("decode_attention", "_token_attention_kernel", tensor);
+            Operator op = attention("decode_attention", "_token_attention_kernel", tensor, storage);
             op.kind = OperatorKind::decode_attention;
             op.sequences = shape.decode_sequences;
             op.m = shape.decode_sequences;
@@ -90,8 +91,10 @@ class GroupedQueryAttention final : public Block {
   private:
     [[nodiscard]] int rank_heads(int tensor) const { return heads_ / tensor; }
     [[nodiscard]] int rank_kv_heads(int tensor) const { return kv_heads_ > tensor ? kv_heads_ / tensor : 1; }
-    [[nodiscard]] Operator attention(std::string_view name, std::string_view document_name, int tensor) const {
+    [[nodiscard]] Operator attention(std::string_view name, std::string_view document_name, int tensor,
+                                     Storage storage) const {
         Operator op{.name = name, .document_name = document_name};
+        op.arithmetic = activation_dtype(storage.weights);
         op.heads = rank_heads(tensor);
         op.kv_heads = rank_kv_heads(tensor);
         op.head_dim = head_dim_;

@@ -16,6 +16,7 @@ void add_messages(const Architecture& architecture, const StepShape& shape, cons
 
     op.name = op.document_name = "all_gather";
     op.kind = OperatorKind::all_gather;
+    op.by_rows = true;
     op.work.message = Bytes(shape.rows() * architecture.model().vocabulary * storage.activation_bytes() / split.tensor);
     op.count = 1.0 / split.pipeline;
     operators.push_back(op);

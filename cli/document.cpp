@@ -1,0 +1,112 @@
+#include "cli/document.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "model/base/error.hpp"
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::string with_commas(std::string digits) {
+    const std::size_t first = digits.starts_with('-') ? 1 : 0;
+    for (std::size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, ",");
+    return digits;
+}
+
+std::string money(double dollars) {
+    if (std::abs(dollars) >= 999.5) return with_commas(fmt::format("{:.0f}", dollars));
+    return std::abs(dollars) >= 1.0 || dollars == 0.0 ? fmt::format("{:.2f}", dollars) : plain_number(dollars);
+}
+
+/// How many of the cell's own unit make one of the column's.
+double unit_size(std::string_view unit) {
+    if (unit == "ms") return 1e-3;
+    if (unit == "kW") return 1e3;
+    if (unit == "GB/s") return 1e9;
+    PLIMSOLL_ASSERT(unit == "s" || unit == "USD/h" || unit == "W" || unit == "USD" || unit == "/s");
+    return 1.0;
+}
+
+std::string number_text(Kind kind, double number) {
+    switch (kind) {
+        case Kind::count:
+            return with_commas(fmt::format("{:.0f}", number));
+        case Kind::seconds:
+            return to_text(Seconds(number));
+        case Kind::bytes:
+            return to_text(Bytes(number));
+        case Kind::bytes_per_second:
+            return to_text(BytesPerSecond(number));
+        case Kind::flop:
+            return to_text(Flop(number));
+        case Kind::flop_per_second:
+            return to_text(FlopPerSecond(number));
+        case Kind::watts:
+            return to_text(Watts(number));
+        case Kind::dollars:
+            return money(number) + " USD";
+        case Kind::dollars_per_hour:
+            return money(number) + " USD/h";
+        case Kind::fraction:
+            return plain_number(number * 100.0) + " %";
+        default:
+            return plain_number(number);
+    }
+}
+
+}  // namespace
+
+Cell::Cell(Kind number_kind, double number) : kind(number_kind) {
+    if (std::isfinite(number)) value = number;
+}
+
+Cell Cell::flag(bool truth) {
+    Cell cell;
+    cell.kind = Kind::flag;
+    cell.value = truth;
+    return cell;
+}
+
+std::string plain_number(double number) {
+    const double size = std::abs(number);
+    if (size >= 999.5) return with_commas(fmt::format("{:.0f}", number));
+    if (size == 0.0) return "0";
+    if (size < 1e-4) return fmt::format("{:.3g}", number);
+    const int decimals = 2 - static_cast<int>(std::floor(std::log10(size * 1.0005)));
+    std::string text = fmt::format("{:.{}f}", number, decimals);
+    if (text.find('.') != text.npos) {
+        while (text.back() == '0') text.pop_back();
+        if (text.back() == '.') text.pop_back();
+    }
+    return text;
+}
+
+std::string to_text(const Cell& cell, std::string_view unit) {
+    if (const auto* truth = std::get_if<bool>(&cell.value)) return *truth ? "yes" : "no";
+    if (const auto* text = std::get_if<std::string>(&cell.value)) return *text;
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&cell.value)) {
+        std::string joined;
+        for (const std::string& text : *texts) joined += (joined.empty() ? "" : ", ") + text;
+        return joined;
+    }
+    if (!cell.is_number()) return "-";
+    const double number = std::get<double>(cell.value);
+    if (unit.empty()) return number_text(cell.kind, number);
+    const double scaled = number / unit_size(unit);
+    if (cell.kind == Kind::dollars || cell.kind == Kind::dollars_per_hour) return money(scaled);
+    return cell.kind == Kind::count ? number_text(Kind::count, scaled) : plain_number(scaled);
+}
+
+std::string change_text(double fraction) {
+    if (std::abs(fraction) < 5e-4) return "+0 %";
+    return (fraction > 0 ? "+" : "") + plain_number(fraction * 100.0) + " %";
+}
+
+std::string title_of(const Column& column) {
+    return column.unit.empty() ? column.title : column.title + " " + column.unit;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+
+#include "cli/command.hpp"
+
+namespace plimsoll {
+
+/// The help of the whole program.
+[[nodiscard]] std::string program_help(std::size_t width);
+/// The help of one command with its examples.
+[[nodiscard]] std::string command_help(const std::string& name, const Command& command, std::size_t width);
+
+}  // namespace plimsoll

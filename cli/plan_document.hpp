@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cli/document.hpp"
+#include "model/capacity/plan.hpp"
+
+namespace plimsoll {
+
+/// How much of a plan people want to read; machines always get all of it.
+struct PlanDetail {
+    bool verbose = false;  ///< runners-up, tails, memory, sources
+    bool all = false;      ///< every candidate
+};
+
+/// What a plan answers.
+[[nodiscard]] Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail detail);
+
+/// The columns of an answer or a candidate; titles and priorities suit the promises. `verbose` gives more of them
+/// titles.
+[[nodiscard]] std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose);
+/// The cells for these columns; null: nothing is feasible. `reason`: why the best won, or why there is none.
+[[nodiscard]] Row candidate_row(const Scenario& scenario, const Transformer* model, const Node* node,
+                                const Candidate* candidate, const std::string& reason);
+
+/// "2 x TP4", "1 x TP4 PP2".
+[[nodiscard]] std::string layout_text(const Deployment& deployment);
+/// The best answer for a model: the cheapest node where all costs are known, otherwise that with the fewest GPUs.
+[[nodiscard]] const Answer* best_answer(const Plan& plan, const Transformer* model);
+
+}  // namespace plimsoll

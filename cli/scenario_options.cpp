@@ -1,0 +1,186 @@
+#include "cli/scenario_options.hpp"
+
+#include <algorithm>
+
+#include "model/base/error.hpp"
+#include "model/spec/slo.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// How an option's value becomes the JSON value of a field.
+enum class Form {
+    text,      ///< a string
+    number,    ///< a number as typed
+    texts,     ///< a list of strings
+    numbers,   ///< a list of numbers as typed
+    promise,   ///< the time of a term of the SLO; --statistic completes its name
+    statistic  ///< no field of its own
+};
+
+struct ScenarioOption {
+    Option option;
+    std::string field;
+    Form form;
+};
+
+std::vector<std::string> statistics() {
+    return {statistic_names.begin(), statistic_names.end()};
+}
+
+std::vector<ScenarioOption> what_and_how() {
+    return {
+        {{.name = "model", .value = "NAME", .help = "models to serve", .list = true, .completes = "models"},
+         "models",
+         Form::texts},
+        {{.name = "node", .value = "NAME", .help = "node types that may be used", .list = true, .completes = "nodes"},
+         "nodes",
+         Form::texts},
+        {{.name = "engine", .value = "NAME", .help = "serving engines", .list = true, .completes = "engines"},
+         "engines",
+         Form::texts},
+        {{.name = "weights", .value = "DTYPE", .help = "weight dtypes to try", .list = true}, "weights", Form::texts},
+        {{.name = "kv-cache", .value = "DTYPE", .help = "dtype of the KV cache"}, "kv_cache", Form::text},
+        {{.name = "tensor-parallel", .value = "N", .help = "tensor-parallel degrees to try", .list = true},
+         "tensor_parallel",
+         Form::numbers},
+        {{.name = "pipeline-parallel", .value = "N", .help = "pipeline degrees to try", .list = true},
+         "pipeline_parallel",
+         Form::numbers},
+        {{.name = "instances", .value = "N", .help = "instances per node to try", .list = true},
+         "instances_per_node",
+         Form::numbers},
+        {{.name = "max-sequences", .value = "N", .help = "limits on running requests to try", .list = true},
+         "max_sequences",
+         Form::numbers},
+    };
+}
+
+std::vector<ScenarioOption> load_and_promises() {
+    return {
+        {{.name = "users", .value = "N", .help = "registered users"}, "load.users", Form::number},
+        {{.name = "active-share", .value = "F", .help = "share of them that is active at the same time"},
+         "load.active_share",
+         Form::number},
+        {{.name = "peak-factor", .value = "F", .help = "peak load over mean load"}, "load.peak_factor", Form::number},
+        {{.name = "rate", .value = "RATE", .help = "requests that arrive, instead of users, such as '12 /s'"},
+         "load.rate",
+         Form::text},
+        {{.name = "think-time", .value = "TIME", .help = "between an answer and the user's next request, such as 2s"},
+         "load.think_time",
+         Form::text},
+        {{.name = "workload", .value = "NAME", .help = "prompt and output lengths by name", .completes = "workloads"},
+         "workload",
+         Form::text},
+        {{.name = "prompt-tokens", .value = "LENGTH", .help = "such as 900 or lognormal:mean=900,cv=1"},
+         "prompt_tokens",
+         Form::text},
+        {{.name = "output-tokens", .value = "LENGTH", .help = "the same for the output"}, "output_tokens", Form::text},
+        {{.name = "ttft", .value = "TIME", .help = "promised time to first token, such as 3.15s"},
+         "slo.ttft",
+         Form::promise},
+        {{.name = "tpot", .value = "TIME", .help = "promised time per output token, such as 100ms"},
+         "slo.tpot",
+         Form::promise},
+        {{.name = "e2e", .value = "TIME", .help = "promised time to the last token"}, "slo.e2e", Form::promise},
+        {{.name = "statistic",
+          .value = "WORD",
+          .help = "the statistic that the promises are about",
+          .choices = statistics(),
+          .fallback = "mean"},
+         "",
+         Form::statistic},
+        {{.name = "spares", .value = "N", .help = "nodes beyond those needed"}, "spares", Form::number},
+        {{.name = "headroom", .value = "F", .help = "fraction of the capacity kept free"}, "headroom", Form::number},
+    };
+}
+
+const std::vector<ScenarioOption>& table() {
+    static const std::vector<ScenarioOption> entries = [] {
+        std::vector<ScenarioOption> all = what_and_how();
+        for (ScenarioOption& entry : load_and_promises()) all.push_back(std::move(entry));
+        return all;
+    }();
+    return entries;
+}
+
+std::string json_text(const std::string& text) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string result = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') result += '\\';
+        if (byte < 0x20U)
+            result += std::string("\\u00") + digits[byte >> 4U] + digits[byte & 15U];
+        else
+            result += c;
+    }
+    return result + "\"";
+}
+
+/// As typed where it looks like a number; the reader of the field refuses anything else by what it is.
+std::string json_number(const std::string& text) {
+    const bool numeric = text.find_first_not_of("0123456789+-.eE") == text.npos;
+    return numeric ? text : json_text(text);
+}
+
+std::string json_value(const std::vector<std::string>& values, Form form) {
+    const bool number = form == Form::number || form == Form::numbers;
+    std::string list;
+    for (const std::string& value : values)
+        list += (list.empty() ? "" : ",") + (number ? json_number(value) : json_text(value));
+    return form == Form::texts || form == Form::numbers ? "[" + list + "]" : list;
+}
+
+}  // namespace
+
+const std::vector<Option>& scenario_options() {
+    static const std::vector<Option> options = [] {
+        std::vector<Option> all;
+        for (const ScenarioOption& entry : table()) all.push_back(entry.option);
+        all.push_back({.name = "set",
+                       .value = "PATH=VALUE",
+                       .help = "set any field of the scenario, such as cost.mode=rent; may be repeated",
+                       .repeatable = true});
+        return all;
+    }();
+    return options;
+}
+
+std::vector<Override> overrides_of(const Arguments& arguments) {
+    std::vector<Override> overrides;
+    bool promised = false;
+    for (const ScenarioOption& entry : table()) {
+        if (!arguments.given(entry.option.name)) continue;
+        if (entry.form == Form::statistic) continue;
+        std::string path = entry.field;
+        if (entry.form == Form::promise) {
+            path += "_" + *arguments.value("statistic");
+            promised = true;
+        }
+        overrides.push_back(
+            {path, json_value(arguments.values(entry.option.name), entry.form), "--" + entry.option.name});
+    }
+    if (arguments.given("statistic") && !promised)
+        throw InputError("--statistic", "says nothing without --ttft, --tpot or --e2e");
+    for (const std::string& setting : arguments.values("set")) {
+        const std::size_t equals = setting.find('=');
+        const std::string place = "--set " + setting.substr(0, 80);
+        if (equals == setting.npos || equals == 0)
+            throw InputError(place, "expected PATH=VALUE, such as load.users=10000");
+        overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1), place});
+    }
+    return overrides;
+}
+
+Scenario read_question(const std::string& file, const Arguments& arguments, Catalog& catalog) {
+    const std::vector<Override> overrides = overrides_of(arguments);
+    if (!file.empty()) return read_scenario(file, overrides, catalog);
+    if (overrides.empty())
+        throw InputError("command line",
+                         "nothing to plan: give a scenario file, or --model, --node, --engine, --users (or --rate), "
+                         "--workload and --ttft or --tpot");
+    return make_scenario("command line", overrides, catalog);
+}
+
+}  // namespace plimsoll

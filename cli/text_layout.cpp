@@ -1,0 +1,235 @@
+#include "cli/text_layout.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace plimsoll {
+namespace {
+
+constexpr std::size_t gap = 2;
+constexpr std::size_t longest_unbroken_word = 24;
+
+using Lines = std::vector<std::string>;
+
+Lines split_lines(const std::string& text) {
+    Lines lines;
+    std::size_t from = 0;
+    for (std::size_t to = text.find('\n'); to != text.npos; to = text.find('\n', from)) {
+        lines.push_back(text.substr(from, to - from));
+        from = to + 1;
+    }
+    lines.push_back(text.substr(from));
+    return lines;
+}
+
+std::size_t widest(const Lines& lines) {
+    std::size_t most = 0;
+    for (const std::string& line : lines) most = std::max(most, display_width(line));
+    return most;
+}
+
+std::string padded(const std::string& text, std::size_t width, bool right) {
+    const std::size_t used = display_width(text);
+    const std::string blanks(used < width ? width - used : 0, ' ');
+    return right ? blanks + text : text + blanks;
+}
+
+/// One column while its width is being found.
+struct Laid {
+    const Column* column;
+    std::size_t index;
+    std::vector<std::string> cells;
+    bool right = true;
+    std::size_t least = 0, natural = 0, titled = 0, width = 0;
+};
+
+std::string cell_text(const Cell& cell, const Column& column) {
+    std::string text = to_text(cell, column.unit);
+    if (cell.change) text += "\n" + change_text(*cell.change);
+    return text;
+}
+
+std::vector<Laid> shown_columns(const Table& table) {
+    std::vector<Laid> columns;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const Column& column = table.columns[i];
+        const bool any =
+            std::any_of(table.rows.begin(), table.rows.end(), [&](const Row& row) { return row[i].known(); });
+        if (column.title.empty() || (!any && column.priority > 0)) continue;
+        Laid laid{&column, i, {}};
+        for (const Row& row : table.rows) {
+            laid.cells.push_back(cell_text(row[i], column));
+            laid.right = laid.right && (row[i].is_number() || !row[i].known());
+            laid.natural = std::max(laid.natural, widest(split_lines(laid.cells.back())));
+            laid.least =
+                std::max(laid.least,
+                         column.wrap ? std::min(longest_word(laid.cells.back()), longest_unbroken_word) : laid.natural);
+        }
+        const std::string title = title_of(column);
+        laid.least = std::max(laid.least, longest_word(title));
+        laid.natural = std::max(laid.natural, laid.least);
+        laid.titled = std::max(laid.natural, display_width(title));
+        columns.push_back(std::move(laid));
+    }
+    return columns;
+}
+
+std::size_t least_width(const std::vector<Laid>& columns) {
+    const std::size_t cells = std::accumulate(columns.begin(), columns.end(), std::size_t{0},
+                                              [](std::size_t sum, const Laid& c) { return sum + c.least; });
+    return columns.empty() ? 0 : cells + gap * (columns.size() - 1);
+}
+
+/// Drops the least important columns until the rest fits, where it can; returns the titles of the dropped.
+Lines drop_columns(std::vector<Laid>& columns, std::size_t width) {
+    Lines dropped;
+    while (least_width(columns) > width) {
+        auto last = columns.begin();
+        for (auto c = columns.begin(); c != columns.end(); ++c)
+            if (c->column->priority >= last->column->priority) last = c;
+        if (last->column->priority == 0) break;
+        dropped.insert(dropped.begin(), last->column->title);
+        columns.erase(last);
+    }
+    return dropped;
+}
+
+/// Gives what room is left first to the texts, then to the titles.
+void spread(std::vector<Laid>& columns, std::size_t width) {
+    std::size_t room = width - least_width(columns);
+    for (Laid& c : columns) c.width = c.least;
+    for (const auto want : {&Laid::natural, &Laid::titled})
+        for (bool grown = true; grown && room > 0;) {
+            grown = false;
+            for (Laid& c : columns)
+                if (room > 0 && c.width < c.*want) ++c.width, --room, grown = true;
+        }
+}
+
+void add_line(std::string& text, const std::vector<Laid>& columns, const std::vector<Lines>& cells, std::size_t line) {
+    std::string built;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (i > 0) built.append(gap, ' ');
+        built += padded(line < cells[i].size() ? cells[i][line] : "", columns[i].width, columns[i].right);
+    }
+    built.erase(built.find_last_not_of(' ') + 1);
+    text += built + "\n";
+}
+
+void add_row(std::string& text, const std::vector<Laid>& columns, const std::vector<Lines>& cells) {
+    std::size_t height = 0;
+    for (const Lines& lines : cells) height = std::max(height, lines.size());
+    for (std::size_t line = 0; line < height; ++line) add_line(text, columns, cells, line);
+}
+
+Lines wrapped(const std::string& text, std::size_t width) {
+    Lines lines;
+    for (const std::string& line : split_lines(text))
+        for (std::string& part : wrap(line, width)) lines.push_back(std::move(part));
+    return lines;
+}
+
+void add_head(std::string& text, const std::vector<Laid>& columns) {
+    std::vector<Lines> titles, rules;
+    std::size_t height = 0;
+    for (const Laid& c : columns) {
+        titles.push_back(wrap(title_of(*c.column), c.width));
+        rules.push_back({std::string(c.width, '-')});
+        height = std::max(height, titles.back().size());
+    }
+    for (Lines& lines : titles) lines.insert(lines.begin(), height - lines.size(), "");
+    add_row(text, columns, titles);
+    add_row(text, columns, rules);
+}
+
+/// For rooms too narrow for any table: one value a line.
+std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, std::size_t width) {
+    std::string text;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (const Laid& c : columns)
+            for (const std::string& line : wrapped(title_of(*c.column) + ": " + c.cells[row], width))
+                text += line + "\n";
+        if (row + 1 < rows) text += "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+std::size_t display_width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::size_t longest_word(std::string_view text) {
+    std::size_t most = 0, from = 0;
+    while (from <= text.size()) {
+        const std::size_t to = std::min(text.find_first_of(" \n", from), text.size());
+        most = std::max(most, display_width(text.substr(from, to - from)));
+        from = to + 1;
+    }
+    return most;
+}
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+    width = std::max<std::size_t>(width, 1);
+    Lines lines;
+    std::string line;
+    std::size_t from = 0;
+    while (from <= text.size()) {
+        const std::size_t to = std::min(text.find(' ', from), text.size());
+        std::string word(text.substr(from, to - from));
+        from = to + 1;
+        if (!line.empty() && display_width(line) + 1 + display_width(word) <= width) {
+            line += " " + word;
+            continue;
+        }
+        if (!line.empty()) lines.push_back(std::move(line));
+        while (display_width(word) > width) {
+            std::size_t cut = 0;
+            for (std::size_t seen = 0; cut < word.size(); ++cut)
+                if ((static_cast<unsigned char>(word[cut]) & 0xC0U) != 0x80U && seen++ == width) break;
+            lines.push_back(word.substr(0, cut));
+            word.erase(0, cut);
+        }
+        line = std::move(word);
+    }
+    if (!line.empty() || lines.empty()) lines.push_back(std::move(line));
+    return lines;
+}
+
+std::string layout_table(const Table& table, std::size_t width) {
+    std::vector<Laid> columns = shown_columns(table);
+    const Lines dropped = drop_columns(columns, width);
+    if (least_width(columns) > width) return layout_records(columns, table.rows.size(), width);
+    spread(columns, width);
+    std::string text;
+    add_head(text, columns);
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        std::vector<Lines> cells;
+        for (const Laid& c : columns) cells.push_back(wrapped(c.cells[row], c.width));
+        add_row(text, columns, cells);
+    }
+    if (!dropped.empty()) {
+        std::string note = "Wider, this table also shows: ";
+        for (const std::string& title : dropped) note += (&title == &dropped.front() ? "" : ", ") + title;
+        for (const std::string& line : wrap(note + ".", width)) text += line + "\n";
+    }
+    return text;
+}
+
+std::string layout_facts(const Facts& facts, std::size_t width) {
+    std::size_t titles = 0;
+    for (const auto& fact : facts.facts) titles = std::max(titles, display_width(fact.title));
+    const std::size_t room = width > titles + gap + 12 ? width - titles - gap : 12;
+    std::string text;
+    for (const auto& fact : facts.facts) {
+        if (fact.title.empty()) continue;
+        const Lines lines = wrapped(to_text(fact.cell), room);
+        for (std::size_t i = 0; i < lines.size(); ++i)
+            text += padded(i == 0 ? fact.title : "", titles + gap, false) + lines[i] + "\n";
+    }
+    return text;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,202 @@
+#include "model/capacity/forecaster.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "model/base/error.hpp"
+#include "model/capacity/percentiles.hpp"
+#include "model/capacity/waiting.hpp"
+
+namespace plimsoll {
+namespace {
+
+double squared(double x) {
+    return x * x;
+}
+
+double spread_of_prefill(const InstanceModel& model) {
+    constexpr int points = 8;
+    double sum = 0, squares = 0;
+    for (int i = 0; i < points; ++i) {
+        const double t = model.lone_prefill(model.workload().prompt.quantile((i + 0.5) / points)).value();
+        sum += t / points;
+        squares += t * t / points;
+    }
+    return std::max(0.0, squares - sum * sum);
+}
+
+double mean_inverse(const Distribution& output) {
+    double sum = 0;
+    for (const double o : output.points()) sum += 1.0 / std::max(1.0, o - 1.0);
+    return sum / static_cast<double>(output.points().size());
+}
+
+/// Calls `visit(weight, first moment of n)` for up to `groups` runs of neighbouring states.
+template <class Visit>
+void by_groups(const StateDistribution& states, Visit visit) {
+    constexpr std::size_t groups = 48;
+    const std::size_t size = states.probability.size(), width = std::max<std::size_t>(1, size / groups);
+    for (std::size_t begin = 0; begin < size; begin += width) {
+        double weight = 0, moment = 0;
+        for (std::size_t i = begin; i < std::min(size, begin + width); ++i) {
+            weight += states.probability[i];
+            moment += states.probability[i] * static_cast<double>(states.first + i);
+        }
+        if (weight > 1e-15) visit(weight, moment / weight);
+    }
+    if (states.tail_mass > 0)
+        visit(states.tail_mass, static_cast<double>(states.last()) + 1.0 / (1.0 - states.tail_ratio));
+}
+
+void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result) {
+    PercentileTable table;
+    table.build(mixture);
+    result[Statistic::mean] = mean;
+    result[Statistic::p50] = table.at(0.50);
+    result[Statistic::p90] = table.at(0.90);
+    result[Statistic::p95] = table.at(0.95);
+    result[Statistic::p99] = table.at(0.99);
+}
+
+}  // namespace
+
+Forecaster::Forecaster(const InstanceModel& model)
+    : model_(&model),
+      prefill_spread_(spread_of_prefill(model)),
+      mean_inverse_steps_(mean_inverse(model.workload().output)) {}
+
+Forecaster::Means Forecaster::means(const SteadyState& steady) const {
+    Means result;
+    result.wait = steady.mean_wait * ((1.0 + model_->workload().output.cv2()) / 2.0);
+    by_groups(steady.present, [&](double weight, double n) {
+        if (n >= 0.5) result.decoding += weight * model_->at(n).decoding * std::min(1.0, n);
+    });
+    const double steps = model_->decode_steps();
+    const Seconds lone = model_->at(1).token_interval;
+    const double throughput = steady.throughput.value();
+    result.tpot = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
+    result.e2e = steady.mean_response - steady.mean_wait + result.wait;
+    result.ttft = std::max(result.e2e - result.tpot * steps, model_->at(1).prefill);
+    return result;
+}
+
+void Forecaster::fill(const SteadyState& steady, const Means& means, Forecast& forecast) const {
+    const Workload& workload = model_->workload();
+    forecast.output_tokens_per_s = forecast.request_rate.value() * workload.output.mean();
+    forecast.waiting = forecast.request_rate * means.wait;
+    forecast.running = forecast.request_rate * (means.e2e - means.wait);
+    forecast.utilization = steady.utilisation;
+    forecast.kv_tokens = forecast.running * model_->context();
+    forecast.latencies[Metric::ttft][Statistic::mean] = means.ttft;
+    forecast.latencies[Metric::tpot][Statistic::mean] = means.tpot;
+    forecast.latencies[Metric::e2e][Statistic::mean] = means.e2e;
+}
+
+Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail) {
+    const SteadyState steady = solve_closed(model_->rates(), users, think_time, workspace_);
+    Means m = means(steady);
+    Forecast forecast;
+    forecast.users = static_cast<double>(users);
+    // Little's law over the whole cycle, with the wait of FIFO; nothing beats the station's highest rate.
+    const double cycle = (think_time + m.e2e).value();
+    forecast.request_rate = PerSecond(std::min(static_cast<double>(users) / cycle, model_->rates().peak().value()));
+    const Seconds response = Seconds(static_cast<double>(users) / forecast.request_rate.value()) - think_time;
+    m.wait += response - m.e2e;
+    m.ttft += response - m.e2e;
+    m.e2e = response;
+    forecast.offered_rate = forecast.request_rate;
+    fill(steady, m, forecast);
+    if (detail == Detail::percentiles)
+        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), forecast);
+    return forecast;
+}
+
+Forecast Forecaster::open(PerSecond rate, Detail detail) {
+    Forecast forecast;
+    forecast.offered_rate = rate;
+    const auto solved = solve_open(model_->rates(), rate, workspace_);
+    if (const auto* overload = std::get_if<Overload>(&solved)) {
+        forecast.overloaded = true;
+        forecast.request_rate = overload->goodput;
+        forecast.shed_rate = overload->shed_rate;
+        forecast.utilization = 1.0;
+        forecast.running = model_->batch_limit();
+        forecast.kv_tokens = forecast.running * model_->context();
+        forecast.output_tokens_per_s = overload->goodput.value() * model_->workload().output.mean();
+        return forecast;
+    }
+    const SteadyState& steady = std::get<SteadyState>(solved);
+    forecast.request_rate = steady.throughput;
+    fill(steady, means(steady), forecast);
+    if (detail == Detail::percentiles) percentiles(steady, 1.0, forecast);
+    return forecast;
+}
+
+void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
+    ttft_.clear();
+    const double places = model_->batch_limit(), cv2 = model_->workload().output.cv2();
+    by_groups(seen, [&](double weight, double n) {
+        const InstanceState state = model_->at(n + 1.0);
+        TimeMoments moments{.mean = state.admission + state.prefill};
+        // Admission is uniform between nothing and twice its mean.
+        double variance = squared(state.admission.value()) / 3.0 + prefill_spread_;
+        if (n >= places) {
+            const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
+            moments.mean += wait.mean;
+            variance += wait.variance.value();
+        }
+        ttft_.add(weight, moments.mean, SecondsSquared(variance));
+    });
+    // The mixture gives the shape; Little's law has given the mean.
+    const double scale = mean / ttft_.mean();
+    Mixture scaled;
+    for (const Component& c : ttft_.components())
+        scaled.add(c.weight, Seconds(c.mean * scale), SecondsSquared(c.variance * scale * scale));
+    ttft_ = std::move(scaled);
+}
+
+/// `averaging`: a request's stay over the time in which the number of requests forgets its state; the mean over the
+/// stay of a fluctuation that decays exponentially has 2 (x - 1 + e^-x) / x^2 of its variance.
+void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, double averaging) {
+    tpot_.clear();
+    const double keep = std::sqrt(2.0 * (averaging - 1.0 + std::exp(-averaging)) / squared(averaging));
+    by_groups(present, [&](double weight, double n) {
+        if (n < 0.5) return;
+        const InstanceState state = model_->at(n);
+        const double tokens = state.decoding / state.token_interval.value();
+        // Prefills of others fall into a stay like Poisson events, each stopping it for `stall`.
+        const double rate = state.rate().value() / state.group;
+        const double stall = rate > 0 ? state.prefill_share / rate : 0.0;
+        const double variance = rate * state.token_interval.value() * stall * stall * mean_inverse_steps_;
+        const double t = mean.value() + (state.token_interval - mean).value() * keep;
+        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), SecondsSquared(variance));
+    });
+}
+
+void Forecaster::e2e_mixture() {
+    decode_.clear();
+    constexpr int points = 24;
+    const double mean = tpot_.mean().value(), variance = tpot_.variance().value();
+    for (int i = 0; i < points; ++i) {
+        // The upper tail is cut finer: half of the points stand for the last tenth.
+        const double u =
+            i < points / 2 ? 0.9 * (i + 0.5) / (points / 2) : 0.9 + 0.1 * (i - points / 2 + 0.5) / (points / 2);
+        const double weight = i < points / 2 ? 0.9 : 0.1;
+        const double steps = std::max(0.0, model_->workload().output.quantile(u) - 1.0);
+        decode_.add(weight, Seconds(steps * mean), SecondsSquared(steps > 0 ? steps * steps * variance : 0.0));
+    }
+    e2e_.assign_sum(ttft_, decode_);
+}
+
+void Forecaster::percentiles(const SteadyState& steady, double averaging, Forecast& forecast) {
+    Latencies& latencies = forecast.latencies;
+    ttft_mixture(steady.seen_by_arrival, latencies[Metric::ttft][Statistic::mean]);
+    tpot_mixture(steady.present, latencies[Metric::tpot][Statistic::mean], averaging);
+    e2e_mixture();
+    read_percentiles(ttft_, latencies[Metric::ttft][Statistic::mean], latencies[Metric::ttft]);
+    read_percentiles(tpot_, latencies[Metric::tpot][Statistic::mean], latencies[Metric::tpot]);
+    read_percentiles(e2e_, latencies[Metric::e2e][Statistic::mean], latencies[Metric::e2e]);
+}
+
+}  // namespace plimsoll

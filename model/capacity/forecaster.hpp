@@ -1,0 +1,61 @@
+#pragma once
+#include "model/capacity/instance_model.hpp"
+#include "model/capacity/mixture.hpp"
+#include "model/spec/forecast.hpp"
+
+namespace plimsoll {
+
+/// Which latencies a forecast is asked for.
+enum class Detail { means, percentiles };
+
+/// Forecasts of one instance under any load, from the chain of its rates. Not thread safe: it reuses its buffers.
+///
+/// Means follow Little's law: E2E is the chain's response (with the wait before the batch as below), TPOT the decoding
+/// requests over the tokens they get, TTFT what is left. The wait of FIFO before a full batch is (1 + cv^2) / 2 of the
+/// chain's, cv of the output lengths. Percentiles come from the state that an arrival sees: admission is uniform over
+/// twice its mean, the prefill spreads with the prompt, a wait before the batch is a sum of departures; a request's
+/// TPOT averages the states over its stay and counts the prefills that happen to fall into it.
+class Forecaster {
+  public:
+    explicit Forecaster(const InstanceModel& model);
+
+    /// `users` users that think for `think_time` on average.
+    [[nodiscard]] Forecast closed(std::size_t users, Seconds think_time, Detail detail);
+    /// Poisson arrivals. At or beyond the highest stable rate the forecast is marked overloaded and has no latencies.
+    [[nodiscard]] Forecast open(PerSecond rate, Detail detail);
+    [[nodiscard]] const InstanceModel& model() const { return *model_; }
+
+  private:
+    struct Means {
+        Seconds wait, ttft, tpot, e2e;
+        double decoding = 0;
+    };
+    [[nodiscard]] Means means(const SteadyState& steady) const;
+    void fill(const SteadyState& steady, const Means& means, Forecast& forecast) const;
+    void percentiles(const SteadyState& steady, double averaging, Forecast& forecast);
+    void ttft_mixture(const StateDistribution& seen, Seconds mean);
+    void tpot_mixture(const StateDistribution& present, Seconds mean, double averaging);
+    void e2e_mixture();
+
+    const InstanceModel* model_;
+    double prefill_spread_;      ///< variance of a prefill with its prompt's length, s^2
+    double mean_inverse_steps_;  ///< E[1 / (output - 1)] over outputs of two tokens and more
+    ChainWorkspace workspace_;
+    Mixture ttft_, tpot_, decode_, e2e_;
+};
+
+/// Names what makes up most of the latency closest to its limit, and what comes second.
+void name_constraints(const InstanceModel& model, const Slo& slo, Forecast& forecast);
+
+/// The most that an instance carries within the promises; none when one user (or an idle instance) is too many.
+struct Capacity {
+    double users = 0;
+    PerSecond rate;
+    Forecast forecast;  ///< at that load; with one user, or hardly any load, where even that is too much
+};
+/// Bisection over whole users up to `most_users`: latencies rise with the load.
+[[nodiscard]] Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
+/// Bisection over the arrival rate below saturation, to 0.1 %.
+[[nodiscard]] Capacity open_capacity(Forecaster& forecaster, const Slo& slo);
+
+}  // namespace plimsoll

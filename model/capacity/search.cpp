@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "model/capacity/forecaster.hpp"
+
+namespace plimsoll {
+namespace {
+
+using Causes = std::array<Seconds, constraint_names.size()>;
+
+Seconds& of(Causes& causes, Constraint constraint) {
+    return causes[static_cast<std::size_t>(constraint)];
+}
+
+void add_ttft_causes(const InstanceModel& model, const Forecast& forecast, Causes& causes) {
+    const InstanceState state = model.at(forecast.running);
+    const Constraint limit = model.limited_by_memory() ? Constraint::kv_memory : Constraint::sequence_limit;
+    if (forecast.request_rate > PerSecond(0)) of(causes, limit) += forecast.waiting / forecast.request_rate;
+    of(causes, Constraint::ttft_wait) += state.admission;
+    of(causes, Constraint::prefill) += state.prefill;
+}
+
+void add_tpot_causes(const InstanceModel& model, const Forecast& forecast, double tokens, Causes& causes) {
+    const InstanceState state = model.at(forecast.running);
+    const double decoding = std::max(1.0, state.decoding);
+    const StepParts parts =
+        model.cost().parts({.decode_sequences = decoding, .context_tokens = decoding * model.context()});
+    of(causes, Constraint::prefill) += (state.token_interval - state.decode_step) * tokens;
+    const Seconds gpu = parts.compute + parts.weights_read + parts.kv_read + parts.communication + parts.launch;
+    const Seconds serial = parts.host_serial;
+    // Where launching takes longer than the GPU, the GPU's own work is hidden behind the host.
+    if (parts.host_launches > gpu) {
+        of(causes, Constraint::host) += (parts.host_launches + serial) * (tokens * model.time_scale());
+        return;
+    }
+    of(causes, Constraint::compute) += parts.compute * (tokens * model.time_scale());
+    of(causes, Constraint::decode_bandwidth) += (parts.weights_read + parts.kv_read) * (tokens * model.time_scale());
+    of(causes, Constraint::communication) += parts.communication * (tokens * model.time_scale());
+    of(causes, Constraint::host) += (parts.launch + serial) * (tokens * model.time_scale());
+}
+
+bool needs_percentiles(const Slo& slo) {
+    return std::any_of(slo.terms.begin(), slo.terms.end(),
+                       [](const SloTerm& term) { return term.statistic != Statistic::mean; });
+}
+
+}  // namespace
+
+void name_constraints(const InstanceModel& model, const Slo& slo, Forecast& forecast) {
+    const SloTerm* nearest = nullptr;
+    double worst = -1;
+    for (const SloTerm& term : slo.terms) {
+        const double ratio = forecast.latencies[term.metric][term.statistic] / term.limit;
+        if (ratio > worst) nearest = &term, worst = ratio;
+    }
+    Causes causes{};
+    if (nearest == nullptr || nearest->metric != Metric::tpot) add_ttft_causes(model, forecast, causes);
+    if (nearest == nullptr || nearest->metric != Metric::ttft)
+        add_tpot_causes(model, forecast,
+                        nearest != nullptr && nearest->metric == Metric::e2e ? model.decode_steps() : 1.0, causes);
+    const auto largest = std::max_element(causes.begin(), causes.end());
+    forecast.binding = static_cast<Constraint>(largest - causes.begin());
+    *largest = Seconds(-1);
+    forecast.next = static_cast<Constraint>(std::max_element(causes.begin(), causes.end()) - causes.begin());
+}
+
+Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users) {
+    const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
+    const auto holds = [&](std::size_t users) {
+        return forecaster.closed(users, think_time, detail).latencies.worst_ratio(slo) <= 1.0;
+    };
+    const auto limit = static_cast<std::size_t>(std::max(1.0, most_users));
+    std::size_t good = 0, bad = 1;
+    while (bad <= limit && holds(bad)) {
+        good = bad;
+        bad = 2 * bad;
+    }
+    bad = std::min(bad, limit + 1);
+    while (bad - good > 1) {
+        const std::size_t middle = (good + bad) / 2;
+        (holds(middle) ? good : bad) = middle;
+    }
+    Capacity capacity;
+    capacity.users = static_cast<double>(good);
+    capacity.forecast = forecaster.closed(std::max<std::size_t>(1, good), think_time, Detail::percentiles);
+    capacity.rate = good > 0 ? capacity.forecast.request_rate : PerSecond(0);
+    name_constraints(forecaster.model(), slo, capacity.forecast);
+    return capacity;
+}
+
+Capacity open_capacity(Forecaster& forecaster, const Slo& slo) {
+    const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
+    const PerSecond most = forecaster.model().rates().saturated();
+    const auto holds = [&](double share) {
+        const Forecast forecast = forecaster.open(most * share, detail);
+        return !forecast.overloaded && forecast.latencies.worst_ratio(slo) <= 1.0;
+    };
+    double good = 0.0, bad = 1.0;
+    while (bad - good > 5e-4) {
+        const double middle = (good + bad) / 2.0;
+        (holds(middle) ? good : bad) = middle;
+    }
+    Capacity capacity;
+    capacity.rate = most * good;
+    capacity.forecast = forecaster.open(most * std::max(good, 5e-4), Detail::percentiles);
+    name_constraints(forecaster.model(), slo, capacity.forecast);
+    return capacity;
+}
+
+}  // namespace plimsoll
