@@ -59,10 +59,7 @@ void declare(CLI::App& app, const std::vector<Option>& options, Slots& slots) {
             continue;
         }
         slot.option = app.add_option("--" + option.name, slot.values)->expected(1);
-        if (option.list || option.repeatable)
-            slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        else
-            slot.option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+        slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
 }
 
@@ -87,6 +84,8 @@ void take(const std::vector<Option>& options, Slots& slots, Arguments& arguments
     for (const Option& option : options) {
         Slot& slot = slots.at(option.name);
         const bool given = slot.option->count() > 0;
+        if (!option.list && !option.repeatable && slot.option->count() > 1)
+            throw InputError("--" + option.name, "given more than once");
         std::vector<std::string> values = option.list ? split_at_commas(slot.values) : std::move(slot.values);
         for (const std::string& value : values) {
             if (value.empty()) throw InputError("--" + option.name, "a value is missing");
@@ -140,11 +139,14 @@ Invocation parse_arguments(const std::vector<std::string>& arguments) {
         for (const Positional& positional : command.positionals) {
             Slot& slot = slots[name][positional.name];
             slot.option = sub->add_option(positional.name, slot.values);
-            positional.many ? slot.option->expected(-1) : slot.option->expected(1);
+            slot.option->expected(-1);
         }
     }
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::ArgumentMismatch& error) {
+        const std::string message = error.what();
+        throw InputError(message.substr(0, message.find(':')), "a value is missing");
     } catch (const CLI::ParseError& error) {
         throw InputError("command line", error.what());
     }

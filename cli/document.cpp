@@ -52,6 +52,8 @@ std::string number_text(Kind kind, double number) {
             return money(number) + " USD/h";
         case Kind::fraction:
             return plain_number(number * 100.0) + " %";
+        case Kind::change:
+            return change_text(number);
         default:
             return plain_number(number);
     }

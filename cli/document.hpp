@@ -25,7 +25,8 @@ enum class Kind {
     watts,
     dollars,
     dollars_per_hour,
-    fraction
+    fraction,
+    change  ///< a fraction with its sign
 };
 
 /// One value of a table or a list of facts; unknown where it holds nothing.
@@ -96,6 +97,7 @@ struct Facts {
 struct Paragraph {
     std::string text;
     std::string key = {};
+    bool shown = true;
 };
 
 /// Short statements, one a line; in JSON a list of texts.

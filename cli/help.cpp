@@ -76,6 +76,16 @@ std::string paragraph(const std::string& text, std::size_t width) {
     return result;
 }
 
+/// A command line, continued over lines as a shell reads it.
+std::string example_text(const std::string& example, std::size_t width) {
+    constexpr std::size_t indent = 6, continuation = 2;
+    const std::vector<std::string> lines = wrap(example, width > 40 ? width - indent - continuation : 32);
+    std::string text;
+    for (std::size_t i = 0; i < lines.size(); ++i)
+        text += (i == 0 ? "  " : "      ") + lines[i] + (i + 1 < lines.size() ? " \\\n" : "\n");
+    return text;
+}
+
 }  // namespace
 
 std::string program_help(std::size_t width) {
@@ -105,7 +115,7 @@ std::string command_help(const std::string& name, const Command& command, std::s
     if (!command.options.empty()) text += "\nOptions:\n" + option_list(command.options, width);
     text += "\nOptions of every command:\n" + option_list(global_options(), width);
     text += command.examples.size() == 1 ? "\nExample:\n" : "\nExamples:\n";
-    for (const std::string& example : command.examples) text += "  " + example + "\n";
+    for (const std::string& example : command.examples) text += example_text(example, width);
     return text;
 }
 

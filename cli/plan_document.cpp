@@ -48,7 +48,8 @@ std::vector<Field> capacity_fields() {
         {{"nodes_needed", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_needed); }},
         {{"nodes_interval.low", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_interval.low); }},
         {{"nodes_interval.high", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_interval.high); }},
-        {{"", "80 % interval", 4}, [](const Candidate& c) { return Cell(interval_text(c.nodes_interval)); }},
+        {{"", "80 % interval", 4},
+         [](const Candidate& c) { return c.nodes_interval.high > 0 ? Cell(interval_text(c.nodes_interval)) : Cell(); }},
         {{"gpus", "GPUs", 1}, [](const Candidate& c) { return Cell::count(c.gpus); }},
         {{"users_per_instance", "", 0}, [](const Candidate& c) { return Cell::count(c.users_per_instance); }},
         {{"users_per_node", "users per node", 2}, [](const Candidate& c) { return Cell::count(c.users_per_node); }},
@@ -246,6 +247,10 @@ Table shown_runners_up(const Scenario& scenario, const Plan& plan, const Transfo
     return table;
 }
 
+std::string name_of(const Node* node) {
+    return node ? node->name : "";
+}
+
 Table comparisons(const Plan& plan, bool verbose) {
     Table table{"comparisons",
                 "Beside published or measured values",
@@ -259,9 +264,10 @@ Table comparisons(const Plan& plan, bool verbose) {
                 {}};
     for (const Answer& answer : plan.answers)
         for (const Comparison& c : answer.comparisons)
-            table.rows.push_back(
-                {answer.model->name, answer.node ? answer.node->name : answer.best->deployment.node->name, c.quantity,
-                 Cell::number(c.measured), Cell::number(c.predicted), Cell::fraction(c.error), c.source});
+            table.rows.push_back({answer.model->name,
+                                  answer.best ? answer.best->deployment.node->name : name_of(answer.node), c.quantity,
+                                  Cell::number(c.measured), Cell::number(c.predicted), Cell(Kind::change, c.error),
+                                  c.source});
     return table;
 }
 

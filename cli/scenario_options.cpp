@@ -63,7 +63,7 @@ std::vector<ScenarioOption> load_and_promises() {
          "load.active_share",
          Form::number},
         {{.name = "peak-factor", .value = "F", .help = "peak load over mean load"}, "load.peak_factor", Form::number},
-        {{.name = "rate", .value = "RATE", .help = "requests that arrive, instead of users, such as '12 /s'"},
+        {{.name = "rate", .value = "RATE", .help = "requests that arrive, instead of users, such as 12/s"},
          "load.rate",
          Form::text},
         {{.name = "think-time", .value = "TIME", .help = "between an answer and the user's next request, such as 2s"},

@@ -80,18 +80,17 @@ std::size_t least_width(const std::vector<Laid>& columns) {
     return columns.empty() ? 0 : cells + gap * (columns.size() - 1);
 }
 
-/// Drops the least important columns until the rest fits, where it can; returns the titles of the dropped.
-Lines drop_columns(std::vector<Laid>& columns, std::size_t width) {
-    Lines dropped;
+/// Drops the least important columns until the rest fits, where it can.
+void drop_columns(std::vector<Laid>& columns, std::size_t width, Lines& dropped) {
     while (least_width(columns) > width) {
         auto last = columns.begin();
         for (auto c = columns.begin(); c != columns.end(); ++c)
             if (c->column->priority >= last->column->priority) last = c;
-        if (last->column->priority == 0) break;
-        dropped.insert(dropped.begin(), last->column->title);
+        if (last->column->priority == 0) return;
+        if (std::find(dropped.begin(), dropped.end(), last->column->title) == dropped.end())
+            dropped.push_back(last->column->title);
         columns.erase(last);
     }
-    return dropped;
 }
 
 /// Gives what room is left first to the texts, then to the titles.
@@ -198,9 +197,9 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
     return lines;
 }
 
-std::string layout_table(const Table& table, std::size_t width) {
+std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped) {
     std::vector<Laid> columns = shown_columns(table);
-    const Lines dropped = drop_columns(columns, width);
+    drop_columns(columns, width, dropped);
     if (least_width(columns) > width) return layout_records(columns, table.rows.size(), width);
     spread(columns, width);
     std::string text;
@@ -209,11 +208,6 @@ std::string layout_table(const Table& table, std::size_t width) {
         std::vector<Lines> cells;
         for (const Laid& c : columns) cells.push_back(wrapped(c.cells[row], c.width));
         add_row(text, columns, cells);
-    }
-    if (!dropped.empty()) {
-        std::string note = "Wider, this table also shows: ";
-        for (const std::string& title : dropped) note += (&title == &dropped.front() ? "" : ", ") + title;
-        for (const std::string& line : wrap(note + ".", width)) text += line + "\n";
     }
     return text;
 }

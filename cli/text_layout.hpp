@@ -14,8 +14,9 @@ namespace plimsoll {
 [[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
 /// The longest word of a text.
 [[nodiscard]] std::size_t longest_word(std::string_view text);
-/// A table in `width` columns: less important columns are dropped and named below, texts wrapped, numbers never cut.
-[[nodiscard]] std::string layout_table(const Table& table, std::size_t width);
+/// A table in `width` columns: less important columns are dropped (their titles join `dropped`), texts wrapped, numbers
+/// never cut.
+[[nodiscard]] std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped);
 /// Two columns without a head.
 [[nodiscard]] std::string layout_facts(const Facts& facts, std::size_t width);
 

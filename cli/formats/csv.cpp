@@ -50,8 +50,7 @@ std::string write_table(const Table& table) {
 /// The first table of the document, or its first facts as two columns, or its text.
 std::string write(const Document& document, std::size_t) {
     for (const Item& item : document.items)
-        if (const auto* table = std::get_if<Table>(&item); table && !table->key.empty())
-            return write_table(*table);
+        if (const auto* table = std::get_if<Table>(&item); table && !table->key.empty()) return write_table(*table);
     for (const Item& item : document.items)
         if (const auto* facts = std::get_if<Facts>(&item)) {
             std::string text = "name,value\r\n";

@@ -18,15 +18,15 @@ Json to_json(const Cell& cell) {
     return number;
 }
 
-/// Sets the value at a dotted path.
-void put(Json& object, const std::string& path, Json value) {
-    Json* at = &object;
+/// The value at a dotted path, made where it is missing.
+Json& at(Json& object, const std::string& path) {
+    Json* place = &object;
     std::size_t from = 0;
     for (std::size_t dot = path.find('.'); dot != path.npos; dot = path.find('.', from)) {
-        at = &(*at)[path.substr(from, dot - from)];
+        place = &(*place)[path.substr(from, dot - from)];
         from = dot + 1;
     }
-    (*at)[path.substr(from)] = std::move(value);
+    return (*place)[path.substr(from)];
 }
 
 struct JsonWriter {
@@ -39,9 +39,9 @@ struct JsonWriter {
         if (!bullets.key.empty()) root[bullets.key] = bullets.lines;
     }
     void operator()(const Facts& facts) {
-        Json& object = facts.key.empty() ? root : root[facts.key];
+        Json& object = facts.key.empty() ? root : at(root, facts.key);
         for (const auto& fact : facts.facts)
-            if (!fact.key.empty()) put(object, fact.key, to_json(fact.cell));
+            if (!fact.key.empty()) at(object, fact.key) = to_json(fact.cell);
     }
     void operator()(const Table& table) {
         if (table.key.empty()) return;
@@ -51,12 +51,12 @@ struct JsonWriter {
             for (std::size_t i = 0; i < row.size(); ++i) {
                 const std::string& key = table.columns[i].key;
                 if (key.empty()) continue;
-                put(object, key, to_json(row[i]));
-                if (row[i].change) put(object, "change." + key, *row[i].change);
+                at(object, key) = to_json(row[i]);
+                if (row[i].change) at(object, "change." + key) = *row[i].change;
             }
             rows.push_back(std::move(object));
         }
-        root[table.key] = std::move(rows);
+        at(root, table.key) = std::move(rows);
     }
     void operator()(const RawJson& raw) { root[raw.key] = Json::parse(raw.text, nullptr, false); }
     void operator()(const Verbatim& verbatim) { root[verbatim.key] = verbatim.text; }

@@ -27,7 +27,7 @@ struct MarkdownWriter {
         if (!title.empty()) text += "## " + escaped(title) + "\n\n";
     }
     void operator()(const Paragraph& paragraph) {
-        if (paragraph.text.empty()) return;
+        if (!paragraph.shown || paragraph.text.empty()) return;
         begin("");
         text += escaped(paragraph.text) + "\n";
     }

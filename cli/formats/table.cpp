@@ -8,6 +8,7 @@ namespace {
 struct TableWriter {
     std::size_t width;
     std::string text = {};
+    std::vector<std::string> dropped = {};
 
     void block(const std::string& title, const std::string& body) {
         if (!text.empty()) text += "\n";
@@ -16,7 +17,7 @@ struct TableWriter {
         text += body;
     }
     void operator()(const Paragraph& paragraph) {
-        if (paragraph.text.empty()) return;
+        if (!paragraph.shown || paragraph.text.empty()) return;
         std::string body;
         for (const std::string& line : wrap(paragraph.text, width)) body += line + "\n";
         block("", body);
@@ -38,10 +39,16 @@ struct TableWriter {
         if (!body.empty()) block(facts.title, body);
     }
     void operator()(const Table& table) {
-        if (table.shown && !table.rows.empty()) block(table.title, layout_table(table, width));
+        if (table.shown && !table.rows.empty()) block(table.title, layout_table(table, width, dropped));
     }
     void operator()(const RawJson&) {}
     void operator()(const Verbatim& verbatim) { text += verbatim.text; }
+    void name_dropped() {
+        if (dropped.empty()) return;
+        std::string note = "Not shown for want of width (see --width): ";
+        for (const std::string& title : dropped) note += (&title == &dropped.front() ? "" : ", ") + title;
+        (*this)(Paragraph{note + "."});
+    }
 };
 
 }  // namespace
@@ -51,6 +58,7 @@ void register_table(Registry<Format>& registry) {
                            .write = [](const Document& document, std::size_t width) {
                                TableWriter writer{width};
                                for (const Item& item : document.items) std::visit(writer, item);
+                               writer.name_dropped();
                                return writer.text;
                            }});
 }

@@ -81,6 +81,8 @@ class Fields {
     [[noreturn]] void fail(std::string_view key, const std::string& message) const;
     /// "file: /pointer" of a field, or of the object for an empty key.
     [[nodiscard]] std::string place(std::string_view key = {}) const;
+    /// The JSON text of one field, on one line.
+    [[nodiscard]] std::string json(std::string_view key) const;
     /// The object as JSON text, keys in order of appearance; indent < 0 gives one line.
     [[nodiscard]] std::string dump(int indent = -1) const;
 

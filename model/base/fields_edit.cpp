@@ -245,6 +245,10 @@ void Fields::set(std::string_view path, std::string_view value, const std::strin
     }
 }
 
+std::string Fields::json(std::string_view key) const {
+    return detail::write_json(*node_->require(key), -1);
+}
+
 std::string Fields::dump(int indent) const {
     return detail::write_json(*node_->value, indent);
 }

@@ -16,17 +16,20 @@ Sources::Sources(const Fields& entry) : place_(entry.place("sources")) {
     }
 }
 
-const std::string& Sources::text(std::string_view path) const {
+const std::string* Sources::find(const std::map<std::string, std::string>& texts, std::string_view path) {
     for (std::string_view part = path;;) {
-        if (const auto found = texts_.find(std::string(part)); found != texts_.end()) return found->second;
+        if (const auto found = texts.find(std::string(part)); found != texts.end()) return &found->second;
         const std::size_t dot = part.rfind('.');
         if (dot == std::string_view::npos) break;
         part = part.substr(0, dot);
     }
-    const auto found = texts_.find("*");
-    if (found == texts_.end())
-        throw InputError(place_, "no source for '" + std::string(path) + "': name it, a beginning of it, or '*'");
-    return found->second;
+    const auto found = texts.find("*");
+    return found == texts.end() ? nullptr : &found->second;
+}
+
+const std::string& Sources::text(std::string_view path) const {
+    if (const std::string* found = find(texts_, path)) return *found;
+    throw InputError(place_, "no source for '" + std::string(path) + "': name it, a beginning of it, or '*'");
 }
 
 Origin Sources::origin(std::string_view path) const {

@@ -22,6 +22,9 @@ class Sources {
     [[nodiscard]] const std::string& text(std::string_view path) const;
     [[nodiscard]] Origin origin(std::string_view path) const;
     [[nodiscard]] const std::map<std::string, std::string>& all() const { return texts_; }
+    /// The text that counts for a path, or null.
+    [[nodiscard]] static const std::string* find(const std::map<std::string, std::string>& texts,
+                                                 std::string_view path);
 
   private:
     std::string place_;

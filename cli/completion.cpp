@@ -1,0 +1,181 @@
+#include "cli/completion.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/command.hpp"
+#include "cli/entries.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+std::vector<Option> options_of(const Command& command) {
+    std::vector<Option> options = command.options;
+    options.insert(options.end(), global_options().begin(), global_options().end());
+    options.push_back({.name = "help", .help = "the help of this command"});
+    return options;
+}
+
+std::vector<std::string> option_words(const Command& command) {
+    std::vector<std::string> words;
+    for (const Option& option : options_of(command)) words.push_back("--" + option.name);
+    return words;
+}
+
+/// The shell text that lists the entries of a kind: names are asked of the program when they are needed.
+std::string list_names(const std::string& kind) {
+    if (kind != "entries") return "plimsoll list " + kind + " --names 2>/dev/null";
+    std::string text;
+    for (const EntryKind& entry : entry_kinds())
+        if (entry.files) text += (text.empty() ? "" : "; ") + list_names(entry.plural);
+    return text;
+}
+
+// bash
+
+std::string bash_words(const std::string& completes, const std::vector<std::string>& choices) {
+    if (!choices.empty()) return "COMPREPLY=($(compgen -W '" + joined(choices) + "' -- \"$word\"))";
+    if (completes == "files") return "COMPREPLY=($(compgen -f -- \"$word\"))";
+    if (completes == "directories") return "COMPREPLY=($(compgen -d -- \"$word\"))";
+    if (completes.empty()) return "COMPREPLY=()";
+    return "COMPREPLY=($(compgen -W \"$(" + list_names(completes) + ")\" -- \"$word\"))";
+}
+
+std::string bash_script() {
+    std::string text =
+        "_plimsoll() {\n"
+        "    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= each\n"
+        "    for each in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+        "        case $each in\n"
+        "            " +
+        [] {
+            std::string names;
+            for (const std::string& name : commands().names()) names += (names.empty() ? "" : "|") + name;
+            return names;
+        }() +
+        ") command=$each; break ;;\n        esac\n    done\n    case $command:$previous in\n";
+    for (const Option& option : global_options())
+        text += "        *:--" + option.name + ") " + bash_words(option.completes, option.choices) + "; return ;;\n";
+    for (const auto& [name, command] : commands())
+        for (const Option& option : command.options)
+            if (!option.value.empty())
+                text += "        " + name + ":--" + option.name + ") " + bash_words(option.completes, option.choices) +
+                        "; return ;;\n";
+    text += "    esac\n    case $command in\n";
+    for (const auto& [name, command] : commands()) {
+        text += "        " + name + ")\n            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '" +
+                joined(option_words(command)) + "' -- \"$word\"))\n";
+        if (!command.positionals.empty())
+            text += "            else " +
+                    bash_words(command.positionals.front().completes, command.positionals.front().choices) + "\n";
+        text += "            fi ;;\n";
+    }
+    return text + "        *) COMPREPLY=($(compgen -W '" + joined(commands().names()) +
+           " --help --version' -- \"$word\")) ;;\n    esac\n}\ncomplete -o filenames -F _plimsoll plimsoll\n";
+}
+
+// zsh
+
+/// Text inside a zsh specification in single quotes.
+std::string zsh_text(const std::string& text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '\'') {
+            result += "'\\''";
+            continue;
+        }
+        if (c == '[' || c == ']' || c == ':' || c == '\\') result += '\\';
+        result += c;
+    }
+    return result;
+}
+
+std::string zsh_values(const std::string& completes, const std::vector<std::string>& choices) {
+    if (!choices.empty()) return "(" + joined(choices) + ")";
+    if (completes == "files") return "_files";
+    if (completes == "directories") return "_files -/";
+    if (completes.empty()) return " ";
+    return "($(" + list_names(completes) + "))";
+}
+
+std::string zsh_option(const Option& option) {
+    const std::string repeated = option.list || option.repeatable ? "*" : "";
+    std::string text = "'" + repeated + "--" + option.name + "[" + zsh_text(option.help) + "]";
+    if (!option.value.empty())
+        text += ":" + zsh_text(option.value) + ":" + zsh_values(option.completes, option.choices);
+    return text + "'";
+}
+
+std::string zsh_script() {
+    std::string text = "#compdef plimsoll\n_plimsoll() {\n    local -a commands\n    commands=(\n";
+    for (const auto& [name, command] : commands()) text += "        '" + name + ":" + zsh_text(command.summary) + "'\n";
+    text +=
+        "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
+        "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n";
+    for (const auto& [name, command] : commands()) {
+        text += "        " + name + ") _arguments";
+        for (const Option& option : options_of(command)) text += " \\\n            " + zsh_option(option);
+        for (const Positional& positional : command.positionals)
+            text += fmt::format(" \\\n            '{}:{}:{}'", positional.many ? "*" : "1", zsh_text(positional.name),
+                                zsh_values(positional.completes, positional.choices));
+        text += " ;;\n";
+    }
+    return text + "    esac\n}\n_plimsoll \"$@\"\n";
+}
+
+// fish
+
+std::string fish_text(const std::string& text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '\'' || c == '\\') result += '\\';
+        result += c;
+    }
+    return "'" + result + "'";
+}
+
+std::string fish_values(const std::string& completes, const std::vector<std::string>& choices) {
+    if (!choices.empty()) return " -x -a " + fish_text(joined(choices));
+    if (completes == "files") return " -r -F";
+    if (completes == "directories") return " -x -a '(__fish_complete_directories)'";
+    if (completes.empty()) return " -x";
+    return " -x -a '(" + list_names(completes) + ")'";
+}
+
+std::string fish_script() {
+    std::string text = "complete -c plimsoll -f\n";
+    const std::string none = "complete -c plimsoll -n __fish_use_subcommand";
+    for (const auto& [name, command] : commands())
+        text += none + " -a " + name + " -d " + fish_text(command.summary) + "\n";
+    text += none + " -l version -d 'the version'\n" + none + " -l help -d 'the commands'\n";
+    for (const auto& [name, command] : commands()) {
+        const std::string seen = "complete -c plimsoll -n '__fish_seen_subcommand_from " + name + "'";
+        for (const Option& option : options_of(command))
+            text += seen + " -l " + option.name + " -d " + fish_text(option.help) +
+                    (option.value.empty() ? "" : fish_values(option.completes, option.choices)) + "\n";
+        for (const Positional& positional : command.positionals)
+            text += seen + fish_values(positional.completes, positional.choices) + "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+const std::vector<std::string>& completion_shells() {
+    static const std::vector<std::string> shells{"bash", "zsh", "fish"};
+    return shells;
+}
+
+std::string completion_script(const std::string& shell) {
+    if (shell == "bash") return bash_script();
+    return shell == "zsh" ? zsh_script() : fish_script();
+}
+
+}  // namespace plimsoll
