@@ -52,7 +52,7 @@ void refuse_extends(const Fields& fields, const std::string& why) {
 /// Reads the file at the end of the chain and lays it over what it extends.
 Fields read_chain(std::vector<ChainFile>& chain) {
     const ChainFile file = chain.back();
-    const Fields fields = Fields::from_file(file.shown.string());
+    Fields fields = Fields::from_file(file.shown.string());
     check_schema(fields);
     if (!given(fields, "extends")) return fields;
     if (!given(fields, "name")) fields.fail("", "a scenario that extends another needs a 'name' of its own");

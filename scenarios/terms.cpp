@@ -22,7 +22,8 @@ Distribution read_think_time(const Fields& fields) {
     // A plain number or a wrong kind gets the message on units.
     if (!fields.is_string(key)) static_cast<void>(fields.quantity<Seconds>(key));
     Distribution result = Distribution::parse_seconds(fields.string(key), fields.place(key));
-    if (result.points().back() > longest_think_s) fields.fail(key, "users that think for more than 30 d make no sense");
+    if (!(result.points().back() <= longest_think_s))
+        fields.fail(key, "users that think for more than 30 d make no sense");
     return result;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -7,13 +8,27 @@
 
 namespace plimsoll {
 
+/// Whether all that the queueing model takes from the scenario as numbers is finite and in order.
+inline bool sane(const Scenario& scenario) {
+    const auto positive = [](double number) { return number > 0 && std::isfinite(number); };
+    for (const Distribution* law : {&scenario.workload.prompt, &scenario.workload.output})
+        if (!positive(law->mean()) || !positive(law->second_moment())) return false;
+    const Load& load = scenario.load;
+    const bool closed = load.kind == Load::Kind::closed;
+    if (!positive(closed ? load.concurrent_users() : load.peak_rate().value())) return false;
+    return std::isfinite(load.think_time.second_moment()) && !scenario.slo.terms.empty() && !scenario.models.empty() &&
+           !scenario.nodes.empty() && !scenario.engines.empty();
+}
+
 /// Reads any bytes as a scenario. Only an InputError may come of it; what is read must read back as the same.
 /// Returns whether the bytes were a scenario.
 inline bool read_any_scenario(std::string_view bytes) {
     static Catalog catalog({PLIMSOLL_SOURCE_DIR});
     std::string resolved;
     try {
-        resolved = parse_scenario(bytes, "input", {}, catalog).resolved_json;
+        const Scenario scenario = parse_scenario(bytes, "input", {}, catalog);
+        PLIMSOLL_ASSERT(sane(scenario));
+        resolved = scenario.resolved_json;
     } catch (const InputError&) {
         return false;
     }
