@@ -21,6 +21,12 @@ std::string money(double dollars) {
     return std::abs(dollars) >= 1.0 || dollars == 0.0 ? fmt::format("{:.2f}", dollars) : plain_number(dollars);
 }
 
+/// One decimal up to 100.
+std::string percent(double number) {
+    if (number != 0.0 && std::abs(number) < 0.05) return number < 0 ? "-0.0" : "<0.1";
+    return std::abs(number) >= 99.95 ? plain_number(std::round(number)) : fmt::format("{:.1f}", number);
+}
+
 /// How many of the cell's own unit make one of the column's.
 double unit_size(std::string_view unit) {
     if (unit == "ms") return 1e-3;
@@ -37,11 +43,11 @@ std::string number_text(Kind kind, double number) {
         case Kind::seconds:
             return to_text(Seconds(number));
         case Kind::bytes:
-            return to_text(Bytes(number));
+            return number == 0.0 ? "0" : to_text(Bytes(number));
         case Kind::bytes_per_second:
             return to_text(BytesPerSecond(number));
         case Kind::flop:
-            return to_text(Flop(number));
+            return number == 0.0 ? "0" : to_text(Flop(number));
         case Kind::flop_per_second:
             return to_text(FlopPerSecond(number));
         case Kind::watts:
@@ -51,7 +57,7 @@ std::string number_text(Kind kind, double number) {
         case Kind::dollars_per_hour:
             return money(number) + " USD/h";
         case Kind::fraction:
-            return plain_number(number * 100.0) + " %";
+            return percent(number * 100.0) + " %";
         case Kind::change:
             return change_text(number);
         default:
@@ -103,8 +109,8 @@ std::string to_text(const Cell& cell, std::string_view unit) {
 }
 
 std::string change_text(double fraction) {
-    if (std::abs(fraction) < 5e-4) return "+0 %";
-    return (fraction > 0 ? "+" : "") + plain_number(fraction * 100.0) + " %";
+    if (std::abs(fraction) < 5e-4) return "+0.0 %";
+    return (fraction > 0 ? "+" : "") + percent(fraction * 100.0) + " %";
 }
 
 std::string title_of(const Column& column) {

@@ -196,9 +196,9 @@ Facts model_facts(Catalog& catalog, const std::string& name) {
             {{"parameters", "parameters", Cell::count(static_cast<double>(architecture.parameters()))},
              {"weight_bytes", "weights in " + std::string(to_string(native)), architecture.weight_bytes(native)},
              {"weight_bytes_awq_int4", "weights in awq-int4", architecture.weight_bytes(Dtype::awq_int4)},
-             {"kv_bytes_per_token", "KV of a token in fp16",
+             {"kv_bytes_per_token", "KV bytes of a token, fp16",
               Cell::count(architecture.kv_bytes_per_token(Dtype::fp16).value())},
-             {"kv_bytes_per_token_fp8", "KV of a token in fp8",
+             {"kv_bytes_per_token_fp8", "KV bytes of a token, fp8",
               Cell::count(architecture.kv_bytes_per_token(Dtype::fp8).value())}}};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/format.hpp"
-#include "cli/text_layout.hpp"
+#include "cli/words.hpp"
 
 namespace plimsoll {
 

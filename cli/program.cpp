@@ -9,7 +9,6 @@
 #include "cli/format.hpp"
 #include "cli/help.hpp"
 #include "cli/output_file.hpp"
-#include "cli/text_layout.hpp"
 #include "model/base/error.hpp"
 
 namespace plimsoll {

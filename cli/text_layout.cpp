@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cli/words.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -63,12 +65,12 @@ std::vector<Laid> shown_columns(const Table& table) {
             laid.cells.push_back(cell_text(row[i], column));
             laid.right = laid.right && (row[i].is_number() || !row[i].known());
             laid.natural = std::max(laid.natural, widest(split_lines(laid.cells.back())));
-            const std::size_t unbroken = std::min(longest_word(laid.cells.back()), longest_unbroken_word);
+            const std::size_t unbroken = std::min(longest_part(laid.cells.back()), longest_unbroken_word);
             laid.least = std::max(laid.least, column.wrap ? unbroken : laid.natural);
         }
         if (column.wrap) laid.least = std::max(laid.least, std::min(laid.natural / most_lines, widest_forced));
         const std::string title = title_of(column);
-        laid.least = std::max(laid.least, longest_word(title));
+        laid.least = std::max(laid.least, column.wrap ? longest_part(title) : longest_word(title));
         laid.natural = std::max(laid.natural, laid.least);
         laid.titled = std::max(laid.natural, display_width(title));
         columns.push_back(std::move(laid));
@@ -90,7 +92,7 @@ void drop_columns(std::vector<Laid>& columns, std::size_t width, Lines& dropped)
             if (c->column->priority >= last->column->priority) last = c;
         if (last->column->priority == 0) return;
         if (std::find(dropped.begin(), dropped.end(), last->column->title) == dropped.end())
-            dropped.push_back(last->column->title);
+            dropped.insert(dropped.begin(), last->column->title);
         columns.erase(last);
     }
 }
@@ -143,12 +145,17 @@ void add_head(std::string& text, const std::vector<Laid>& columns) {
     add_row(text, columns, rules);
 }
 
+std::string on_one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
 /// For rooms too narrow for any table: one value a line.
 std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, std::size_t width) {
     std::string text;
     for (std::size_t row = 0; row < rows; ++row) {
         for (const Laid& c : columns)
-            for (const std::string& line : wrapped(title_of(*c.column) + ": " + c.cells[row], width))
+            for (const std::string& line : wrap(title_of(*c.column) + ": " + on_one_line(c.cells[row]), width))
                 text += line + "\n";
         if (row + 1 < rows) text += "\n";
     }
@@ -156,48 +163,6 @@ std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, s
 }
 
 }  // namespace
-
-std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-std::size_t longest_word(std::string_view text) {
-    std::size_t most = 0, from = 0;
-    while (from <= text.size()) {
-        const std::size_t to = std::min(text.find_first_of(" \n", from), text.size());
-        most = std::max(most, display_width(text.substr(from, to - from)));
-        from = to + 1;
-    }
-    return most;
-}
-
-std::vector<std::string> wrap(std::string_view text, std::size_t width) {
-    width = std::max<std::size_t>(width, 1);
-    Lines lines;
-    std::string line;
-    std::size_t from = 0;
-    while (from <= text.size()) {
-        const std::size_t to = std::min(text.find(' ', from), text.size());
-        std::string word(text.substr(from, to - from));
-        from = to + 1;
-        if (!line.empty() && display_width(line) + 1 + display_width(word) <= width) {
-            line += " " + word;
-            continue;
-        }
-        if (!line.empty()) lines.push_back(std::move(line));
-        while (display_width(word) > width) {
-            std::size_t cut = 0;
-            for (std::size_t seen = 0; cut < word.size(); ++cut)
-                if ((static_cast<unsigned char>(word[cut]) & 0xC0U) != 0x80U && seen++ == width) break;
-            lines.push_back(word.substr(0, cut));
-            word.erase(0, cut);
-        }
-        line = std::move(word);
-    }
-    if (!line.empty() || lines.empty()) lines.push_back(std::move(line));
-    return lines;
-}
 
 std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped) {
     std::vector<Laid> columns = shown_columns(table);

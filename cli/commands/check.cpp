@@ -7,6 +7,7 @@
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
 #include "scenarios/reader.hpp"
+#include "scenarios/validate.hpp"
 
 namespace plimsoll {
 namespace {
@@ -20,13 +21,17 @@ std::string schema_of(const std::string& kind) {
 /// What the file is, in words; throws where it is not good.
 std::string check_file(const std::string& file, Catalog& catalog) {
     const Fields fields = Fields::from_file(file);
-    std::vector<std::string> schemas{schema_of("scenario")};
+    std::vector<std::string> schemas{schema_of("scenario"), schema_of("assumptions")};
     for (const EntryKind& kind : entry_kinds())
         if (kind.check) schemas.push_back(schema_of(kind.kind));
     // A scenario that extends another may leave the schema to it.
     const bool extends = !fields.has("schema") && fields.has("extends");
     const std::size_t index = extends ? 0 : fields.choice("schema", schemas);
     if (index == 0) return "scenario " + read_scenario(file, {}, catalog).name;
+    if (index == 1) {
+        static_cast<void>(read_assumptions(fields));
+        return "assumptions";
+    }
     const auto kind = std::find_if(entry_kinds().begin(), entry_kinds().end(), [&](const EntryKind& known) {
         return known.check && schema_of(known.kind) == schemas[index];
     });
@@ -38,10 +43,8 @@ std::string check_file(const std::string& file, Catalog& catalog) {
 
 Document run(const Arguments& arguments, Session& session) {
     Document document;
-    Table table{"files",
-                "",
-                {{"file", "file", 0, true}, {"good", "good", 0}, {"what", "what it is", 1, true}, {"error", "", 0}},
-                {}};
+    Table table{
+        "files", "", {{"file", "file", 0}, {"good", "good", 0}, {"what", "what it is", 1, true}, {"error", "", 0}}, {}};
     for (const std::string& file : arguments.values("FILE")) {
         try {
             table.rows.push_back({file, Cell::flag(true), check_file(file, session.catalog()), Cell()});

@@ -42,20 +42,10 @@ std::size_t baseline_of(const std::vector<std::string>& files, const Arguments& 
     return static_cast<std::size_t>(found - files.begin());
 }
 
-/// The columns of a plan's answers that stand side by side, behind the scenario's name.
+/// The columns of a row: the scenario, then those of a plan's answers.
 std::vector<Column> columns_of(const Scenario& scenario) {
     std::vector<Column> columns = candidate_columns(scenario, false);
-    for (Column& column : columns) {
-        if (column.key == "reason") column.title.clear();
-        if (column.key == "power_w") column.priority = 2;
-        if (column.key == "binding_constraint") column.priority = 3;
-        if (column.key == "gpus" || column.key == "cost_usd_per_hour") column.priority = 1;
-        if (column.title == "layout") column.priority = 4;
-        // Of tails only those that this scenario promises bear a title; others may promise different ones.
-        if (column.key == "node" || column.key == "model") column.wrap = true;
-    }
-    columns.insert(columns.begin(), Column{"scenario", "scenario", 0, true});
-    columns.insert(columns.begin() + 1, Column{"file", "", 0});
+    columns.insert(columns.begin(), {Column{"scenario", "", 0}, Column{"file", "", 0}});
     return columns;
 }
 
@@ -79,11 +69,34 @@ Row row_of(const Planned& planned, const std::string& label, const Transformer* 
     return row;
 }
 
-/// The models of a scenario that stand for the n-th of the baseline: the same name, or the only one of each.
-const Transformer* counterpart(const Scenario& scenario, const Transformer* model, bool single) {
-    if (single) return scenario.models.front();
+/// The model that stands for one of the baseline's: of the same name, or the only one against the only one.
+const Transformer* counterpart(const Scenario& scenario, const Scenario& baseline, const Transformer* model) {
     const auto found = std::find(scenario.models.begin(), scenario.models.end(), model);
-    return found == scenario.models.end() ? nullptr : *found;
+    if (found != scenario.models.end()) return *found;
+    return scenario.models.size() == 1 && baseline.models.size() == 1 ? scenario.models.front() : nullptr;
+}
+
+/// Whether people read the column here, one line of the table each.
+bool is_read(const Column& column) {
+    static const std::set<std::string> left_out{"reason", "origin", "next_constraint", "survives_one_node_down"};
+    return !column.title.empty() && !left_out.count(column.key);
+}
+
+/// Scenarios side by side, one fact a line.
+Table side_by_side(const std::vector<Column>& columns, const std::vector<Row>& rows, const std::string& title) {
+    Table table{"", title, {{"", "scenario", 0}}, {}};
+    for (const Row& row : rows) table.columns.push_back({"", to_text(row.front()), 0, true});
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        const bool known = std::any_of(rows.begin(), rows.end(), [&](const Row& row) { return row[i].known(); });
+        if (!known || !is_read(columns[i])) continue;
+        Row line{title_of(columns[i])};
+        for (const Row& row : rows) {
+            const std::string change = row[i].change ? "\n" + change_text(*row[i].change) : "";
+            line.push_back(to_text(row[i], columns[i].unit) + change);
+        }
+        table.rows.push_back(std::move(line));
+    }
+    return table;
 }
 
 Document run(const Arguments& arguments, Session& session) {
@@ -97,32 +110,28 @@ Document run(const Arguments& arguments, Session& session) {
         all.push_back({file, std::move(scenario), std::move(planned)});
     }
     const std::vector<std::string> names = labels(all);
-    const bool single =
-        std::all_of(all.begin(), all.end(), [](const Planned& p) { return p.scenario.models.size() == 1; });
-
+    const Scenario& reference = all[baseline].scenario;
+    const std::vector<Column> columns = columns_of(reference);
     Document document;
-    const std::vector<Column> columns = columns_of(all[baseline].scenario);
+    document.items.push_back(Paragraph{names[baseline], "baseline", false});
+    document.items.push_back(Paragraph{"Changes are against " + names[baseline] +
+                                       "; of several node types the cheapest "
+                                       "counts."});
     Table everything{"comparison", "", columns, {}, false};
-    document.items.push_back(
-        Paragraph{"Changes are against " + names[baseline] + "; of node types the cheapest counts."});
     bool feasible = false;
-    for (const Transformer* model : all[baseline].scenario.models) {
-        Table table{"", single ? "" : model->name, columns, {}};
-        const Row reference = row_of(all[baseline], names[baseline], model);
+    for (const Transformer* model : reference.models) {
+        const Row base = row_of(all[baseline], names[baseline], model);
+        std::vector<Row> rows;
         for (std::size_t i = 0; i < all.size(); ++i) {
-            const Transformer* own = counterpart(all[i].scenario, model, single);
+            const Transformer* own = counterpart(all[i].scenario, reference, model);
             if (!own) continue;
-            Row row = row_of(all[i], names[i], own);
-            if (i != baseline) add_changes(reference, columns, row);
+            rows.push_back(row_of(all[i], names[i], own));
+            if (i != baseline) add_changes(base, columns, rows.back());
             feasible = feasible || best_answer(all[i].plan, own) != nullptr;
-            table.rows.push_back(row);
-            everything.rows.push_back(std::move(row));
         }
-        if (!single) table.columns[2].title.clear();
-        document.items.push_back(std::move(table));
+        document.items.push_back(side_by_side(columns, rows, reference.models.size() > 1 ? model->name : ""));
+        for (Row& row : rows) everything.rows.push_back(std::move(row));
     }
-    document.items.insert(document.items.begin(), {Paragraph{names[baseline], "baseline"}});
-    std::get<Paragraph>(document.items.front()).shown = false;
     document.items.push_back(std::move(everything));
     if (!feasible) document.exit_code = 3;
     return document;
@@ -132,7 +141,7 @@ Document run(const Arguments& arguments, Session& session) {
 
 void register_compare(Registry<Command>& registry) {
     Command command{.summary = "Several scenarios side by side, with the change against one of them",
-                    .examples = {"plimsoll compare scenarios/chat-10k-users.json scenarios/chat-10k-users.json"},
+                    .examples = {"plimsoll compare scenarios/chat-10k-users.json scenarios/chat-10k-users-rented.json"},
                     .positionals = {{.name = "SCENARIO",
                                      .help = "scenario files, at least two",
                                      .many = true,

@@ -173,7 +173,7 @@ void register_validate(Registry<Command>& registry) {
         {.summary = "Predictions beside a table of measurements, with the errors",
          .description = "The table is CSV with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, "
                         "output_tokens, users, ttft_s, tpot_s, request_rate_per_s; others are ignored.",
-         .examples = {"plimsoll validate tests/data/measurements.csv"},
+         .examples = {"plimsoll validate tests/cli/measurements/a100.csv"},
          .positionals = {{.name = "FILE", .help = "a CSV table of measurements", .completes = "files"}},
          .options = {{.name = "assumptions",
                       .value = "NAME",

@@ -1,5 +1,6 @@
 #include "cli/format.hpp"
 #include "cli/text_layout.hpp"
+#include "cli/words.hpp"
 
 namespace plimsoll {
 namespace {
