@@ -102,6 +102,8 @@ void take(const std::vector<Positional>& positionals, Slots& slots, Arguments& a
         const bool given = slot.option->count() > 0;
         if (!given && positional.required && !help)
             throw InputError("command line", positional.name + " is missing; see --help");
+        if (!positional.many && slot.values.size() > 1)
+            throw InputError("command line", "one argument too many: " + in_quotes(slot.values[1]));
         for (const std::string& value : slot.values) check_choice(value, positional.choices, "word", positional.name);
         arguments.set(positional.name, std::move(slot.values), given);
     }

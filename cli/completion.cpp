@@ -157,9 +157,12 @@ std::string fish_script() {
     text += none + " -l version -d 'the version'\n" + none + " -l help -d 'the commands'\n";
     for (const auto& [name, command] : commands()) {
         const std::string seen = "complete -c plimsoll -n '__fish_seen_subcommand_from " + name + "'";
-        for (const Option& option : options_of(command))
-            text += seen + " -l " + option.name + " -d " + fish_text(option.help) +
-                    (option.value.empty() ? "" : fish_values(option.completes, option.choices)) + "\n";
+        for (const Option& option : options_of(command)) {
+            text += seen;
+            text += " -l " + option.name + " -d " + fish_text(option.help);
+            if (!option.value.empty()) text += fish_values(option.completes, option.choices);
+            text += "\n";
+        }
         for (const Positional& positional : command.positionals)
             text += seen + fish_values(positional.completes, positional.choices) + "\n";
     }

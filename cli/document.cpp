@@ -78,14 +78,23 @@ Cell Cell::flag(bool truth) {
     return cell;
 }
 
-std::string plain_number(double number) {
+namespace {
+
+/// Three significant digits, zeros at the end kept.
+std::string three_digits(double number) {
     const double size = std::abs(number);
     if (size >= 999.5) return with_commas(fmt::format("{:.0f}", number));
     if (size == 0.0) return "0";
     if (size < 1e-4) return fmt::format("{:.3g}", number);
     const int decimals = 2 - static_cast<int>(std::floor(std::log10(size * 1.0005)));
-    std::string text = fmt::format("{:.{}f}", number, decimals);
-    if (text.find('.') != text.npos) {
+    return fmt::format("{:.{}f}", number, decimals);
+}
+
+}  // namespace
+
+std::string plain_number(double number) {
+    std::string text = three_digits(number);
+    if (text.find('.') != text.npos && text.find('e') == text.npos) {
         while (text.back() == '0') text.pop_back();
         if (text.back() == '.') text.pop_back();
     }
@@ -105,7 +114,7 @@ std::string to_text(const Cell& cell, std::string_view unit) {
     if (unit.empty()) return number_text(cell.kind, number);
     const double scaled = number / unit_size(unit);
     if (cell.kind == Kind::dollars || cell.kind == Kind::dollars_per_hour) return money(scaled);
-    return cell.kind == Kind::count ? number_text(Kind::count, scaled) : plain_number(scaled);
+    return cell.kind == Kind::count ? number_text(Kind::count, scaled) : three_digits(scaled);
 }
 
 std::string change_text(double fraction) {

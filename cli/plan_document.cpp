@@ -37,7 +37,7 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
         text += fmt::format(" {} users fit on a node", to_text(Cell::count(best.users_per_node)));
     else
         text += fmt::format(" {} requests/s fit on a node", plain_number(best.rate_per_node.value()));
-    return text + fmt::format("; the limit is {}, then {}.", to_string(best.at_capacity.binding),
+    return text + fmt::format(", bound by {}, then {}.", to_string(best.at_capacity.binding),
                               to_string(best.at_capacity.next));
 }
 
@@ -65,7 +65,21 @@ std::string kind_of(const std::string& reason) {
     return kind;
 }
 
-Bullets refusals(const Plan& plan) {
+std::string refusal_text(const Candidate& c) {
+    return fmt::format("{} on {}, {}: {}", c.deployment.model->name, c.deployment.node->name, layout_text(c.deployment),
+                       c.refusal->why);
+}
+
+/// Every refused candidate with its reason.
+Bullets all_refusals(const Plan& plan) {
+    Bullets bullets{"", "What does not work:", {}};
+    for (const Candidate& c : plan.candidates)
+        if (c.refusal) bullets.lines.push_back(refusal_text(c));
+    return bullets;
+}
+
+/// The most frequent reasons with an example each.
+Bullets common_refusals(const Plan& plan) {
     struct Group {
         std::string example;
         int count = 0;
@@ -76,11 +90,11 @@ Bullets refusals(const Plan& plan) {
         if (!c.refusal) continue;
         ++refused;
         Group& group = groups[kind_of(c.refusal->why)];
-        if (group.count++ == 0)
-            group.example = fmt::format("{} on {}, {}: {}", c.deployment.model->name, c.deployment.node->name,
-                                        layout_text(c.deployment), c.refusal->why);
+        if (group.count++ == 0) group.example = refusal_text(c);
     }
+    if (refused == 0) return {"", "", {}};
     std::vector<const Group*> sorted;
+    sorted.reserve(groups.size());
     for (const auto& entry : groups) sorted.push_back(&entry.second);
     std::stable_sort(sorted.begin(), sorted.end(), [](const Group* a, const Group* b) { return a->count > b->count; });
     constexpr std::size_t most = 4;
@@ -173,8 +187,6 @@ Table candidates_table(const Scenario& scenario, const Plan& plan, bool shown) {
     for (const Candidate& c : plan.candidates)
         table.rows.push_back(
             candidate_row(scenario, c.deployment.model, c.deployment.node, &c, c.refusal ? c.refusal->why : ""));
-    for (Column& column : table.columns)
-        if (column.key == "reason") column.title = "why not";
     return table;
 }
 
@@ -216,9 +228,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     items.push_back(comparisons(plan, true, detail.verbose));
     items.push_back(comparisons(plan, false, detail.verbose));
     items.push_back(candidates_table(scenario, plan, detail.all));
-    const bool refused = std::any_of(plan.candidates.begin(), plan.candidates.end(),
-                                     [](const Candidate& c) { return c.refusal.has_value(); });
-    if (refused && !detail.all) items.push_back(refusals(plan));
+    items.push_back(detail.all ? all_refusals(plan) : common_refusals(plan));
     items.push_back(
         Bullets{"assumptions", "Assumed, as the scenario does not say:", scenario.assumptions, detail.verbose});
     if (!detail.verbose) items.push_back(short_assumptions(scenario.assumptions));

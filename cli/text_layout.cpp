@@ -173,6 +173,7 @@ std::string layout_table(const Table& table, std::size_t width, std::vector<std:
     add_head(text, columns);
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         std::vector<Lines> cells;
+        cells.reserve(columns.size());
         for (const Laid& c : columns) cells.push_back(wrapped(c.cells[row], c.width));
         add_row(text, columns, cells);
     }

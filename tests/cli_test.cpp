@@ -213,6 +213,39 @@ TEST_CASE("exit codes tell the user's, the question's and the machine's failures
     CHECK(run({"list", "gpus", "--data", "tests/golden"}).code == 2);
 }
 
+TEST_CASE("every bad input of the table ends the program with its exit code and message and writes nothing") {
+    const cli::TemporaryFolder folder;
+    std::size_t rows = 0;
+    for (const std::string& line : cli::lines(cli::read("tests/bad_input/expected.tsv"))) {
+        if (line.empty() || line[0] == '#') continue;
+        std::istringstream stream(line);
+        std::string file, data, options, code, message;
+        for (std::string* cell : {&file, &data, &options, &code, &message}) std::getline(stream, *cell, '\t');
+        std::vector<std::string> arguments{"plan", file, "--all", "--output", folder.path() + "/answer.txt"};
+        if (data != "-") arguments.insert(arguments.end(), {"--data", data});
+        if (options != "-")
+            for (const std::string& word : words(options)) arguments.push_back(word);
+        const cli::Result result = run(arguments, cli::shipped_data, 1000);
+        INFO(line);
+        INFO(result.errors);
+        CHECK(std::to_string(result.code) == code);
+        const bool open_end = message.ends_with(" ...");
+        if (open_end) message.resize(message.size() - 3);
+        const bool said_by_the_plan = code == "3";
+        if (said_by_the_plan) {
+            CHECK_THAT(cli::read(folder.path() + "/answer.txt"), ContainsSubstring(message));
+            std::filesystem::remove(folder.path() + "/answer.txt");
+        } else if (open_end) {
+            CHECK(result.errors.starts_with("plimsoll: " + message));
+        } else {
+            CHECK(result.errors == "plimsoll: " + message + "\n");
+        }
+        CHECK(folder.files() == 0);
+        ++rows;
+    }
+    CHECK(rows >= 30);
+}
+
 TEST_CASE("an output file is whole or absent") {
     const cli::TemporaryFolder folder;
     const std::string path = folder.path() + "/answer.txt";

@@ -1,0 +1,117 @@
+_plimsoll() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= each
+    for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $each in
+            check|compare|completion|explain|list|plan|show|validate) command=$each; break ;;
+        esac
+    done
+    case $command:$previous in
+        *:--data) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        *:--format) COMPREPLY=($(compgen -W 'csv json markdown table' -- "$word")); return ;;
+        *:--output) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        *:--width) COMPREPLY=(); return ;;
+        compare:--baseline) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        compare:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
+        compare:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
+        compare:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        compare:--weights) COMPREPLY=(); return ;;
+        compare:--kv-cache) COMPREPLY=(); return ;;
+        compare:--tensor-parallel) COMPREPLY=(); return ;;
+        compare:--pipeline-parallel) COMPREPLY=(); return ;;
+        compare:--instances) COMPREPLY=(); return ;;
+        compare:--max-sequences) COMPREPLY=(); return ;;
+        compare:--users) COMPREPLY=(); return ;;
+        compare:--active-share) COMPREPLY=(); return ;;
+        compare:--peak-factor) COMPREPLY=(); return ;;
+        compare:--rate) COMPREPLY=(); return ;;
+        compare:--think-time) COMPREPLY=(); return ;;
+        compare:--workload) COMPREPLY=($(compgen -W "$(plimsoll list workloads --names 2>/dev/null)" -- "$word")); return ;;
+        compare:--prompt-tokens) COMPREPLY=(); return ;;
+        compare:--output-tokens) COMPREPLY=(); return ;;
+        compare:--ttft) COMPREPLY=(); return ;;
+        compare:--tpot) COMPREPLY=(); return ;;
+        compare:--e2e) COMPREPLY=(); return ;;
+        compare:--statistic) COMPREPLY=($(compgen -W 'mean p50 p90 p95 p99' -- "$word")); return ;;
+        compare:--spares) COMPREPLY=(); return ;;
+        compare:--headroom) COMPREPLY=(); return ;;
+        compare:--set) COMPREPLY=(); return ;;
+        explain:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
+        explain:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
+        explain:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        explain:--weights) COMPREPLY=(); return ;;
+        explain:--tensor-parallel) COMPREPLY=(); return ;;
+        explain:--pipeline-parallel) COMPREPLY=(); return ;;
+        explain:--prompt) COMPREPLY=(); return ;;
+        explain:--batch) COMPREPLY=(); return ;;
+        explain:--context) COMPREPLY=(); return ;;
+        plan:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
+        plan:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
+        plan:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        plan:--weights) COMPREPLY=(); return ;;
+        plan:--kv-cache) COMPREPLY=(); return ;;
+        plan:--tensor-parallel) COMPREPLY=(); return ;;
+        plan:--pipeline-parallel) COMPREPLY=(); return ;;
+        plan:--instances) COMPREPLY=(); return ;;
+        plan:--max-sequences) COMPREPLY=(); return ;;
+        plan:--users) COMPREPLY=(); return ;;
+        plan:--active-share) COMPREPLY=(); return ;;
+        plan:--peak-factor) COMPREPLY=(); return ;;
+        plan:--rate) COMPREPLY=(); return ;;
+        plan:--think-time) COMPREPLY=(); return ;;
+        plan:--workload) COMPREPLY=($(compgen -W "$(plimsoll list workloads --names 2>/dev/null)" -- "$word")); return ;;
+        plan:--prompt-tokens) COMPREPLY=(); return ;;
+        plan:--output-tokens) COMPREPLY=(); return ;;
+        plan:--ttft) COMPREPLY=(); return ;;
+        plan:--tpot) COMPREPLY=(); return ;;
+        plan:--e2e) COMPREPLY=(); return ;;
+        plan:--statistic) COMPREPLY=($(compgen -W 'mean p50 p90 p95 p99' -- "$word")); return ;;
+        plan:--spares) COMPREPLY=(); return ;;
+        plan:--headroom) COMPREPLY=(); return ;;
+        plan:--set) COMPREPLY=(); return ;;
+        show:--kind) COMPREPLY=($(compgen -W 'gpu node model engine workload link efficiency-class' -- "$word")); return ;;
+        validate:--assumptions) COMPREPLY=(); return ;;
+        validate:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        validate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
+        validate:--weights) COMPREPLY=(); return ;;
+        validate:--think-time) COMPREPLY=(); return ;;
+        validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state' -- "$word")); return ;;
+        validate:--requests) COMPREPLY=(); return ;;
+        validate:--ramp) COMPREPLY=(); return ;;
+    esac
+    case $command in
+        check)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
+        compare)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
+        completion)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
+            fi ;;
+        explain)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
+        list)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--names --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes blocks parallelism commands formats' -- "$word"))
+            fi ;;
+        plan)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --verbose --all --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
+        show)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null)" -- "$word"))
+            fi ;;
+        validate)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
+        *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show validate --help --version' -- "$word")) ;;
+    esac
+}
+complete -o filenames -F _plimsoll plimsoll

@@ -1,0 +1,129 @@
+complete -c plimsoll -f
+complete -c plimsoll -n __fish_use_subcommand -a check -d 'Whether scenario and data files are good, or what is wrong with them'
+complete -c plimsoll -n __fish_use_subcommand -a compare -d 'Several scenarios side by side, with the change against one of them'
+complete -c plimsoll -n __fish_use_subcommand -a completion -d 'A script that completes commands, options and names in your shell'
+complete -c plimsoll -n __fish_use_subcommand -a explain -d 'Where the time of one prefill and one decode step goes, operator by operator'
+complete -c plimsoll -n __fish_use_subcommand -a list -d 'What there is: GPUs, nodes, models, engines and more'
+complete -c plimsoll -n __fish_use_subcommand -a plan -d 'How many nodes a load needs, at what cost, and what limits them'
+complete -c plimsoll -n __fish_use_subcommand -a show -d 'One entry: its facts with units, origins and sources'
+complete -c plimsoll -n __fish_use_subcommand -a validate -d 'Predictions beside a table of measurements, with the errors'
+complete -c plimsoll -n __fish_use_subcommand -l version -d 'the version'
+complete -c plimsoll -n __fish_use_subcommand -l help -d 'the commands'
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from check' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l baseline -d 'the one to compare with; the first if absent' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l node -d 'node types that may be used' -x -a '(plimsoll list nodes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l weights -d 'weight dtypes to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l kv-cache -d 'dtype of the KV cache' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l instances -d 'instances per node to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l max-sequences -d 'limits on running requests to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l users -d 'registered users' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l active-share -d 'share of them that is active at the same time' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l peak-factor -d 'peak load over mean load' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l rate -d 'requests that arrive, instead of users, such as 12/s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l workload -d 'prompt and output lengths by name' -x -a '(plimsoll list workloads --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l output-tokens -d 'the same for the output' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l ttft -d 'promised time to first token, such as 3.15s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l tpot -d 'promised time per output token, such as 100ms' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l e2e -d 'promised time to the last token' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l spares -d 'nodes beyond those needed' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from completion' -x -a 'bash zsh fish'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l model -d 'model' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l node -d 'node type' -x -a '(plimsoll list nodes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l weights -d 'weight dtype; the model\'s own if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l tensor-parallel -d 'tensor-parallel degree; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l pipeline-parallel -d 'pipeline degree; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l prompt -d 'tokens of the prefill; the scenario\'s mean, or 1024' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l batch -d 'sequences of the decode step; the plan\'s mean, or 1' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l context -d 'tokens of each; the plan\'s mean, or 1024' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l names -d 'only the names, one a line'
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -x -a 'gpus nodes models engines workloads links classes blocks parallelism commands formats'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l node -d 'node types that may be used' -x -a '(plimsoll list nodes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l weights -d 'weight dtypes to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l kv-cache -d 'dtype of the KV cache' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l instances -d 'instances per node to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l max-sequences -d 'limits on running requests to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l users -d 'registered users' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l active-share -d 'share of them that is active at the same time' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l peak-factor -d 'peak load over mean load' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l rate -d 'requests that arrive, instead of users, such as 12/s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l workload -d 'prompt and output lengths by name' -x -a '(plimsoll list workloads --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l output-tokens -d 'the same for the output' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l ttft -d 'promised time to first token, such as 3.15s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l tpot -d 'promised time per output token, such as 100ms' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l e2e -d 'promised time to the last token' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l spares -d 'nodes beyond those needed' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l verbose -d 'also runners-up, tails, memory and sources'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l all -d 'also every candidate, with why it fails'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l kind -d 'the kind of entry, where a name means several' -x -a 'gpu node model engine workload link efficiency-class'
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from show' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l assumptions -d 'what the table does not say: an entry of scenarios/library/assumptions or a file' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l node -d 'node type of every row' -x -a '(plimsoll list nodes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l weights -d 'weight dtype' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l think-time -d 'such as uniform:min=1s,max=3s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l protocol -d 'whether a run drains a shared queue or is steady' -x -a 'drain steady-state'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l requests -d 'requests of the shared queue' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l ramp -d 'over which the users of a run start' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -r -F

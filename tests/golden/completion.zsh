@@ -1,0 +1,150 @@
+#compdef plimsoll
+_plimsoll() {
+    local -a commands
+    commands=(
+        'check:Whether scenario and data files are good, or what is wrong with them'
+        'compare:Several scenarios side by side, with the change against one of them'
+        'completion:A script that completes commands, options and names in your shell'
+        'explain:Where the time of one prefill and one decode step goes, operator by operator'
+        'list:What there is\: GPUs, nodes, models, engines and more'
+        'plan:How many nodes a load needs, at what cost, and what limits them'
+        'show:One entry\: its facts with units, origins and sources'
+        'validate:Predictions beside a table of measurements, with the errors'
+    )
+    if (( CURRENT == 2 )); then
+        _describe command commands
+        return
+    fi
+    local command=$words[2]
+    shift words
+    (( CURRENT-- ))
+    case $command in
+        check) _arguments \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '*:FILE:_files' ;;
+        compare) _arguments \
+            '--baseline[the one to compare with; the first if absent]:SCENARIO:_files' \
+            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '*--weights[weight dtypes to try]:DTYPE: ' \
+            '--kv-cache[dtype of the KV cache]:DTYPE: ' \
+            '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
+            '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--instances[instances per node to try]:N: ' \
+            '*--max-sequences[limits on running requests to try]:N: ' \
+            '--users[registered users]:N: ' \
+            '--active-share[share of them that is active at the same time]:F: ' \
+            '--peak-factor[peak load over mean load]:F: ' \
+            '--rate[requests that arrive, instead of users, such as 12/s]:RATE: ' \
+            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--workload[prompt and output lengths by name]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
+            '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
+            '--output-tokens[the same for the output]:LENGTH: ' \
+            '--ttft[promised time to first token, such as 3.15s]:TIME: ' \
+            '--tpot[promised time per output token, such as 100ms]:TIME: ' \
+            '--e2e[promised time to the last token]:TIME: ' \
+            '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
+            '--spares[nodes beyond those needed]:N: ' \
+            '--headroom[fraction of the capacity kept free]:F: ' \
+            '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '*:SCENARIO:_files' ;;
+        completion) _arguments \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:SHELL:(bash zsh fish)' ;;
+        explain) _arguments \
+            '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '--weights[weight dtype; the model'\''s own if absent]:DTYPE: ' \
+            '--tensor-parallel[tensor-parallel degree; 1 if absent]:N: ' \
+            '--pipeline-parallel[pipeline degree; 1 if absent]:N: ' \
+            '--prompt[tokens of the prefill; the scenario'\''s mean, or 1024]:N: ' \
+            '--batch[sequences of the decode step; the plan'\''s mean, or 1]:N: ' \
+            '--context[tokens of each; the plan'\''s mean, or 1024]:N: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:SCENARIO:_files' ;;
+        list) _arguments \
+            '--names[only the names, one a line]' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:KIND:(gpus nodes models engines workloads links classes blocks parallelism commands formats)' ;;
+        plan) _arguments \
+            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '*--weights[weight dtypes to try]:DTYPE: ' \
+            '--kv-cache[dtype of the KV cache]:DTYPE: ' \
+            '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
+            '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--instances[instances per node to try]:N: ' \
+            '*--max-sequences[limits on running requests to try]:N: ' \
+            '--users[registered users]:N: ' \
+            '--active-share[share of them that is active at the same time]:F: ' \
+            '--peak-factor[peak load over mean load]:F: ' \
+            '--rate[requests that arrive, instead of users, such as 12/s]:RATE: ' \
+            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--workload[prompt and output lengths by name]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
+            '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
+            '--output-tokens[the same for the output]:LENGTH: ' \
+            '--ttft[promised time to first token, such as 3.15s]:TIME: ' \
+            '--tpot[promised time per output token, such as 100ms]:TIME: ' \
+            '--e2e[promised time to the last token]:TIME: ' \
+            '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
+            '--spares[nodes beyond those needed]:N: ' \
+            '--headroom[fraction of the capacity kept free]:F: ' \
+            '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
+            '--verbose[also runners-up, tails, memory and sources]' \
+            '--all[also every candidate, with why it fails]' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:SCENARIO:_files' ;;
+        show) _arguments \
+            '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class)' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null))' ;;
+        validate) _arguments \
+            '--assumptions[what the table does not say\: an entry of scenarios/library/assumptions or a file]:NAME: ' \
+            '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '--node[node type of every row]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '--weights[weight dtype]:DTYPE: ' \
+            '--think-time[such as uniform\:min=1s,max=3s]:TIME: ' \
+            '--protocol[whether a run drains a shared queue or is steady]:WORD:(drain steady-state)' \
+            '--requests[requests of the shared queue]:N: ' \
+            '--ramp[over which the users of a run start]:TIME: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:FILE:_files' ;;
+    esac
+}
+_plimsoll "$@"
