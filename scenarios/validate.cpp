@@ -241,6 +241,17 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
                        : "protocol: users start over " + to_text(a.ramp) + " and drain a shared queue of " +
                              std::to_string(a.requests) + " requests, or of twice the users where that is more"};
     text.insert(text.end(), scaled.begin(), scaled.end());
+    for (const auto& rule : a.rules) {
+        std::string where;
+        for (const std::string& model : rule.models) where += (where.empty() ? "" : ", ") + model;
+        if (!rule.load.empty()) where += (where.empty() ? "" : " ") + rule.load;
+        std::string what;
+        if (!rule.workload.empty()) what += ", lengths of '" + rule.workload + "'";
+        if (rule.max_waiting_tokens) what += ", max_waiting_tokens " + std::to_string(*rule.max_waiting_tokens);
+        if (rule.reserved_output_tokens)
+            what += ", at least " + std::to_string(*rule.reserved_output_tokens) + " output tokens reserved";
+        text.push_back(where + what + ": " + rule.reason);
+    }
     return text;
 }
 
