@@ -21,11 +21,13 @@ struct Prepared {
     std::string problem;
 };
 
-const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumptions, const std::string& model,
-                                            const std::string& load) {
+const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumptions, const Transformer& model,
+                                            const std::string& load, Catalog& catalog) {
     for (const auto& rule : assumptions.rules) {
         const bool of_model =
-            rule.models.empty() || std::find(rule.models.begin(), rule.models.end(), model) != rule.models.end();
+            rule.models.empty() || std::any_of(rule.models.begin(), rule.models.end(), [&](const std::string& name) {
+                return &catalog.models.at(name, "assumptions") == &model;
+            });
         if (of_model && (rule.load.empty() || rule.load == load)) return &rule;
     }
     return nullptr;
@@ -95,7 +97,7 @@ Prepared prepare(const Csv& table, std::size_t row, const ValidationAssumptions&
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
     std::string workload = table.text(row, "load");
-    if (const auto* rule = rule_for(assumptions, table.text(row, "model"), workload)) {
+    if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
         if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
         if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
         if (!rule->workload.empty()) workload = rule->workload;
@@ -241,6 +243,17 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
                        : "protocol: users start over " + to_text(a.ramp) + " and drain a shared queue of " +
                              std::to_string(a.requests) + " requests, or of twice the users where that is more"};
     text.insert(text.end(), scaled.begin(), scaled.end());
+    for (const auto& rule : a.rules) {
+        std::string where;
+        for (const std::string& model : rule.models) where += (where.empty() ? "" : ", ") + model;
+        if (!rule.load.empty()) where += (where.empty() ? "" : " ") + rule.load;
+        std::string what;
+        if (!rule.workload.empty()) what += ", lengths of '" + rule.workload + "'";
+        if (rule.max_waiting_tokens) what += ", max_waiting_tokens " + std::to_string(*rule.max_waiting_tokens);
+        if (rule.reserved_output_tokens)
+            what += ", at least " + std::to_string(*rule.reserved_output_tokens) + " output tokens reserved";
+        text.push_back(where + what + ": " + rule.reason);
+    }
     return text;
 }
 

@@ -25,7 +25,7 @@ struct ValidationAssumptions {
 
     /// What was different in some of the measurement campaigns; the first rule that fits a row counts.
     struct Rule {
-        std::vector<std::string> models;  ///< as the table prints them; empty: any
+        std::vector<std::string> models;  ///< names or aliases; empty: any
         std::string load;                 ///< empty: any
         std::string workload;             ///< library workload for the shape of the lengths; empty: the row's `load`
         std::optional<int> max_waiting_tokens;

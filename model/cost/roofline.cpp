@@ -8,6 +8,8 @@
 namespace plimsoll {
 namespace {
 
+constexpr double fewest_tile_rows = 32.0;
+
 bool is_communication(const Operator& op) {
     return op.kind == OperatorKind::all_reduce || op.kind == OperatorKind::all_gather ||
            op.kind == OperatorKind::send_recv;
@@ -84,16 +86,18 @@ KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
     const auto& c = constants_->prefill_attention;
     // A query at position i of its chunk sees past + i keys, so that the mean falls short of the last one's by half.
     const double query = op.m / op.sequences, context = op.pairs / op.m + (query - 1.0) / 2.0;
-    const double efficiency = c.compute_efficiency.value * kernel_efficiency_ *
-                              std::pow(op.head_dim / 128.0, c.head_dim_exponent.value) /
-                              ((1.0 + c.query_half.value / query) * (1.0 + c.context_half.value / context));
+    const double efficiency =
+        c.compute_efficiency.value * kernel_efficiency_ * std::pow(op.head_dim / 128.0, c.head_dim_exponent.value);
     // Not rounded up: a longer prompt would be faster wherever it fills one more of the idle multiprocessors.
     const double tiles = op.sequences * op.heads * std::max(1.0, query / 128.0);
-    const double idle_wave = 1.0 + gpu_->multiprocessors / tiles;
+    // What is lost on short queries and contexts is no more than on the fewest rows that a tile can have; without the
+    // limit the time would rise again towards a single token.
+    const double loss = (1.0 + c.context_half.value / std::max(context, fewest_tile_rows)) *
+                        (1.0 + c.query_half.value / std::max(query, fewest_tile_rows) + gpu_->multiprocessors / tiles);
     // A tile on the diagonal computes 128 x 128 pairs for 128 x 129 / 2 that count: 63.5 a query in vain.
     const double diagonal = 1.0 + op.m * 63.5 / op.pairs;
     return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
-            .compute = op.work.flop * diagonal * idle_wave / (peak(op) * std::min(1.0, efficiency)),
+            .compute = op.work.flop * diagonal * loss / (peak(op) * std::min(1.0, efficiency)),
             .memory = (op.work.bytes_read + op.work.bytes_written) /
                       (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
             .sharpness = c.sharpness.value};

@@ -13,8 +13,9 @@ enum class Bound { launch, compute, memory, communication };
 /// W: memory bandwidth, pnorm(a, b) = (a^p + b^p)^(1/p): the smooth knee between two limits.
 ///
 /// GEMM: t = t0 + pnorm(flop / (P ec), bytes / (W em)); 4-bit weights add `dequantization` x flop.
-/// Prefill attention: t = t0 + tb b + pnorm(flop / (P e) (1 + SM / (b heads max(1, q / 128))), bytes / (W em)),
-///   e = ec (head_dim / 128)^g / ((1 + q0 / q) (1 + k0 / kv)); flop counts half a tile of 128 beyond the diagonal.
+/// Prefill attention: t = t0 + tb b + pnorm(flop / (P e) (1 + k0 / kv) (1 + q0 / q + SM / (b heads max(1, q / 128))),
+///   bytes / (W em)), e = ec (head_dim / 128)^g, q and kv no less than 32 in the losses q0 / q and k0 / kv; flop counts
+///   half a tile of 128 beyond the diagonal.
 /// Decode attention: t = t0 + tb b + query and output bytes / (W em) + pnorm(KV bytes / (W em), padded flop / (P ec)),
 ///   padded by max(1, g0 / group): affine in batch and context.
 /// Elementwise: t = t0 + bytes / (W em).

@@ -22,10 +22,13 @@ double StepCost::Table::operator()(double x) const {
     int exponent = 0;
     const double mantissa = std::frexp(x, &exponent) * 2.0;  // in [1, 2)
     const int octave = exponent - 1;
-    int index = octave * 4 + static_cast<int>((mantissa - 1.0) * 4.0);
-    index = std::clamp(index, 0, points - 2);
-    const double left = at(index), right = at(index + 1);
-    const double share = (x - left) / (right - left);
+    const double quarters = (mantissa - 1.0) * 4.0;
+    int index = octave * 4 + static_cast<int>(quarters);
+    double share = quarters - std::floor(quarters);
+    if (index < 0 || index > points - 2) {
+        index = index < 0 ? 0 : points - 2;
+        share = (x - at(index)) / (at(index + 1) - at(index));
+    }
     return values[index] + share * (values[index + 1] - values[index]);
 }
 
