@@ -19,12 +19,6 @@ double instances(const Candidate& c) {
     return static_cast<double>(c.nodes_needed) * c.deployment.instances_per_node;
 }
 
-std::string interval_text(Interval interval) {
-    if (!std::isfinite(interval.high)) return plain_number(interval.low) + " or more";
-    const std::string low = plain_number(interval.low), high = plain_number(interval.high);
-    return low == high ? low : low + " to " + high;
-}
-
 std::vector<Field> size_fields() {
     return {
         {{"weights", "", 0}, [](const Candidate& c) { return Cell(to_string(c.deployment.weights)); }},
@@ -136,6 +130,12 @@ void add_latencies(const Candidate* candidate, Row& row) {
 }
 
 }  // namespace
+
+std::string interval_text(Interval interval) {
+    if (!std::isfinite(interval.high)) return plain_number(interval.low) + " or more";
+    const std::string low = plain_number(interval.low), high = plain_number(interval.high);
+    return low == high ? low : low + " to " + high;
+}
 
 std::string layout_text(const Deployment& d) {
     std::string text = fmt::format("{} x TP{}", d.instances_per_node, d.tensor_parallel);

@@ -28,6 +28,7 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
     const Candidate& best = *answer->best;
     std::string text = fmt::format("{}: {} of {} ({})", model->name, plural(best.nodes, "node"),
                                    best.deployment.node->name, plural(best.gpus, "GPU"));
+    if (best.nodes_interval.high > 0) text += ", 80 % interval " + interval_text(best.nodes_interval) + " nodes";
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
     text += fmt::format(", {} on each, {} weights, {}", layout_text(best.deployment),
                         to_string(best.deployment.weights), best.deployment.engine->name);
@@ -167,6 +168,17 @@ Table comparisons(const Plan& plan, bool machine, bool verbose) {
     return table;
 }
 
+/// The weakest origin behind the answers that people read first.
+Paragraph weakest_origin(const Scenario& scenario, const Plan& plan) {
+    std::optional<Origin> origin;
+    for (const Transformer* model : scenario.models)
+        if (const Answer* answer = best_answer(plan, model))
+            origin = origin ? weakest(*origin, answer->best->origin) : answer->best->origin;
+    if (!origin) return {};
+    return {"The weakest number behind these answers is " + std::string(to_string(*origin)) +
+            "; the intervals hold 80 % of what the stated errors of the constants make of them."};
+}
+
 /// What was assumed, without the reasons.
 Paragraph short_assumptions(const std::vector<std::string>& assumptions) {
     std::string text;
@@ -228,6 +240,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     items.push_back(comparisons(plan, true, detail.verbose));
     items.push_back(comparisons(plan, false, detail.verbose));
     items.push_back(candidates_table(scenario, plan, detail.all));
+    items.push_back(weakest_origin(scenario, plan));
     items.push_back(detail.all ? all_refusals(plan) : common_refusals(plan));
     items.push_back(
         Bullets{"assumptions", "Assumed, as the scenario does not say:", scenario.assumptions, detail.verbose});

@@ -23,6 +23,8 @@ struct PlanDetail {
 [[nodiscard]] Row candidate_row(const Scenario& scenario, const Transformer* model, const Node* node,
                                 const Candidate* candidate, const std::string& reason);
 
+/// "20 to 25", "9 or more".
+[[nodiscard]] std::string interval_text(Interval interval);
 /// "2 x TP4", "1 x TP4 PP2".
 [[nodiscard]] std::string layout_text(const Deployment& deployment);
 /// The best answer for a model: the cheapest node where all costs are known, otherwise that with the fewest GPUs.
