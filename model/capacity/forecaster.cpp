@@ -69,15 +69,22 @@ Forecaster::Forecaster(const InstanceModel& model)
 Forecaster::Means Forecaster::means(const SteadyState& steady) const {
     Means result;
     result.wait = steady.mean_wait * ((1.0 + model_->workload().output.cv2()) / 2.0);
+    double tokens = 0, own = 0;
     by_groups(steady.present, [&](double weight, double n) {
-        if (n >= 0.5) result.decoding += weight * model_->at(n).decoding * std::min(1.0, n);
+        if (n < 0.5) return;
+        const InstanceState state = model_->at(n);
+        result.decoding += weight * state.decoding * std::min(1.0, n);
+        const double rate = weight * state.decoding / state.token_interval.value();
+        tokens += rate * state.token_interval.value();
+        own += rate * state.own_interval.value();
     });
     const double steps = model_->decode_steps();
     const Seconds lone = model_->at(1).token_interval;
     const double throughput = steady.throughput.value();
-    result.tpot = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
+    const Seconds interval = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
+    result.tpot = tokens > 0 ? interval * (own / tokens) : lone;
     result.e2e = steady.mean_response - steady.mean_wait + result.wait;
-    result.ttft = std::max(result.e2e - result.tpot * steps, model_->at(1).prefill);
+    result.ttft = std::max(result.e2e - interval * steps, model_->at(1).prefill);
     return result;
 }
 
@@ -166,10 +173,9 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
         const InstanceState state = model_->at(n);
         const double tokens = state.decoding / state.token_interval.value();
         // Prefills of others fall into a stay like Poisson events, each stopping it for `stall`.
-        const double rate = state.rate().value() / state.group;
-        const double stall = rate > 0 ? state.prefill_share / rate : 0.0;
-        const double variance = rate * state.token_interval.value() * stall * stall * mean_inverse_steps_;
-        const double t = mean.value() + (state.token_interval - mean).value() * keep;
+        const double a_token = (state.stalls * state.token_interval);
+        const double variance = a_token * squared(state.stall.value()) * mean_inverse_steps_;
+        const double t = mean.value() + (state.own_interval - mean).value() * keep;
         tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), SecondsSquared(variance));
     });
 }

@@ -16,11 +16,16 @@ std::vector<double> grid_points(double limit) {
     return points;
 }
 
-Seconds mix(Seconds a, Seconds b, double share) {
+template <class Quantity>
+Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
 }
-double mix(double a, double b, double share) {
-    return a + (b - a) * share;
+
+/// Tokens that a decode step reads for one sequence: p + j in the j-th of o - 1 steps, mean over steps.
+double mean_context(const Workload& workload) {
+    const double output = workload.output.mean();
+    if (output <= 1.0) return workload.prompt.mean() + 1.0;
+    return workload.prompt.mean() + (workload.output.second_moment() - output) / (2.0 * (output - 1.0));
 }
 
 }  // namespace
@@ -31,11 +36,9 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       deployment_(&deployment),
       workload_(&workload),
       time_scale_(time_scale),
-      prompt_(workload.prompt.mean()),
-      pairs_((workload.prompt.second_moment() + workload.prompt.mean()) / 2.0),
-      // A running request is seen in proportion to its length: its progress is E[o^2] / (2 E[o]) on average.
-      context_(prompt_ + workload.output.second_moment() / (2.0 * workload.output.mean())),
+      context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
+      prefill_(cost, deployment, workload, context_, time_scale),
       rates_(std::vector<double>{1.0}, 1) {
     const double by_memory = memory.kv_tokens / kv_demand(*deployment.engine, workload).mean;
     limited_by_memory_ = by_memory < deployment.max_sequences;
@@ -53,88 +56,75 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
     rates_ = ServiceRates(rates, levels);
 }
 
-Seconds InstanceModel::group_prefill(double prompts) const {
-    return cost_->prefill(prompts, prompts * prompt_, prompts * pairs_) * time_scale_;
-}
-
 Seconds InstanceModel::lone_prefill(double prompt) const {
-    return cost_->prefill(1.0, prompt, causal_pairs(prompt, 0.0)) * time_scale_;
+    return prefill_.prefill(1.0, prompt, causal_pairs(prompt, 0.0));
 }
 
-/// `rate`: requests a second; sets everything but `residence` from it.
-void InstanceModel::exclusive(double rate, InstanceState& state) const {
-    const Engine& engine = *deployment_->engine;
-    const double step = state.token_interval.value();
-    double window = 1.0;
-    if (engine.waiting_served_ratio) {
-        const double until_ratio = *engine.waiting_served_ratio * state.decoding / std::max(rate * step, 1e-12);
-        window = std::clamp<double>(until_ratio, 1.0, *engine.max_waiting_tokens);
-    }
-    const double arrivals = rate * window * step;  // in a closed window
-    const double largest = std::max(1.0, engine.max_prefill_tokens / prompt_);
-    state.group = std::clamp(arrivals + std::exp(-arrivals), 1.0, std::max(1.0, std::min(state.present, largest)));
-    const Seconds prefill = group_prefill(state.group);
-    const Seconds stall = cost_->prefill_stall(state.group, state.group * prompt_, state.group * pairs_) * time_scale_;
-    const double share = std::min(0.98, rate / state.group * stall.value());
-    // Nobody waits in an empty instance: the others present see to the step that is under way.
-    const double busy = (state.present - 1.0) / state.present;
-    const double closed = arrivals / (arrivals + std::exp(-arrivals));
-    const double rest_of_window = closed * (window - 1.0) * step / 2.0;
-    const double rest_of_step = (1.0 - share) * state.decode_step.value() / 2.0 + share * stall.value() / 2.0;
-    state.admission = Seconds(busy * (rest_of_window + rest_of_step));
-    state.prefill = prefill;
-    state.prefill_share = share;
-    state.token_interval = state.decode_step / (1.0 - share);
-}
-
-void InstanceModel::chunked(double rate, InstanceState& state) const {
-    const double budget = std::max(1.0, deployment_->engine->max_step_tokens - state.decoding);
-    const double arrivals = rate * state.token_interval.value();  // in one step
-    state.group = std::clamp(arrivals + std::exp(-arrivals), 1.0, std::max(1.0, state.present));
-    const double tokens = state.group * prompt_;
-    const double steps = std::max(1.0, tokens / budget);
-    const StepShape shape{.prefill_sequences = std::max(1.0, state.group / steps),
-                          .prefill_tokens = tokens / steps,
-                          .attention_pairs = state.group * pairs_ / steps,
-                          .decode_sequences = state.decoding,
-                          .context_tokens = state.decoding * context_};
-    const Seconds mixed = cost_->step(shape) * time_scale_;
-    const Seconds alone = state.decoding > 0 ? state.decode_step : Seconds(0);
-    const Seconds added = std::max(Seconds(0), mixed - alone) * steps;
-    const double share = std::min(0.98, rate / state.group * added.value());
-    const double busy = (state.present - 1.0) / state.present;
-    // Prompts queue for the budget like for a single server of fixed service: the wait of M/D/1 on top of half a step.
-    const double queue = share / (1.0 - share) * (mixed * steps).value() / 2.0;
-    state.admission = Seconds(busy * (state.decode_step.value() / 2.0 + queue));
-    state.prefill = mixed * steps;
-    state.prefill_share = share;
-    state.token_interval = state.decode_step / (1.0 - share);
-}
-
-InstanceState InstanceModel::solve(double n, Seconds first_guess) const {
+/// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all.
+InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
+    const double rate = n / residence.value(), others = (n - 1.0) / n;
+    PrefillModel::Surroundings around{.rate = rate * others, .decoding = 0, .busy = std::min(1.0, n - 1.0)};
     InstanceState state;
     state.present = n;
-    state.decoding = n;
-    double residence = first_guess.value();
-    for (int iteration = 0; iteration < 60; ++iteration) {
-        const double decoding = std::max(state.decoding, std::min(n, 0.05));
-        state.decode_step = cost_->decode(std::max(1.0, decoding), std::max(1.0, decoding) * context_) * time_scale_;
-        if (iteration == 0) {
-            state.token_interval = state.decode_step;
-            residence = std::max(residence, (group_prefill(1.0) + state.decode_step * decode_steps_).value());
-        }
-        if (deployment_->engine->scheduling == Scheduling::exclusive_prefill)
-            exclusive(n / residence, state);
-        else
-            chunked(n / residence, state);
-        const double next = (state.admission + state.prefill + state.token_interval * decode_steps_).value();
-        const double change = std::abs(next / residence - 1.0);
-        residence = std::sqrt(residence * next);
-        state.decoding = n * std::min(1.0, state.token_interval.value() * decode_steps_ / residence);
-        if (change < 1e-7) break;
+    state.decoding = 0.9 * n;
+    PrefillModel::Effect effect;
+    for (int i = 0; i < 8; ++i) {
+        around.decoding = state.decoding * others;
+        effect = prefill_.effect(around);
+        const double next = effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
+        const double change = std::abs(next - state.decoding);
+        state.decoding = next;
+        if (change <= 1e-4 * n) break;
     }
-    state.residence = Seconds(residence);
+    if (effect.saturated) {
+        state.residence = Seconds(HUGE_VAL);
+        return state;
+    }
+    state.admission = effect.admission;
+    state.prefill = effect.prefill;
+    state.decode_step = effect.decode_step;
+    state.token_interval = effect.token_interval;
+    state.own_interval = effect.own_interval;
+    state.stall = effect.stall;
+    state.stalls = effect.stalls;
+    state.residence = state.admission + state.prefill + state.token_interval * decode_steps_;
     return state;
+}
+
+/// The residence R that reproduces itself: what a shorter stay, a higher rate, makes the requests wait, a longer one
+/// does not, so that R(n / R) - R falls and has one root. Regula falsi in log R (Illinois).
+InstanceState InstanceModel::solve(double n, Seconds guess) const {
+    const auto excess = [&](double log_residence, InstanceState& state) {
+        state = evaluate(n, Seconds(std::exp(log_residence)));
+        return std::min(50.0, std::log(state.residence.value()) - log_residence);
+    };
+    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL)).residence);
+    InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
+    double low = std::log(guess.value()), f_low = excess(low, state);
+    double high = low, f_high = f_low;
+    above = state;
+    for (double step = 0.05; f_high > 0; step *= 2.0) {
+        low = high, f_low = f_high;
+        high += step;
+        f_high = excess(high, above);
+    }
+    for (double step = 0.05; f_low < 0; step *= 2.0) {
+        high = low, f_high = f_low, above = state;
+        low -= step;
+        f_low = excess(low, state);
+    }
+    double previous = 0;
+    for (int i = 0; i < 60 && high - low > 1e-7; ++i) {
+        const double middle = high - f_high * (high - low) / (f_high - f_low);
+        const double f = excess(middle, state);
+        if (std::abs(f) < 1e-6) return state;
+        (f > 0 ? low : high) = middle;
+        (f > 0 ? f_low : f_high) = f;
+        if (f <= 0) above = state;
+        if (f * previous > 0) (f > 0 ? f_high : f_low) /= 2.0;
+        previous = f;
+    }
+    return above;
 }
 
 InstanceState InstanceModel::at(double n) const {
@@ -152,9 +142,10 @@ InstanceState InstanceModel::at(double n) const {
     state.prefill = mix(a.prefill, b.prefill, share);
     state.decode_step = mix(a.decode_step, b.decode_step, share);
     state.token_interval = mix(a.token_interval, b.token_interval, share);
+    state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
-    state.prefill_share = mix(a.prefill_share, b.prefill_share, share);
-    state.group = mix(a.group, b.group, share);
+    state.stall = mix(a.stall, b.stall, share);
+    state.stalls = mix(a.stalls, b.stalls, share);
     return state;
 }
 
