@@ -8,10 +8,10 @@
 namespace plimsoll {
 namespace {
 
-/// Numbers of requests at which the mean field is solved: all up to 4, then about eight an octave, and the limit.
+/// Numbers of requests at which the mean field is solved: all up to 4, then about five an octave, and the limit.
 std::vector<double> grid_points(double limit) {
     std::vector<double> points;
-    for (double n = 1.0; n < limit; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.09 + 1.0)) points.push_back(n);
+    for (double n = 1.0; n < limit; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.15 + 1.0)) points.push_back(n);
     points.push_back(limit);
     return points;
 }
@@ -61,21 +61,25 @@ Seconds InstanceModel::lone_prefill(double prompt) const {
 }
 
 /// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all.
-InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
+/// `decoding` is a guess on entry and the number of them in the batch on return: r = X (output - 1) interval(r).
+InstanceState InstanceModel::evaluate(double n, Seconds residence, double& decoding) const {
     const double rate = n / residence.value(), others = (n - 1.0) / n;
-    PrefillModel::Surroundings around{.rate = rate * others, .decoding = 0, .busy = std::min(1.0, n - 1.0)};
     InstanceState state;
     state.present = n;
-    state.decoding = 0.9 * n;
     PrefillModel::Effect effect;
-    for (int i = 0; i < 8; ++i) {
-        around.decoding = state.decoding * others;
-        effect = prefill_.effect(around);
-        const double next = effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
-        const double change = std::abs(next - state.decoding);
-        state.decoding = next;
-        if (change <= 1e-4 * n) break;
+    const auto next = [&](double r) {
+        effect = prefill_.effect({.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0)});
+        return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
+    };
+    double x = decoding, f = next(x);
+    for (int i = 0; i < 20 && std::abs(f - x) > 1e-4 * n; ++i) {
+        // Steffensen's step: the interval is close to affine in r.
+        const double y = f, g = next(y), bend = g - 2.0 * y + x;
+        const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
+        x = guess >= 0.0 && guess <= n ? guess : g;
+        f = next(x);
     }
+    decoding = state.decoding = f;
     if (effect.saturated) {
         state.residence = Seconds(HUGE_VAL);
         return state;
@@ -91,39 +95,46 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
     return state;
 }
 
-/// The residence R that reproduces itself: what a shorter stay, a higher rate, makes the requests wait, a longer one
-/// does not, so that R(n / R) - R falls and has one root. Regula falsi in log R (Illinois).
+/// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
+/// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
-    const auto excess = [&](double log_residence, InstanceState& state) {
-        state = evaluate(n, Seconds(std::exp(log_residence)));
-        return std::min(50.0, std::log(state.residence.value()) - log_residence);
-    };
-    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL)).residence);
+    double decoding = 0.9 * n;
+    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL), decoding).residence, decoding);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
+    const auto excess = [&](double log_residence, InstanceState& result) {
+        result = evaluate(n, Seconds(std::exp(log_residence)), decoding);
+        return std::min(50.0, std::log(result.residence.value()) - log_residence);
+    };
     double low = std::log(guess.value()), f_low = excess(low, state);
     double high = low, f_high = f_low;
     above = state;
-    for (double step = 0.05; f_high > 0; step *= 2.0) {
+    for (double step = 0.02; f_high > 0; step *= 2.0) {
         low = high, f_low = f_high;
-        high += step;
+        high += std::max(step, std::min(f_low, 1.0));
         f_high = excess(high, above);
     }
-    for (double step = 0.05; f_low < 0; step *= 2.0) {
+    for (double step = 0.02; f_low < 0; step *= 2.0) {
         high = low, f_high = f_low, above = state;
         low -= step;
         f_low = excess(low, state);
     }
-    double previous = 0;
-    for (int i = 0; i < 60 && high - low > 1e-7; ++i) {
-        const double middle = high - f_high * (high - low) / (f_high - f_low);
+    int side = 0;
+    for (int i = 0; i < 60 && high - low > 1e-6 && f_high < -1e-5; ++i) {
+        const double middle = f_low < 49.0 ? high - f_high * (high - low) / (f_high - f_low) : (low + high) / 2.0;
         const double f = excess(middle, state);
-        if (std::abs(f) < 1e-6) return state;
-        (f > 0 ? low : high) = middle;
-        (f > 0 ? f_low : f_high) = f;
-        if (f <= 0) above = state;
-        if (f * previous > 0) (f > 0 ? f_high : f_low) /= 2.0;
-        previous = f;
+        if (f > 1e-5) {
+            low = middle, f_low = f;
+            if (side > 0) f_high /= 2.0;
+            side = 1;
+        } else {
+            high = middle, f_high = f, above = state;
+            if (side < 0) f_low /= 2.0;
+            side = -1;
+        }
     }
+    // Where the prompts saturate the engine the rest of the stay is waiting for the own prefill.
+    above.admission += std::max(Seconds(0), Seconds(std::exp(high)) - above.residence);
+    above.residence = above.admission + above.prefill + above.token_interval * decode_steps_;
     return above;
 }
 

@@ -57,7 +57,7 @@ class InstanceModel {
 
   private:
     [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
-    [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
+    [[nodiscard]] InstanceState evaluate(double n, Seconds residence, double& decoding) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;

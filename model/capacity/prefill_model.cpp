@@ -33,18 +33,40 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
         prompt_points_[i] = workload.prompt.quantile(u);
         step_points_[i] = std::max(0.0, workload.output.quantile(u) - 1.0);
     }
+    if (chunked_) return;
+    for (int i = 0; i <= 4 * (std::ilogb(largest_group_) + 1); ++i) {
+        const double prompts = std::ldexp(1.0 + (i % 4) / 4.0, i / 4);
+        group_times_.push_back(prefill(prompts, prompts * prompt_, prompts * pairs_).value());
+    }
 }
 
-/// Prompt tokens of a chunked step.
-double PrefillModel::budget(const Batch& batch) const {
-    return std::max(1.0, deployment_->engine->max_step_tokens - batch.sequences);
+PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
+    Batch batch;
+    batch.sequences = sequences;
+    batch.decode_step = cost_->decode(sequences, sequences * context_).value() * scale_;
+    if (!chunked_) return batch;
+    batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
+    batch.alone = 0;
+    for (const double p : prompt_points_) batch.alone += std::ceil(p / batch.room);
+    batch.alone /= static_cast<double>(prompt_points_.size());
+    return batch;
 }
 
-/// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window.
+/// F(k), between the points at which it is known.
+double PrefillModel::group_time(double prompts) const {
+    const int octave = std::ilogb(prompts);
+    const double quarters = std::ldexp(prompts, 2 - octave) - 4.0;  // in [0, 4)
+    const double whole = std::floor(quarters);
+    const auto index = static_cast<std::size_t>(4 * octave) + static_cast<std::size_t>(whole);
+    return group_times_[index] + (quarters - whole) * (group_times_[index + 1] - group_times_[index]);
+}
+
+/// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window. Each end of a full
+/// chunked step cuts a prompt in two.
 double PrefillModel::pass(double prompts, double passes, const Batch& batch) const {
     const double share = prompts / passes;
-    if (!chunked_) return cost_->prefill(share, share * prompt_, share * pairs_).value() * scale_;
-    const StepShape shape{.prefill_sequences = std::max(1.0, share),
+    if (!chunked_) return group_time(share);
+    const StepShape shape{.prefill_sequences = share + 1.0 - 1.0 / passes,
                           .prefill_tokens = share * prompt_,
                           .attention_pairs = share * pairs_,
                           .decode_sequences = batch.sequences,
@@ -60,12 +82,9 @@ PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) 
         const double stop = pass(prompts, passes, batch) / stages + batch.window * batch.decode_step;
         return {passes * stop, passes, passes * batch.window};
     }
-    // A prompt alone takes whole steps; those behind it fill the last one up.
-    const double room = budget(batch);
-    double alone = 0;
-    for (const double p : prompt_points_) alone += std::ceil(p / room);
-    alone /= static_cast<double>(prompt_points_.size());
-    const double passes = std::max({1.0, alone, prompts * prompt_ / room});
+    // A prompt alone takes whole steps; of several the last step stays empty by half of a prompt, or of itself.
+    const double fill = prompt_ / batch.room;
+    const double passes = std::max(batch.alone, prompts * fill + std::min(1.0, fill) / 2.0);
     const double mixed = pass(prompts, passes, batch);
     return {passes * (batch.decode_step + (mixed - batch.decode_step) / stages), passes, passes};
 }
@@ -96,7 +115,7 @@ double PrefillModel::window(const Surroundings& around, const Batch& batch, doub
 PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
     Steps result;
     const double d = batch.decode_step, first = episode(1.0, batch).time;
-    double fixed = first, each = 0;
+    double &fixed = result.fixed, &each = result.each;
     for (int i = 0; i < 30; ++i) {
         const double many = std::max(2.0, 1.5 * result.prompts);
         each = (episode(many, batch).time - first) / (many - 1.0);
@@ -117,45 +136,54 @@ PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
     return result;
 }
 
-/// Token intervals from the number of episodes between the first and the last token. Over s steps it is q s + c, at
-/// least 0, q a step in the mean and c what the start at the end of the own prefill changes: a closed window ahead
-/// takes away (1 - cv^2) / 2 (renewal process that starts with an event, Cox 1962, section 4.2), a long own prefill
-/// gathers more prompts than a step does.
-void PrefillModel::add_stalls(const Surroundings& around, const Batch& batch, const Steps& steps,
-                              Effect& effect) const {
-    const double d = batch.decode_step, x = around.rate;
-    const Episode mean = episode(steps.prompts, batch);
-    const double stall = std::max(0.0, mean.time - mean.decode_steps * d);
-    const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
-    const double a_step = decodes > 0 ? (1.0 - steps.idle) / decodes : 0.0;
-    const double none_in_step = std::exp(-x * d), none_in_episode = std::exp(-x * mean.time);
-    double start = steps.idle - none_in_episode;
+/// Stall that the start of decoding at the end of an episode adds to that of steps at any time. A window that is closed
+/// takes away (1 - cv^2) / 2 of a pass (renewal process that starts with an event, Cox 1962, section 4.2). Otherwise
+/// the own episode has gathered more prompts than the step before a token does, each of which gathers a x more.
+double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const {
+    const double d = batch.decode_step;
+    const double none_in_step = std::exp(-rate * d), none_in_own = std::exp(-rate * own_episode);
     if (windowed_) {
-        const double idle_steps = 1.0 / (1.0 - none_in_step);  // mean of a geometric number
-        const double cycle = mean.decode_steps + none_in_episode * idle_steps;
-        const double variance = none_in_episode * (2.0 - none_in_episode) * idle_steps * idle_steps;
-        start = -(1.0 - std::min(1.0, variance / (cycle * cycle))) / 2.0;
-    } else if (!chunked_) {
-        start = (none_in_step - none_in_episode) / none_in_episode;
+        const Episode mean = episode(steps.prompts, batch);
+        const double none = std::exp(-rate * mean.time);
+        const double idle_steps = none / (1.0 - none_in_step);  // a geometric number after some windows
+        const double cycle = mean.decode_steps / mean.passes + idle_steps;
+        const double variance = idle_steps * (2.0 - none) / (1.0 - none_in_step);
+        const double stall = mean.time / mean.passes - batch.window * d;
+        return -stall * (1.0 - std::min(1.0, variance / (cycle * cycle))) / 2.0;
     }
+    const double before = chunked_ ? steps.mean : d;
+    const double none_before = chunked_ ? steps.idle : none_in_step;
+    const double fixed = chunked_ ? steps.fixed - d : steps.fixed;
+    return ((none_before - none_in_own) * fixed + steps.each * rate * (own_episode - before)) /
+           (1.0 - steps.each * rate);
+}
+
+/// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
+/// the start adds, but never less than none.
+void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, Effect& effect) const {
+    const double d = batch.decode_step;
+    const Episode mean = episode(steps.prompts, batch);
+    const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
+    const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
+    const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
+    const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
     double total = 0, own = 0, sum = 0, requests = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stops = std::max(0.0, a_step * s + start);
-        total += stops;
-        own += stops / s;
+        const double stalled = std::max(0.0, a_step * s + start);
+        total += stalled;
+        own += stalled / s;
         sum += s;
         requests += 1;
     }
-    effect.token_interval = Seconds(d + (sum > 0 ? stall * total / sum : 0.0));
-    effect.own_interval = Seconds(d + (requests > 0 ? stall * own / requests : 0.0));
+    effect.token_interval = Seconds(d + (sum > 0 ? total / sum : 0.0));
+    effect.own_interval = Seconds(d + (requests > 0 ? own / requests : 0.0));
     effect.stall = Seconds(stall);
-    effect.stalls = PerSecond((1.0 - steps.idle) / steps.mean);
+    effect.stalls = PerSecond(passes / steps.mean);
 }
 
 PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
-    Batch batch{.sequences = 1.0 + around.decoding};
-    batch.decode_step = cost_->decode(batch.sequences, batch.sequences * context_).value() * scale_;
+    Batch batch = batch_of(1.0 + around.decoding);
     batch.window = window(around, batch, 1.0);
     Effect effect;
     effect.decode_step = Seconds(batch.decode_step);
@@ -173,8 +201,9 @@ PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
     if (effect.saturated) return effect;
     const double biased = around.busy * steps.second_moment / steps.mean;
     effect.admission = Seconds(biased / 2.0);
-    effect.prefill = Seconds(own_prefill(1.0 + around.rate * biased, batch));
-    add_stalls(around, batch, steps, effect);
+    const double group = 1.0 + around.rate * biased;
+    effect.prefill = Seconds(own_prefill(group, batch));
+    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time), effect);
     return effect;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <vector>
 
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
@@ -40,8 +41,8 @@ class PrefillModel {
     struct Effect {
         bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
         Seconds admission, prefill, decode_step, token_interval, own_interval;
-        Seconds stall;     ///< what one episode adds to a token interval
-        PerSecond stalls;  ///< episodes a second
+        Seconds stall;     ///< what one pass of others adds to a token interval
+        PerSecond stalls;  ///< such passes a second
     };
     [[nodiscard]] Effect effect(const Surroundings& around) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -54,6 +55,8 @@ class PrefillModel {
         double sequences = 1;    ///< of a decode step
         double decode_step = 0;  ///< d
         double window = 0;       ///< W
+        double room = 0;         ///< prompt tokens of a chunked step
+        double alone = 1;        ///< chunked steps that a prompt alone takes, mean
     };
     struct Episode {
         double time = 0;  ///< D(k)
@@ -62,6 +65,7 @@ class PrefillModel {
     };
     struct Steps {
         double idle = 1, mean = 0, second_moment = 0, prompts = 1;
+        double fixed = 0, each = 0;  ///< D(k) = fixed + each k
         bool saturated = false;
     };
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
@@ -69,15 +73,18 @@ class PrefillModel {
     [[nodiscard]] Steps steps(double rate, const Batch& batch) const;
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
-    void add_stalls(const Surroundings& around, const Batch& batch, const Steps& steps, Effect& effect) const;
-    [[nodiscard]] double budget(const Batch& batch) const;
+    [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
+    void add_stalls(const Batch& batch, const Steps& steps, double start, Effect& effect) const;
+    [[nodiscard]] Batch batch_of(double sequences) const;
+    [[nodiscard]] double group_time(double prompts) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     double context_, scale_;
     double prompt_, pairs_, prompt_cv2_;
     bool chunked_, windowed_;
-    double largest_group_;                                    ///< prompts of one exclusive prefill
+    double largest_group_;             ///< prompts of one exclusive prefill
+    std::vector<double> group_times_;  ///< of 1 prompt, 1 1/4, 1 1/2, 1 3/4, 2, 2 1/2, ...; seconds
     std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
 };
 
