@@ -26,12 +26,6 @@ double spread_of_prefill(const InstanceModel& model) {
     return std::max(0.0, squares - sum * sum);
 }
 
-double mean_inverse(const Distribution& output) {
-    double sum = 0;
-    for (const double o : output.points()) sum += 1.0 / std::max(1.0, o - 1.0);
-    return sum / static_cast<double>(output.points().size());
-}
-
 /// Calls `visit(weight, first moment of n)` for up to `groups` runs of neighbouring states.
 template <class Visit>
 void by_groups(const StateDistribution& states, Visit visit) {
@@ -61,10 +55,7 @@ void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result)
 
 }  // namespace
 
-Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model),
-      prefill_spread_(spread_of_prefill(model)),
-      mean_inverse_steps_(mean_inverse(model.workload().output)) {}
+Forecaster::Forecaster(const InstanceModel& model) : model_(&model), prefill_spread_(spread_of_prefill(model)) {}
 
 Forecaster::Means Forecaster::means(const SteadyState& steady) const {
     Means result;
@@ -145,22 +136,22 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
     const double places = model_->batch_limit(), cv2 = model_->workload().output.cv2();
     by_groups(seen, [&](double weight, double n) {
         const InstanceState state = model_->at(n + 1.0);
-        TimeMoments moments{.mean = state.admission + state.prefill};
-        // Admission is uniform between nothing and twice its mean.
-        double variance = squared(state.admission.value()) / 3.0 + prefill_spread_;
+        TimeMoments moments{.mean = state.admission + state.prefill - state.met / 2.0};
+        double variance = state.ttft_variance.value() + prefill_spread_;
         if (n >= places) {
             const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
             moments.mean += wait.mean;
             variance += wait.variance.value();
         }
-        ttft_.add(weight, moments.mean, SecondsSquared(variance));
+        // The uniform wait for the rest of the step under way, in slices.
+        constexpr int slices = 4;
+        const Seconds slice = state.met / static_cast<double>(slices);
+        for (int i = 0; i < slices; ++i)
+            ttft_.add(weight / slices, std::max(state.prefill / 2.0, moments.mean + slice * (i + 0.5)),
+                      SecondsSquared(variance + squared(slice.value()) / 12.0));
     });
     // The mixture gives the shape; Little's law has given the mean.
-    const double scale = mean / ttft_.mean();
-    Mixture scaled;
-    for (const Component& c : ttft_.components())
-        scaled.add(c.weight, Seconds(c.mean * scale), SecondsSquared(c.variance * scale * scale));
-    ttft_ = std::move(scaled);
+    ttft_.scale(mean / ttft_.mean());
 }
 
 /// `averaging`: a request's stay over the time in which the number of requests forgets its state; the mean over the
@@ -172,11 +163,8 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
         const double tokens = state.decoding / state.token_interval.value();
-        // Prefills of others fall into a stay like Poisson events, each stopping it for `stall`.
-        const double a_token = (state.stalls * state.token_interval);
-        const double variance = a_token * squared(state.stall.value()) * mean_inverse_steps_;
         const double t = mean.value() + (state.own_interval - mean).value() * keep;
-        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), SecondsSquared(variance));
+        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), state.own_variance);
     });
 }
 

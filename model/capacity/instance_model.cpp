@@ -89,8 +89,9 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence, double& decod
     state.decode_step = effect.decode_step;
     state.token_interval = effect.token_interval;
     state.own_interval = effect.own_interval;
-    state.stall = effect.stall;
-    state.stalls = effect.stalls;
+    state.met = effect.met;
+    state.ttft_variance = effect.ttft_variance;
+    state.own_variance = effect.own_variance;
     state.residence = state.admission + state.prefill + state.token_interval * decode_steps_;
     return state;
 }
@@ -155,8 +156,9 @@ InstanceState InstanceModel::at(double n) const {
     state.token_interval = mix(a.token_interval, b.token_interval, share);
     state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
-    state.stall = mix(a.stall, b.stall, share);
-    state.stalls = mix(a.stalls, b.stalls, share);
+    state.met = mix(a.met, b.met, share);
+    state.ttft_variance = mix(a.ttft_variance, b.ttft_variance, share);
+    state.own_variance = mix(a.own_variance, b.own_variance, share);
     return state;
 }
 

@@ -133,7 +133,23 @@ PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
     const double squares = result.idle * d * d + (1.0 - result.idle) * fixed * fixed;
     const double mixed = 2.0 * each * fixed + each * each * (1.0 + prompt_cv2_);
     result.second_moment = (squares + mixed * rate * result.mean) / (1.0 - each * rate * each * rate);
+    const double episodes = std::max(1e-12, 1.0 - result.idle);
+    result.episode = std::max(0.0, result.mean - result.idle * d) / episodes;
+    result.episode_square =
+        std::max(result.episode * result.episode, (result.second_moment - result.idle * d * d) / episodes);
+    const double cv2 = result.episode > 0 ? result.episode_square / (result.episode * result.episode) - 1.0 : 0.0;
+    result.third_moment =
+        result.idle * d * d * d + episodes * std::pow(result.episode, 3) * (1.0 + cv2) * (1.0 + 2.0 * cv2);
     return result;
+}
+
+/// Squared coefficient of variation of the time, in decode steps, from one pass to the next: a closed window and, when
+/// it has gathered nothing, a geometric number of steps; 1 where no window keeps passes apart.
+double PrefillModel::window_cv2(double rate, const Batch& batch, const Steps& steps) const {
+    if (!windowed_) return 1.0;
+    const double none = std::exp(-rate * steps.episode), some_in_step = 1.0 - std::exp(-rate * batch.decode_step);
+    const double cycle = batch.window + none / some_in_step;
+    return std::min(1.0, none * (2.0 - none) / (some_in_step * some_in_step) / (cycle * cycle));
 }
 
 /// Stall that the start of decoding at the end of an episode adds to that of steps at any time. A window that is closed
@@ -141,45 +157,62 @@ PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
 /// the own episode has gathered more prompts than the step before a token does, each of which gathers a x more.
 double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const {
     const double d = batch.decode_step;
-    const double none_in_step = std::exp(-rate * d), none_in_own = std::exp(-rate * own_episode);
     if (windowed_) {
         const Episode mean = episode(steps.prompts, batch);
-        const double none = std::exp(-rate * mean.time);
-        const double idle_steps = none / (1.0 - none_in_step);  // a geometric number after some windows
-        const double cycle = mean.decode_steps / mean.passes + idle_steps;
-        const double variance = idle_steps * (2.0 - none) / (1.0 - none_in_step);
         const double stall = mean.time / mean.passes - batch.window * d;
-        return -stall * (1.0 - std::min(1.0, variance / (cycle * cycle))) / 2.0;
+        return -stall * (1.0 - window_cv2(rate, batch, steps)) / 2.0;
     }
+    const double none_in_own = std::exp(-rate * own_episode);
     const double before = chunked_ ? steps.mean : d;
-    const double none_before = chunked_ ? steps.idle : none_in_step;
+    const double none_before = chunked_ ? steps.idle : std::exp(-rate * d);
     const double fixed = chunked_ ? steps.fixed - d : steps.fixed;
     return ((none_before - none_in_own) * fixed + steps.each * rate * (own_episode - before)) /
            (1.0 - steps.each * rate);
 }
 
 /// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
-/// the start adds, but never less than none.
-void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, Effect& effect) const {
+/// the start adds, but never less than none. Their number has the variance `regularity` times its mean (1: Poisson).
+void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, double regularity,
+                              Effect& effect) const {
     const double d = batch.decode_step;
     const Episode mean = episode(steps.prompts, batch);
     const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
     const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
     const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
-    double total = 0, own = 0, sum = 0, requests = 0;
+    // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
+    const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
+    const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
+    double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
         const double stalled = std::max(0.0, a_step * s + start);
         total += stalled;
         own += stalled / s;
+        own_square += stalled / s * (stalled / s);
+        spread += a_stall * stalled / (s * s);
         sum += s;
         requests += 1;
     }
-    effect.token_interval = Seconds(d + (sum > 0 ? total / sum : 0.0));
-    effect.own_interval = Seconds(d + (requests > 0 ? own / requests : 0.0));
-    effect.stall = Seconds(stall);
-    effect.stalls = PerSecond(passes / steps.mean);
+    if (requests == 0) {
+        effect.token_interval = effect.own_interval = Seconds(d);
+        return;
+    }
+    own /= requests;
+    effect.token_interval = Seconds(d + total / sum);
+    effect.own_interval = Seconds(d + own);
+    effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
+}
+
+/// Given the step of length t that an arrival meets, it waits for a uniform part of t, and x t others join its episode:
+/// the mean given t is t (1/2 + a x) + const, the variance t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
+void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const {
+    const double met = steps.second_moment / steps.mean, square = steps.third_moment / steps.mean;
+    const double gathered = 0.5 + steps.each * around.rate;
+    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate * met;
+    effect.met = Seconds(around.busy * met);
+    effect.ttft_variance =
+        SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
 }
 
 PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
@@ -203,7 +236,9 @@ PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
     effect.admission = Seconds(biased / 2.0);
     const double group = 1.0 + around.rate * biased;
     effect.prefill = Seconds(own_prefill(group, batch));
-    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time), effect);
+    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
+               window_cv2(around.rate, batch, steps), effect);
+    add_variance(around, steps, effect);
     return effect;
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "model/capacity/mixture.hpp"
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
 
@@ -18,9 +19,9 @@ namespace plimsoll {
 ///   E[t^2] (1 - a^2 x^2) = i d^2 + (1 - i) D0^2 + (2 a D0 + a^2 (1 + cv^2)) x E[t],  cv of the prompts,
 ///   i = e^(-x D) / (1 - e^(-x d) + e^(-x D)).
 ///
-/// An arrival waits for the rest of the step or episode that it meets, E[t^2] / (2 E[t]), and shares its own episode
-/// with the x E[t^2] / E[t] others that the same step gathers. Episodes by the engine's rules, each of as many passes
-/// as the prompts fill the budget:
+/// E[t^3] follows from D as of a gamma law of these moments. An arrival waits for the rest of the step or episode that
+/// it meets, E[t^2] / (2 E[t]), and shares its own episode with the x E[t^2] / E[t] others that the same step gathers.
+/// Episodes by the engine's rules, each of as many passes as the prompts fill the budget:
 ///
 /// - exclusive prefill: F(k), all decodes stopped (vLLM V0: prefill first, again and again);
 /// - with TGI's rule F(k) + W d: W = max_waiting_tokens decode steps, or as many as pass until
@@ -41,8 +42,9 @@ class PrefillModel {
     struct Effect {
         bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
         Seconds admission, prefill, decode_step, token_interval, own_interval;
-        Seconds stall;     ///< what one pass of others adds to a token interval
-        PerSecond stalls;  ///< such passes a second
+        Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
+        SecondsSquared ttft_variance;  ///< of admission + prefill beside that part
+        SecondsSquared own_variance;   ///< of `own_interval` over requests
     };
     [[nodiscard]] Effect effect(const Surroundings& around) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -65,7 +67,8 @@ class PrefillModel {
     };
     struct Steps {
         double idle = 1, mean = 0, second_moment = 0, prompts = 1;
-        double fixed = 0, each = 0;  ///< D(k) = fixed + each k
+        double fixed = 0, each = 0;                                ///< D(k) = fixed + each k
+        double episode = 0, episode_square = 0, third_moment = 0;  ///< E[D], E[D^2], E[t^3]
         bool saturated = false;
     };
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
@@ -74,7 +77,9 @@ class PrefillModel {
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    void add_stalls(const Batch& batch, const Steps& steps, double start, Effect& effect) const;
+    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
+    void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
     [[nodiscard]] double group_time(double prompts) const;
 
