@@ -28,6 +28,22 @@ double mean_context(const Workload& workload) {
     return workload.prompt.mean() + (workload.output.second_moment() - output) / (2.0 * (output - 1.0));
 }
 
+/// Requests that fill the KV cache. The oldest waiting request does not fit and keeps back the rest of the cache, in
+/// the mean half of a request as those that end meet it, E[S^2] / (2 E[S]) (residual of a renewal process); with
+/// paging, S is what a running request holds.
+double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const Workload& workload) {
+    const double held = kv_demand(engine, workload).mean;
+    double rest = held / 2.0;
+    if (engine.reservation == KvReservation::full) {
+        const Distribution &prompt = workload.prompt, &output = workload.output;
+        const double promised = engine.reserved_output_tokens.value_or(0);
+        const double o = promised > 0 ? promised : output.mean();
+        const double o2 = promised > 0 ? promised * promised : output.second_moment();
+        rest = (prompt.second_moment() + 2.0 * prompt.mean() * o + o2) / (2.0 * (prompt.mean() + o));
+    }
+    return (memory.kv_tokens - rest) / held;
+}
+
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
@@ -40,7 +56,7 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
       prefill_(cost, deployment, workload, context_, time_scale),
       rates_(std::vector<double>{1.0}, 1) {
-    const double by_memory = memory.kv_tokens / kv_demand(*deployment.engine, workload).mean;
+    const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
     limited_by_memory_ = by_memory < deployment.max_sequences;
     batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
 
