@@ -54,6 +54,7 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       time_scale_(time_scale),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
+      lone_step_(cost.decode(1.0, context_) * time_scale),
       prefill_(cost, deployment, workload, context_, time_scale),
       rates_(std::vector<double>{1.0}, 1) {
     const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
@@ -76,9 +77,10 @@ Seconds InstanceModel::lone_prefill(double prompt) const {
     return prefill_.prefill(1.0, prompt, causal_pairs(prompt, 0.0));
 }
 
-/// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all.
-/// `decoding` is a guess on entry and the number of them in the batch on return: r = X (output - 1) interval(r).
-InstanceState InstanceModel::evaluate(double n, Seconds residence, double& decoding) const {
+/// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all. The
+/// decoding ones follow from r = X (output - 1) interval(r), whose least root is the state that an empty instance
+/// fills up to; the interval is convex in r, so that Steffensen's steps from below stay below.
+InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
     const double rate = n / residence.value(), others = (n - 1.0) / n;
     InstanceState state;
     state.present = n;
@@ -87,15 +89,16 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence, double& decod
         effect = prefill_.effect({.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0)});
         return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
     };
-    double x = decoding, f = next(x);
-    for (int i = 0; i < 20 && std::abs(f - x) > 1e-4 * n; ++i) {
-        // Steffensen's step: the interval is close to affine in r.
-        const double y = f, g = next(y), bend = g - 2.0 * y + x;
+    double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);
+    for (int i = 0; i < 20 && !effect.saturated && f - x > 1e-4 * n; ++i) {
+        const double y = f, g = next(y);
+        if (effect.saturated) break;
+        const double bend = g - 2.0 * y + x;
         const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
-        x = guess >= 0.0 && guess <= n ? guess : g;
+        x = guess >= g && guess <= n ? guess : g;
         f = next(x);
     }
-    decoding = state.decoding = f;
+    state.decoding = f;
     if (effect.saturated) {
         state.residence = Seconds(HUGE_VAL);
         return state;
@@ -108,18 +111,20 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence, double& decod
     state.met = effect.met;
     state.ttft_variance = effect.ttft_variance;
     state.own_variance = effect.own_variance;
-    state.residence = state.admission + state.prefill + state.token_interval * decode_steps_;
+    const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
+    // No rate is beyond that of prefills alone, in groups of all present.
+    state.residence = std::max(stay, prefill_.occupied(n) * n);
+    state.admission += state.residence - stay;
     return state;
 }
 
 /// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
 /// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
-    double decoding = 0.9 * n;
-    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL), decoding).residence, decoding);
+    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL)).residence);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
     const auto excess = [&](double log_residence, InstanceState& result) {
-        result = evaluate(n, Seconds(std::exp(log_residence)), decoding);
+        result = evaluate(n, Seconds(std::exp(log_residence)));
         return std::min(50.0, std::log(result.residence.value()) - log_residence);
     };
     double low = std::log(guess.value()), f_low = excess(low, state);

@@ -58,13 +58,14 @@ class InstanceModel {
 
   private:
     [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
-    [[nodiscard]] InstanceState evaluate(double n, Seconds residence, double& decoding) const;
+    [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
     double time_scale_;
     double context_, decode_steps_;
+    Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;
     bool limited_by_memory_ = false;
     PrefillModel prefill_;

@@ -99,6 +99,12 @@ double PrefillModel::own_prefill(double prompts, const Batch& batch) const {
     return passes * one + (passes - 1.0) * batch.window * batch.decode_step;
 }
 
+Seconds PrefillModel::occupied(double prompts) const {
+    const Batch batch = batch_of(1.0);
+    const Episode all = episode(prompts, batch);
+    return Seconds((all.time - all.decode_steps * batch.decode_step) / prompts);
+}
+
 /// Decode steps that TGI's rule keeps closed to prefills: until ratio x running prompts wait, the first of which is
 /// there already, or to the limit where so many do not fit one prefill.
 double PrefillModel::window(const Surroundings& around, const Batch& batch, double prompts) const {
@@ -116,7 +122,7 @@ PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
     Steps result;
     const double d = batch.decode_step, first = episode(1.0, batch).time;
     double &fixed = result.fixed, &each = result.each;
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 60; ++i) {
         const double many = std::max(2.0, 1.5 * result.prompts);
         each = (episode(many, batch).time - first) / (many - 1.0);
         fixed = first - each;
@@ -218,10 +224,12 @@ void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, 
 PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
     Batch batch = batch_of(1.0 + around.decoding);
     batch.window = window(around, batch, 1.0);
+    Batch own = batch;  // while a request is prefilled the others alone decode
+    own.sequences = around.decoding;
     Effect effect;
     effect.decode_step = Seconds(batch.decode_step);
     if (around.rate <= 0) {
-        effect.prefill = Seconds(own_prefill(1.0, batch));
+        effect.prefill = Seconds(own_prefill(1.0, own));
         effect.token_interval = effect.own_interval = effect.decode_step;
         return effect;
     }
@@ -230,12 +238,13 @@ PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
         batch.window = window(around, batch, steps.prompts);
         steps = this->steps(around.rate, batch);
     }
+    own.window = batch.window;
     effect.saturated = steps.saturated;
     if (effect.saturated) return effect;
     const double biased = around.busy * steps.second_moment / steps.mean;
     effect.admission = Seconds(biased / 2.0);
     const double group = 1.0 + around.rate * biased;
-    effect.prefill = Seconds(own_prefill(group, batch));
+    effect.prefill = Seconds(own_prefill(group, own));
     add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
                window_cv2(around.rate, batch, steps), effect);
     add_variance(around, steps, effect);

@@ -47,6 +47,8 @@ class PrefillModel {
         SecondsSquared own_variance;   ///< of `own_interval` over requests
     };
     [[nodiscard]] Effect effect(const Surroundings& around) const;
+    /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
+    [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
         return cost_->prefill(prompts, tokens, pairs) * scale_;
     }
