@@ -8,11 +8,11 @@
 namespace plimsoll {
 namespace {
 
-/// Numbers of requests at which the mean field is solved: all up to 4, then about five an octave, and the limit.
-std::vector<double> grid_points(double limit) {
+/// Numbers of requests at which the mean field is solved: all up to 4, then about five an octave, and the last.
+std::vector<double> grid_points(double below) {
     std::vector<double> points;
-    for (double n = 1.0; n < limit; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.15 + 1.0)) points.push_back(n);
-    points.push_back(limit);
+    for (double n = 1.0; n < below; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.15 + 1.0)) points.push_back(n);
+    if (below > 1.0) points.push_back(below);
     return points;
 }
 
@@ -55,16 +55,22 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
       lone_step_(cost.decode(1.0, context_) * time_scale),
-      prefill_(cost, deployment, workload, context_, time_scale),
+      prefill_(cost, deployment, workload, context_, 0.0, time_scale),
       rates_(std::vector<double>{1.0}, 1) {
     const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
     limited_by_memory_ = by_memory < deployment.max_sequences;
     batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
 
-    Seconds guess(0);
-    for (const double n : grid_points(batch_limit_)) {
+    Seconds guess = evaluate(1.0, Seconds(HUGE_VAL)).residence;
+    const bool preempts = limited_by_memory_ && deployment.engine->reservation == KvReservation::paged;
+    // The KV tokens held fluctuate about their mean by as much as some sqrt(n) requests hold.
+    for (const double n : grid_points(preempts ? batch_limit_ - std::sqrt(batch_limit_) : batch_limit_)) {
         grid_.push_back(solve(n, guess));
         guess = grid_.back().residence;
+    }
+    if (preempts) {
+        prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean(), time_scale);
+        grid_.push_back(solve(batch_limit_, guess));
     }
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));
@@ -121,7 +127,7 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
 /// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
 /// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
-    if (n <= 1.0) return evaluate(n, evaluate(n, Seconds(HUGE_VAL)).residence);
+    if (n <= 1.0) return evaluate(n, guess);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
     const auto excess = [&](double log_residence, InstanceState& result) {
         result = evaluate(n, Seconds(std::exp(log_residence)));

@@ -32,6 +32,10 @@ struct InstanceState {
 ///
 /// What a request meets is made by the n - 1 others, who send at X' = X (n - 1) / n (Schweitzer 1979, Bard 1979): it
 /// decodes in a batch of 1 + r (n - 1) / n, r = X x decode time by Little's law.
+///
+/// A paged KV cache that is full and has requests waiting computes again as many tokens as it puts out: admission by
+/// the current size leaves no room to grow, so that each token takes its place from the newest request, which is sent
+/// back (vLLM; arXiv 2606.15555 calls it cycling). The state at the batch limit prefills E[o] tokens more a request.
 class InstanceModel {
   public:
     /// `time_scale` multiplies every duration, for intervals.

@@ -16,13 +16,14 @@ double prompts_in(double budget, double prompt, double cv2) {
 }  // namespace
 
 PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
-                           double time_scale)
+                           double recomputed, double time_scale)
     : cost_(&cost),
       deployment_(&deployment),
       context_(context),
       scale_(time_scale),
-      prompt_(workload.prompt.mean()),
-      pairs_((workload.prompt.second_moment() + prompt_) / 2.0),
+      prompt_(workload.prompt.mean() + recomputed),
+      // What is computed again is about as long as a prompt.
+      pairs_((workload.prompt.second_moment() + recomputed * workload.prompt.mean() + prompt_) / 2.0),
       prompt_cv2_(workload.prompt.cv2()),
       chunked_(deployment.engine->scheduling == Scheduling::chunked),
       windowed_(deployment.engine->waiting_served_ratio.has_value()),

@@ -29,9 +29,10 @@ namespace plimsoll {
 /// - chunked: mixed steps of decodes and chunks.
 class PrefillModel {
   public:
-    /// `context`: KV tokens that a decoding sequence reads, mean. `time_scale` multiplies every duration.
+    /// `context`: KV tokens that a decoding sequence reads, mean. `recomputed`: tokens of a request that are prefilled
+    /// a second time, mean. `time_scale` multiplies every duration.
     PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
-                 double time_scale);
+                 double recomputed, double time_scale);
 
     /// What others do around one request.
     struct Surroundings {
