@@ -96,9 +96,11 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     Means m = means(steady);
     Forecast forecast;
     forecast.users = static_cast<double>(users);
-    // Little's law over the whole cycle, with the wait of FIFO; nothing beats the station's highest rate.
+    // Little's law over the whole cycle, with the wait of FIFO; nothing beats the full station, or, where preemption
+    // makes the full one slower, the chain.
     const double cycle = (think_time + m.e2e).value();
-    forecast.request_rate = PerSecond(std::min(static_cast<double>(users) / cycle, model_->rates().peak().value()));
+    const double most = std::max(steady.throughput, model_->rates().saturated()).value();
+    forecast.request_rate = PerSecond(std::min(static_cast<double>(users) / cycle, most));
     const Seconds response = Seconds(static_cast<double>(users) / forecast.request_rate.value()) - think_time;
     m.wait += response - m.e2e;
     m.ttft += response - m.e2e;

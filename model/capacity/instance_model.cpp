@@ -92,7 +92,8 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
     state.present = n;
     PrefillModel::Effect effect;
     const auto next = [&](double r) {
-        effect = prefill_.effect({.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0)});
+        effect = prefill_.effect(
+            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = effect.prompts});
         return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
     };
     double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);

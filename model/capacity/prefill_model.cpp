@@ -119,8 +119,10 @@ double PrefillModel::window(const Surroundings& around, const Batch& batch, doub
     return std::clamp(until / batch.decode_step, 1.0, most);
 }
 
-PrefillModel::Steps PrefillModel::steps(double rate, const Batch& batch) const {
+PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch& batch) const {
     Steps result;
+    result.prompts = around.prompts;
+    const double rate = around.rate;
     const double d = batch.decode_step, first = episode(1.0, batch).time;
     double &fixed = result.fixed, &each = result.each;
     for (int i = 0; i < 60; ++i) {
@@ -234,13 +236,14 @@ PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
         effect.token_interval = effect.own_interval = effect.decode_step;
         return effect;
     }
-    Steps steps = this->steps(around.rate, batch);
+    Steps steps = this->steps(around, batch);
     if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
         batch.window = window(around, batch, steps.prompts);
-        steps = this->steps(around.rate, batch);
+        steps = this->steps(around, batch);
     }
     own.window = batch.window;
     effect.saturated = steps.saturated;
+    effect.prompts = steps.saturated ? 1.0 : steps.prompts;
     if (effect.saturated) return effect;
     const double biased = around.busy * steps.second_moment / steps.mean;
     effect.admission = Seconds(biased / 2.0);

@@ -39,8 +39,10 @@ class PrefillModel {
         double rate = 0;      ///< prompts of others a second
         double decoding = 0;  ///< others in the running batch
         double busy = 1;      ///< probability that others are there
+        double prompts = 1;   ///< a guess of the prompts in an episode
     };
     struct Effect {
+        double prompts = 1;      ///< in an episode, mean
         bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
         Seconds admission, prefill, decode_step, token_interval, own_interval;
         Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
@@ -76,7 +78,7 @@ class PrefillModel {
     };
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
     [[nodiscard]] double pass(double prompts, double passes, const Batch& batch) const;
-    [[nodiscard]] Steps steps(double rate, const Batch& batch) const;
+    [[nodiscard]] Steps steps(const Surroundings& around, const Batch& batch) const;
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
