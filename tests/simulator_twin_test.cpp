@@ -202,6 +202,8 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
     const SchedulerKind& kind = *schedulers().find(scheduler);
     if (kind.refusal && kind.refusal(scenario.settings)) return;
     const auto twin = twin::make(scheduler, scenario.settings, scenario.timer());
+    INFO("a scheduler needs a rule of its own in the twin: " << scheduler);
+    REQUIRE(twin);
     const auto expected = twin->run(scenario.users);
 
     RequestTable requests;
