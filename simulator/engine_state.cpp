@@ -57,7 +57,7 @@ void EngineState::leave(std::uint32_t id) {
     } else if (request.phase == Request::Phase::filling) {
         filling_.remove(requests_, id);
     } else {
-        waiting_.remove(requests_, id);
+        (request.phase == Request::Phase::swapped ? swapped_ : waiting_).remove(requests_, id);
     }
     kv_.give(request.blocks);
     request.blocks = 0;
@@ -117,8 +117,14 @@ bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
         return true;
     }
     filling_.remove(requests_, id);
-    request.phase = Request::Phase::decoding;
+    start_decoding(id);
+    return false;
+}
+
+void EngineState::start_decoding(std::uint32_t id) {
+    Request& request = requests_[id];
     request.finish_step = decode_steps_ + (request.planned - request.generated);
+    request.phase = Request::Phase::decoding;
     decoding_.push_back(requests_, id);
     finishing_.push(requests_, id);
     context_ += stored(id) + 1;
@@ -126,12 +132,27 @@ bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
         kv_.start_growing(stored(id));
         request.blocks -= kv_.blocks_for(stored(id));
     }
-    return false;
+}
+
+void EngineState::swap_out(std::uint32_t id) {
+    leave(id);
+    requests_[id].phase = Request::Phase::swapped;
+    swapped_.push_back(requests_, id);
+    ++requests_[id].preemptions;
+    ++preemptions_;
+}
+
+void EngineState::swap_in() {
+    const std::uint32_t id = swapped_.front();
+    take_blocks(id, stored_blocks(id));
+    swapped_.remove(requests_, id);
+    start_decoding(id);
 }
 
 std::uint32_t EngineState::pop_any() {
     const std::uint32_t id = !decoding_.empty()  ? decoding_.front()
                              : !filling_.empty() ? filling_.front()
+                             : !swapped_.empty() ? swapped_.front()
                                                  : waiting_.front();
     if (id != no_request) leave(id);
     return id;

@@ -14,7 +14,8 @@ enum class KvHolding {
 };
 
 /// The requests of one replica and its KV pool, with the operations in which engines' rules are written. A request is
-/// waiting, then filling (its prompt, by chunks or whole), then decoding.
+/// waiting, then filling (its prompt, by chunks or whole), then decoding; a preempted one waits again or is swapped
+/// out.
 ///
 /// Tokens: completing a prefill of t tokens stores t and gives one output token. A decode step of a request reads its
 /// stored tokens and the new one (its context), stores that one, and gives the next.
@@ -27,7 +28,9 @@ class EngineState {
     [[nodiscard]] const RequestList& waiting() const { return waiting_; }
     [[nodiscard]] const RequestList& filling() const { return filling_; }
     [[nodiscard]] const RequestList& decoding() const { return decoding_; }
-    /// Requests admitted and not finished.
+    /// Requests whose KV lies in host memory, in the order in which it went there.
+    [[nodiscard]] const RequestList& swapped() const { return swapped_; }
+    /// Requests admitted, not finished and not swapped out.
     [[nodiscard]] std::uint32_t running() const { return filling_.size() + decoding_.size(); }
     [[nodiscard]] const KvPool& kv() const { return kv_; }
     /// Decode steps made since the start.
@@ -49,6 +52,12 @@ class EngineState {
     void take_blocks(std::uint32_t id, std::uint64_t blocks);
     /// Takes a running request's blocks; it waits, before or behind all others, to be computed again.
     void preempt(std::uint32_t id, bool to_front = true);
+    /// Moves a decoding request out of the pool, behind those swapped out before.
+    void swap_out(std::uint32_t id);
+    /// The first request that was swapped out decodes again; its blocks must be free.
+    void swap_in();
+    /// KV blocks that a decoding or swapped request's stored tokens fill.
+    [[nodiscard]] std::uint64_t stored_blocks(std::uint32_t id) const { return kv_.blocks_for(stored(id)); }
     /// Static batching: the request holds `prompt` and computes `output` tokens, padding included.
     void pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output);
     /// Preempts the newest running requests until the blocks of the next decode step are free; tells how many.
@@ -72,7 +81,8 @@ class EngineState {
 
   private:
     void leave(std::uint32_t id);
-    /// Tokens stored of a request that decodes.
+    void start_decoding(std::uint32_t id);
+    /// Tokens stored of a request that decodes or is swapped out.
     [[nodiscard]] std::uint64_t stored(std::uint32_t id) const {
         return requests_[id].base + generated(id) - std::uint64_t{1};
     }
@@ -80,7 +90,7 @@ class EngineState {
     RequestTable& requests_;
     KvPool kv_;
     KvHolding holding_;
-    RequestList waiting_, filling_, decoding_;
+    RequestList waiting_, filling_, decoding_, swapped_;
     FinishHeap finishing_;
     Seconds now_{};
     std::uint64_t decode_steps_ = 0;

@@ -29,7 +29,9 @@ class Replica {
     std::span<const std::uint32_t> drop_all();
 
     /// Requests taken and not finished.
-    [[nodiscard]] std::uint32_t outstanding() const { return state_.waiting().size() + state_.running(); }
+    [[nodiscard]] std::uint32_t outstanding() const {
+        return state_.waiting().size() + state_.running() + state_.swapped().size();
+    }
     [[nodiscard]] const EngineState& state() const { return state_; }
     /// KV blocks in use at a time within the stride under way.
     [[nodiscard]] std::uint64_t kv_blocks_used(Seconds now) const;

@@ -27,7 +27,7 @@ struct Request {
     std::uint32_t preemptions = 0;
     std::uint32_t replica = 0;
 
-    enum class Phase : std::uint8_t { free, waiting, filling, decoding, done };
+    enum class Phase : std::uint8_t { free, waiting, filling, decoding, swapped, done };
     Phase phase = Phase::free;
     std::uint32_t planned = 0;    ///< output tokens that the engine computes: more than `output` under static batching
     std::uint32_t base = 0;       ///< prompt tokens as the engine holds them (padded under static batching)

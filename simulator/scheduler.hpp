@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +53,12 @@ struct Step {
     Seconds added{};                 ///< beside the computation: KV moved to or from the host
     Seconds wake = never;            ///< nothing to run: when to look again unless a request comes
 
+    /// The request's next tokens, at most `most` of them; tells how many.
+    std::uint32_t add_chunk(const EngineState& state, std::uint32_t id, std::uint32_t most) {
+        const std::uint32_t tokens = std::min(most, state.unfilled(id));
+        chunks.push_back({id, tokens, state[id].prefilled});
+        return tokens;
+    }
     void clear() {
         chunks.clear();
         decode = false;
@@ -90,6 +97,19 @@ struct SchedulerKind {
     /// Why the engine refuses the settings, if so.
     std::function<std::optional<std::string>(const SchedulerSettings&)> refusal;
 };
+
+/// KV tokens that a request has stored when it ends: its last token is given, not stored.
+[[nodiscard]] inline std::uint64_t stored_at_end(const Request& request) {
+    return std::uint64_t{request.prompt} + request.output - 1;
+}
+/// KV tokens that a full reservation holds.
+[[nodiscard]] inline std::uint64_t reserved_tokens(const Request& request) {
+    return std::uint64_t{request.prompt} + request.max_output;
+}
+/// Blocks that admission keeps free, rounded down.
+[[nodiscard]] inline std::uint64_t watermark_blocks(const SchedulerSettings& settings) {
+    return static_cast<std::uint64_t>(settings.watermark * static_cast<double>(settings.kv_blocks));
+}
 
 /// Why an engine whose decodes share the token budget refuses the settings: every running request must fit a step.
 [[nodiscard]] std::optional<std::string> budget_below_sequences(const SchedulerSettings& settings);

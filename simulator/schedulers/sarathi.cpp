@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "simulator/scheduler.hpp"
 
 namespace plimsoll {
@@ -11,40 +9,30 @@ namespace {
 /// preempted, to be computed again, when there is none.
 class Sarathi final : public Scheduler {
   public:
-    explicit Sarathi(const SchedulerSettings& settings)
-        : settings_(settings),
-          watermark_(static_cast<std::uint64_t>(settings.watermark * static_cast<double>(settings.kv_blocks))) {}
+    explicit Sarathi(const SchedulerSettings& settings) : settings_(settings), watermark_(watermark_blocks(settings)) {}
 
     [[nodiscard]] bool accepts(const EngineState& state, const Request& request) const override {
-        const std::uint64_t longest = request.prompt + std::uint64_t{request.output} - 1;
-        return state.kv().blocks_for(longest) + watermark_ <= state.kv().blocks();
+        return state.kv().blocks_for(stored_at_end(request)) + watermark_ <= state.kv().blocks();
     }
 
     void compose(EngineState& state, Step& step) override {
-        const bool preempted = state.make_room_for_decode() > 0;
+        if (state.make_room_for_decode() > 0) step.steady = 1;
         step.decode = !state.decoding().empty();
         std::uint32_t budget = settings_.max_step_tokens - state.decoding().size();
         for (std::uint32_t id = state.filling().front(); id != no_request && budget > 0; id = state[id].next)
-            add_chunk(state, step, id, budget);
+            budget -= step.add_chunk(state, id, budget);
         const std::uint64_t kept = state.kv().step_need() + watermark_;
         while (budget > 0 && !state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const std::uint64_t blocks = state.kv().blocks_for(state[id].target);
             if (blocks + kept > state.kv().free()) break;
             state.admit(blocks);
-            add_chunk(state, step, id, budget);
+            budget -= step.add_chunk(state, id, budget);
         }
-        if (preempted) step.steady = 1;
         step.heeds_arrivals = state.waiting().empty();
     }
 
   private:
-    static void add_chunk(const EngineState& state, Step& step, std::uint32_t id, std::uint32_t& budget) {
-        const std::uint32_t tokens = std::min(budget, state.unfilled(id));
-        step.chunks.push_back({id, tokens, state[id].prefilled});
-        budget -= tokens;
-    }
-
     SchedulerSettings settings_;
     std::uint64_t watermark_;
 };

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "simulator/scheduler.hpp"
 
 namespace plimsoll {
@@ -7,27 +5,36 @@ namespace {
 
 /// vLLM before V1, without chunked prefill (core/scheduler.py): waiting prompts first, alone in their step, in order of
 /// arrival until the token budget, the sequences or the blocks run out; otherwise one decode of all. A prompt takes
-/// its own blocks only, leaving the watermark free; the newest request gives way when a decode finds no block.
+/// its own blocks only, leaving the watermark free; the newest request gives way when a decode finds no block. It is
+/// computed again, or its blocks move to the host; while any are there they come back before new prompts start.
 class VllmV0 final : public Scheduler {
   public:
     explicit VllmV0(const SchedulerSettings& settings)
         : settings_(settings),
-          watermark_(static_cast<std::uint64_t>(settings.watermark * static_cast<double>(settings.kv_blocks))) {}
+          watermark_(watermark_blocks(settings)),
+          swaps_(settings.preemption == PreemptionMode::swap) {}
 
     /// The engine demands a budget of at least the longest sequence, so that every recomputation fits a step.
     [[nodiscard]] bool accepts(const EngineState& state, const Request& request) const override {
-        const std::uint64_t longest = request.prompt + std::uint64_t{request.output} - 1;
+        const std::uint64_t longest = stored_at_end(request), next = swaps_ ? 1 : 0;
         return longest <= settings_.max_step_tokens &&
-               state.kv().blocks_for(longest) + watermark_ <= state.kv().blocks();
+               state.kv().blocks_for(longest) + next + watermark_ <= state.kv().blocks();
     }
 
     void compose(EngineState& state, Step& step) override {
-        gather_prompts(state, step);
+        if (state.swapped().empty()) gather_prompts(state, step);
         if (!step.chunks.empty()) return;
-        if (state.make_room_for_decode() > 0) step.steady = 1;
+        std::uint64_t moved = 0;
+        const bool preempted = preempt_for_decode(state, moved);
+        if (!preempted) swap_in(state, moved);
+        // With the last one back, prompts may start in the next step.
+        if (preempted || moved > 0) step.steady = 1;
+        step.added = settings_.swap_per_block * static_cast<double>(moved);
         step.decode = !state.decoding().empty();
-        step.heeds_arrivals = state.waiting().empty();
+        step.heeds_arrivals = state.waiting().empty() && state.swapped().empty();
     }
+
+    void reset() override { host_blocks_ = 0; }
 
   private:
     void gather_prompts(EngineState& state, Step& step) const {
@@ -41,12 +48,43 @@ class VllmV0 final : public Scheduler {
             const std::uint64_t blocks = state.kv().blocks_for(prompt);
             if (taken > settings_.max_step_tokens || blocks + watermark_ > state.kv().free()) break;
             state.admit(blocks);
-            step.chunks.push_back({id, prompt, 0});
+            step.add_chunk(state, id, prompt);
+        }
+    }
+
+    /// Tells whether anything had to go. A host without room has the request computed again.
+    bool preempt_for_decode(EngineState& state, std::uint64_t& moved) {
+        if (!swaps_) return state.make_room_for_decode() > 0;
+        bool any = false;
+        for (; state.kv().step_need() > state.kv().free(); any = true) {
+            const std::uint32_t id = state.decoding().back();
+            const std::uint64_t blocks = state.stored_blocks(id);
+            if (host_blocks_ + blocks > settings_.swap_blocks) {
+                state.preempt(id);
+                continue;
+            }
+            state.swap_out(id);
+            host_blocks_ += blocks;
+            moved += blocks;
+        }
+        return any;
+    }
+
+    /// A request comes back when its blocks and one more are free beside those of the step and the watermark.
+    void swap_in(EngineState& state, std::uint64_t& moved) {
+        while (!state.swapped().empty() && state.running() < settings_.max_sequences) {
+            const std::uint64_t blocks = state.stored_blocks(state.swapped().front());
+            if (blocks + 1 + state.kv().step_need() + watermark_ > state.kv().free()) return;
+            state.swap_in();
+            host_blocks_ -= blocks;
+            moved += blocks;
         }
     }
 
     SchedulerSettings settings_;
     std::uint64_t watermark_;
+    bool swaps_;
+    std::uint64_t host_blocks_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,131 @@
+#include "tests/twin.hpp"
+
+#include <algorithm>
+
+namespace twin {
+
+Engine::Engine(const SchedulerSettings& settings, const StepTimer& timer)
+    : limits_(settings),
+      timer_(timer),
+      block_(static_cast<int>(settings.block_tokens)),
+      total_(static_cast<int>(settings.kv_blocks)),
+      free_(total_),
+      watermark_(static_cast<int>(settings.watermark * total_)) {}
+
+std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
+    std::vector<std::vector<Outcome>> outcomes(users.size());
+    std::vector<double> next(users.size());
+    std::vector<std::unique_ptr<Job>> jobs;
+    double now = 0;
+    for (std::size_t u = 0; u < users.size(); ++u) {
+        outcomes[u].resize(users[u].size());
+        next[u] = users[u].empty() ? 1e300 : users[u][0].gap;
+    }
+    const auto ended = [&](std::size_t user, std::size_t index, double when) {
+        next[user] = index + 1 < users[user].size() ? when + users[user][index + 1].gap : 1e300;
+    };
+    std::vector<std::size_t> sent(users.size(), 0);
+    for (;;) {
+        const auto first = static_cast<std::size_t>(std::min_element(next.begin(), next.end()) - next.begin());
+        if (waiting_.empty() && running_.empty() && swapped_.empty()) now = std::max(now, next[first]);
+        if (next[first] >= 1e300 && waiting_.empty() && running_.empty() && swapped_.empty()) return outcomes;
+        if (next[first] <= now) {
+            const Demand& demand = users[first][sent[first]];
+            auto job = std::make_unique<Job>();
+            job->arrival = next[first];
+            job->user = first;
+            job->index = sent[first]++;
+            job->prompt = job->known = demand.prompt;
+            job->output = job->planned = demand.output;
+            job->max_output = demand.max_output;
+            next[first] = 1e300;
+            outcomes[first][job->index].arrival = job->arrival;
+            if (accepts(*job)) {
+                waiting_.push_back(job.get());
+                jobs.push_back(std::move(job));
+            } else {
+                outcomes[first][job->index].refused = true;
+                ended(first, job->index, job->arrival);
+            }
+            continue;
+        }
+        preempted_ = false;
+        moved_ = 0;
+        const std::vector<Work> work = decide();
+        now += time_of(work) + moved_;
+        ++iterations;
+        for (const Work& item : work) {
+            Job& job = *item.job;
+            job.computed += item.tokens;
+            if (missing(job) > 0) continue;
+            job.prefilling = false;
+            ++job.known;
+            if (++job.generated == 1) job.first_token = now;
+            if (job.generated < job.planned) continue;
+            running_.erase(std::find(running_.begin(), running_.end(), &job));
+            resize(job, 0);
+            outcomes[job.user][job.index] = {job.arrival, job.first_token, now, job.preemptions, false};
+            ended(job.user, job.index, now);
+        }
+    }
+}
+
+double Engine::time_of(const std::vector<Work>& work) const {
+    std::vector<plimsoll::PromptChunk> chunks;
+    std::uint32_t decodes = 0;
+    std::uint64_t context = 0;
+    for (const auto& [job, tokens] : work) {
+        if (job->prefilling)
+            chunks.push_back({0, static_cast<std::uint32_t>(tokens), static_cast<std::uint32_t>(job->computed)});
+        else
+            ++decodes, context += static_cast<std::uint64_t>(job->known);
+    }
+    return timer_.step(chunks, decodes, context).value();
+}
+
+void Engine::resize(Job& job, int blocks) {
+    free_ += job.blocks - blocks;
+    job.blocks = blocks;
+    if (free_ < 0) throw std::logic_error("the twin has given away more blocks than there are");
+}
+
+void Engine::admit(int blocks) {
+    running_.push_back(waiting_.front());
+    waiting_.pop_front();
+    resize(*running_.back(), blocks);
+}
+
+void Engine::preempt(Job* job, bool to_front) {
+    running_.erase(std::find(running_.begin(), running_.end(), job));
+    resize(*job, 0);
+    job->computed = 0;
+    job->prefilling = true;
+    ++job->preemptions;
+    preempted_ = true;
+    if (to_front)
+        waiting_.push_front(job);
+    else
+        waiting_.push_back(job);
+}
+
+std::vector<Work> Engine::decode_all_with_preemption() {
+    std::vector<Work> work;
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+        Job* job = running_[i];
+        if (job->prefilling) continue;
+        while (i < running_.size() && blocks_for(job->known) > job->blocks && free_ == 0) preempt(running_.back());
+        if (i >= running_.size()) break;
+        resize(*job, blocks_for(job->known));
+        work.push_back({job, 1});
+    }
+    return work;
+}
+
+std::vector<Work> Engine::decode_all() const {
+    std::vector<Work> work;
+    for (Job* job : running_)
+        if (!job->prefilling) work.push_back({job, 1});
+    return work;
+}
+
+}  // namespace twin

@@ -1,0 +1,83 @@
+#pragma once
+/// A serving engine the plain way: iteration by iteration, request by request, with nothing shared with the simulator
+/// but the step times. It referees the event-skipping core.
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simulator/scheduler.hpp"
+
+namespace twin {
+
+using plimsoll::SchedulerSettings;
+using plimsoll::StepTimer;
+
+/// One user's request: it comes `gap` seconds after the user's last one ended (the first after time 0).
+struct Demand {
+    double gap = 0;
+    int prompt = 1, output = 1, max_output = 1;
+};
+/// [users][requests]; an open loop is one request a user.
+using Users = std::vector<std::vector<Demand>>;
+
+struct Outcome {
+    double arrival = 0, first_token = -1, finished = -1;
+    int preemptions = 0;
+    bool refused = false;
+};
+
+struct Job {
+    double arrival = 0;
+    std::size_t user = 0, index = 0;
+    int prompt = 0, output = 0, max_output = 0;
+    int known = 0;     ///< prompt and generated tokens
+    int computed = 0;  ///< of these, in the KV cache
+    int generated = 0;
+    int planned = 0;  ///< when to stop
+    int blocks = 0;
+    bool prefilling = true;
+    double first_token = -1;
+    int preemptions = 0;
+};
+
+struct Work {
+    Job* job;
+    int tokens;
+};
+
+class Engine {
+  public:
+    Engine(const SchedulerSettings& settings, const StepTimer& timer);
+    virtual ~Engine() = default;
+    /// [users][requests]
+    std::vector<std::vector<Outcome>> run(const Users& users);
+    long iterations = 0;
+
+  protected:
+    virtual bool accepts(const Job& job) const = 0;
+    virtual std::vector<Work> decide() = 0;
+    virtual double time_of(const std::vector<Work>& work) const;
+
+    int blocks_for(int tokens) const { return (tokens + block_ - 1) / block_; }
+    void resize(Job& job, int blocks);
+    void admit(int blocks);
+    void preempt(Job* job, bool to_front = true);
+    /// Decodes of all that are not prefilling, in order, each with its block; the last one gives way.
+    std::vector<Work> decode_all_with_preemption();
+    std::vector<Work> decode_all() const;
+    static int missing(const Job& job) { return job.known - job.computed; }
+
+    SchedulerSettings limits_;
+    const StepTimer& timer_;
+    int block_, total_, free_, watermark_;
+    std::deque<Job*> waiting_;
+    std::vector<Job*> running_;
+    std::deque<Job*> swapped_;
+    double moved_ = 0;        ///< seconds of this iteration beside the computation
+    bool preempted_ = false;  ///< in this iteration
+};
+
+std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings, const StepTimer& timer);
+
+}  // namespace twin
