@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -44,8 +45,7 @@ void for_each_bucket(double first, double growth, std::uint64_t count, Each each
         std::uint64_t next = count;
         if (growth > 0 && bucket + 1 < LogBuckets::count) {
             const double fit = (LogBuckets::least(bucket + 1) - first) / growth;
-            if (fit < static_cast<double>(count)) next = std::max(done + 1, static_cast<std::uint64_t>(fit) + 1);
-            next = std::min(next, count);
+            if (fit < static_cast<double>(count)) next = std::max(done + 1, static_cast<std::uint64_t>(std::ceil(fit)));
         }
         each(bucket, next - done);
         done = next;
@@ -76,8 +76,7 @@ class LogHistogram {
     void subtract(const LogHistogram& earlier);
 
     [[nodiscard]] std::uint64_t count() const { return total_; }
-    /// The number of rank q (count - 1) among the sorted ones, 0 <= q <= 1, interpolated within a bucket by rank; 0
-    /// when there are none.
+    /// The middle of the bucket of rank q (count - 1) among the sorted numbers, 0 <= q <= 1; 0 when there are none.
     [[nodiscard]] double quantile(double q) const;
 
   private:

@@ -79,12 +79,15 @@ Estimate ratio_of(std::span<const double> numerators, std::span<const double> de
 double lag_one_correlation(std::span<const double> series) {
     if (series.size() < 3) return 0.0;
     double mean = 0, squares = 0, products = 0;
-    for (const double x : series) mean += x / static_cast<double>(series.size());
+    for (const double x : series) mean += x;
+    mean /= static_cast<double>(series.size());
     for (std::size_t i = 0; i < series.size(); ++i) {
         squares += (series[i] - mean) * (series[i] - mean);
         if (i > 0) products += (series[i] - mean) * (series[i - 1] - mean);
     }
-    return squares > 0 ? products / squares : 0.0;
+    // What is left of a constant series is rounding.
+    const double rounding = 1e-28 * mean * mean * static_cast<double>(series.size());
+    return squares > rounding ? products / squares : 0.0;
 }
 
 std::size_t mser_cut(std::span<const double> series) {
