@@ -112,6 +112,7 @@ TEST_CASE("metrics: a ramp lets a prefill stall a decode, by hand") {
     CHECK(report[Measure::itl].mean.value == Approx(4.0 / 3));
     CHECK(report[Measure::itl].most == Approx(2.0).epsilon(0.002));
     CHECK(report[Measure::queue].most == 0.5);
+    CHECK(report.waiting_mean == Approx(0.5 / 6));
     CHECK(report.to == Seconds{6.0});
 }
 

@@ -130,6 +130,7 @@ TEST_CASE("time series: joining intervals loses nothing") {
     CHECK(fine.slots()[4].sequences == Approx(1.0));
     CHECK(fine.slots()[11].busy == 0.0);
     CHECK(fine.slots()[14].busy == Approx(0.25));
+    CHECK(fine.slots()[1].waiting == Approx(0.5));
     CHECK(fine.slots()[10].finished == 1);
     CHECK(joined.slots().size() <= 512);
     CHECK(joined.width() * 512.0 > Seconds{8.25});
@@ -143,5 +144,6 @@ TEST_CASE("time series: joining intervals loses nothing") {
         CHECK(all.refused == 1);
         CHECK(all.output_tokens == 7);
         CHECK(all.ttft_sum == Approx(3.5));
+        CHECK(all.waiting == Approx(0.5));
     }
 }
