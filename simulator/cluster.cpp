@@ -37,6 +37,7 @@ Cluster::Cluster(const ClusterSettings& settings, RequestTable& requests)
     add_replicas(settings_.replicas);
     if (const auto& split = settings_.disaggregation) {
         PLIMSOLL_ASSERT(!split->decode.empty() && split->router != nullptr && split->bandwidth > BytesPerSecond{});
+        for (const ReplicaSpec& spec : split->decode) PLIMSOLL_ASSERT(continues_prefill(spec));
         add_replicas(split->decode);
         links_.resize(split->link == Disaggregation::Link::of_prefill_replica ? front_count_ : count - front_count_);
     }

@@ -52,6 +52,10 @@ struct ClientRules {
     Seconds retry_delay{};
 };
 
+/// Whether the scheduler computes only what is left of a prompt whose KV has come from elsewhere; one that prefills
+/// whole prompts does not, and cannot decode for others.
+[[nodiscard]] bool continues_prefill(const ReplicaSpec& spec);
+
 /// Prefill and decode on different replicas. A request's first token comes from the prefill replica, and that is its
 /// TTFT; then its KV goes over a link to a decode replica, where it goes on with the second token. A transfer begins
 /// when the decode replica has blocks for it that nobody waits for; until its end the KV stays on the prefill replica,
@@ -61,7 +65,7 @@ struct Disaggregation {
         of_prefill_replica,  ///< each sends on one of its own
         of_decode_replica    ///< each receives on one of its own
     };
-    std::vector<ReplicaSpec> decode;  ///< their schedulers must compute only what is left of a prompt
+    std::vector<ReplicaSpec> decode;  ///< their schedulers must continue a prefill
     const RouterKind* router = nullptr;
     Bytes kv_per_token{};
     BytesPerSecond bandwidth{};

@@ -174,7 +174,6 @@ void Cluster::attempt_failed(std::uint32_t id, std::uint64_t& count) {
 void Cluster::begin_again(std::uint32_t id) {
     Request& request = requests_[id];
     request.scheduled = request.first_token = request.finished = never;
-    request.prefilled = request.generated = 0;
     journeys_[id].decodes = false;
     ask(id);
 }
