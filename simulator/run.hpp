@@ -12,7 +12,7 @@ namespace plimsoll {
 /// A run of one instance: what is sent, and how long.
 struct RunPlan {
     double users = 0;        ///< closed: users that share one queue of requests, each thinking between its requests
-    PerSecond rate{};        ///< open (users = 0): Poisson arrivals
+    PerSecond rate{};          ///< open (users = 0): Poisson arrivals
     int requests = 0;        ///< in all; the run ends when the last is answered
     int warm_up = 0;         ///< first requests that the statistics leave out
     Seconds ramp{};          ///< closed: the users start evenly over this time
