@@ -251,24 +251,41 @@ std::string name_of(const Node* node) {
     return node ? node->name : "";
 }
 
-Table comparisons(const Plan& plan, bool verbose) {
-    Table table{"comparisons",
+/// All comparisons; people get those of node counts unless they want more or there are no others.
+Table comparisons(const Plan& plan, bool machine, bool verbose) {
+    bool any_nodes = false;
+    for (const Answer& answer : plan.answers)
+        for (const Comparison& c : answer.comparisons) any_nodes = any_nodes || c.quantity == "nodes";
+    Table table{machine ? "comparisons" : "",
                 "Beside published or measured values",
-                {{"model", "model", 0},
+                {{"model", "model", 0, true},
                  {"node", "node", 0},
-                 {"quantity", "quantity", 0},
+                 {"quantity", "quantity", 0, true},
                  {"measured", "published", 0},
                  {"predicted", "predicted", 0},
                  {"error", "error", 0},
                  {"source", verbose ? "source" : "", 3, true}},
-                {}};
+                {},
+                !machine};
     for (const Answer& answer : plan.answers)
         for (const Comparison& c : answer.comparisons)
-            table.rows.push_back({answer.model->name,
-                                  answer.best ? answer.best->deployment.node->name : name_of(answer.node), c.quantity,
-                                  Cell::number(c.measured), Cell::number(c.predicted), Cell(Kind::change, c.error),
-                                  c.source});
+            if (machine || verbose || !any_nodes || c.quantity == "nodes")
+                table.rows.push_back({answer.model->name,
+                                      answer.best ? answer.best->deployment.node->name : name_of(answer.node),
+                                      c.quantity, Cell::number(c.measured), Cell::number(c.predicted),
+                                      Cell(Kind::change, c.error), c.source});
     return table;
+}
+
+/// What was assumed, without the reasons.
+Paragraph short_assumptions(const std::vector<std::string>& assumptions) {
+    std::string text;
+    for (const std::string& assumption : assumptions) {
+        const std::size_t colon = assumption.find(": "), equals = assumption.find(" = ");
+        const bool stated = equals != assumption.npos && colon != assumption.npos && equals < colon;
+        text += (text.empty() ? "" : "; ") + (stated ? assumption.substr(0, colon) : assumption);
+    }
+    return {text.empty() ? "" : "Assumed, as the scenario does not say: " + text + ". --verbose gives the reasons."};
 }
 
 Table candidates_table(const Scenario& scenario, const Plan& plan, bool shown) {
@@ -361,12 +378,15 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
         items.push_back(reasons(plan, model));
         if (detail.verbose) items.push_back(shown_runners_up(scenario, plan, model));
     }
-    items.push_back(comparisons(plan, detail.verbose));
+    items.push_back(comparisons(plan, true, detail.verbose));
+    items.push_back(comparisons(plan, false, detail.verbose));
     items.push_back(candidates_table(scenario, plan, detail.all));
     const bool refused = std::any_of(plan.candidates.begin(), plan.candidates.end(),
                                      [](const Candidate& c) { return c.refusal.has_value(); });
     if (refused && !detail.all) items.push_back(refusals(plan));
-    items.push_back(Bullets{"assumptions", "Assumed:", scenario.assumptions});
+    items.push_back(
+        Bullets{"assumptions", "Assumed, as the scenario does not say:", scenario.assumptions, detail.verbose});
+    if (!detail.verbose) items.push_back(short_assumptions(scenario.assumptions));
     if (!plan.feasible()) document.exit_code = exit_infeasible;
     return document;
 }

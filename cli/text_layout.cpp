@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t gap = 2;
 constexpr std::size_t longest_unbroken_word = 24;
+// A text gets the width that keeps it to about so many lines, up to this width; less important columns make room.
+constexpr std::size_t most_lines = 4, widest_forced = 40;
 
 using Lines = std::vector<std::string>;
 
@@ -61,10 +63,10 @@ std::vector<Laid> shown_columns(const Table& table) {
             laid.cells.push_back(cell_text(row[i], column));
             laid.right = laid.right && (row[i].is_number() || !row[i].known());
             laid.natural = std::max(laid.natural, widest(split_lines(laid.cells.back())));
-            laid.least =
-                std::max(laid.least,
-                         column.wrap ? std::min(longest_word(laid.cells.back()), longest_unbroken_word) : laid.natural);
+            const std::size_t unbroken = std::min(longest_word(laid.cells.back()), longest_unbroken_word);
+            laid.least = std::max(laid.least, column.wrap ? unbroken : laid.natural);
         }
+        if (column.wrap) laid.least = std::max(laid.least, std::min(laid.natural / most_lines, widest_forced));
         const std::string title = title_of(column);
         laid.least = std::max(laid.least, longest_word(title));
         laid.natural = std::max(laid.natural, laid.least);

@@ -1,0 +1,195 @@
+#include "scenarios/validate.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "cli/command.hpp"
+#include "cli/session.hpp"
+#include "model/base/csv.hpp"
+#include "model/base/error.hpp"
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+constexpr std::array<std::string_view, validated_columns.size()> titles{"TTFT s", "TPOT ms", "users", "requests /s"};
+constexpr std::array<double, validated_columns.size()> shown_per_unit{1.0, 1e3, 1.0, 1.0};
+constexpr std::array<std::string_view, validated_columns.size()> keys{"ttft_s", "tpot_s", "users",
+                                                                      "request_rate_per_s"};
+
+/// The file, or the entry of that name in scenarios/library/assumptions of the last data directory that has it.
+std::string assumptions_file(const std::string& name, Catalog& catalog) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> known;
+    for (auto directory = catalog.directories().rbegin(); directory != catalog.directories().rend(); ++directory) {
+        const fs::path folder = fs::path(*directory) / "scenarios/library/assumptions";
+        if (fs::exists(folder / (name + ".json"))) return (folder / (name + ".json")).string();
+        std::error_code error;
+        for (const auto& entry : fs::directory_iterator(folder, error)) known.push_back(entry.path().stem().string());
+    }
+    if (fs::exists(name)) return name;
+    throw InputError("--assumptions", unknown_name("assumptions", name, known));
+}
+
+ValidationAssumptions assumptions_of(const Arguments& arguments, Catalog& catalog) {
+    ValidationAssumptions result;
+    if (const auto name = arguments.value("assumptions"))
+        result = read_assumptions(Fields::from_file(assumptions_file(*name, catalog)));
+    if (const auto engine = arguments.value("engine")) result.engine = *engine;
+    if (const auto node = arguments.value("node")) result.node = *node;
+    if (const auto weights = arguments.value("weights")) result.weights = parse_dtype(*weights, "--weights");
+    if (const auto think = arguments.value("think-time"))
+        result.think_time = Distribution::parse_seconds(*think, "--think-time");
+    if (const auto protocol = arguments.value("protocol")) result.steady_state = *protocol == "steady-state";
+    if (const auto requests = arguments.integer("requests", {1, 1e6})) result.requests = *requests;
+    if (const auto ramp = arguments.value("ramp")) result.ramp = parse_quantity<Seconds>(*ramp, "--ramp");
+    return result;
+}
+
+/// "3.1 : 2.87" and the error below.
+Cell pair_cell(const ValidatedValue& value, double per_unit) {
+    if (!value.measured && !value.predicted) return {};
+    const auto text = [&](const std::optional<double>& v) {
+        return v ? plain_number(*v * per_unit) : std::string("-");
+    };
+    const auto error = value.error();
+    return text(value.measured) + " : " + text(value.predicted) + (error ? "\n" + change_text(*error) : "");
+}
+
+Cell number_or_unknown(const std::optional<double>& value) {
+    return value ? Cell::number(*value) : Cell();
+}
+
+Table rows_table(const Validation& validation) {
+    Table table{"rows",
+                "Measured : predicted, and the error",
+                {{"place", "", 0},
+                 {"model", "model", 0},
+                 {"gpu", "GPU", 0},
+                 {"node", "node", 4},
+                 {"tensor_parallel", "TP", 1},
+                 {"load", "load", 2}},
+                {}};
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const std::string key(keys[i]);
+        table.columns.push_back({"", std::string(titles[i]), i < 3 ? 0 : 3});
+        table.columns.push_back({key + ".measured", "", 0});
+        table.columns.push_back({key + ".predicted", "", 0});
+        table.columns.push_back({key + ".error", "", 0});
+        table.columns.push_back({key + ".not_judged", "", 0});
+    }
+    table.columns.push_back({"skipped", "", 0});
+    for (const ValidationRow& row : validation.rows) {
+        Row cells{row.place, row.model, row.gpu, row.node, Cell::count(row.tensor_parallel), row.load};
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            const ValidatedValue& value = row.values[i];
+            cells.push_back(pair_cell(value, shown_per_unit[i]));
+            cells.push_back(number_or_unknown(value.measured));
+            cells.push_back(number_or_unknown(value.predicted));
+            cells.push_back(number_or_unknown(value.error()));
+            cells.push_back(value.not_judged.empty() ? Cell() : Cell(value.not_judged));
+        }
+        cells.push_back(row.skipped.empty() ? Cell() : Cell(row.skipped));
+        table.rows.push_back(std::move(cells));
+    }
+    return table;
+}
+
+std::vector<Column> summary_columns() {
+    return {{"n", "rows", 0},
+            {"median_ape", "median error", 0},
+            {"p90_ape", "p90 error", 1},
+            {"bias", "bias", 2},
+            {"baseline_median_ape", "median error of a constant", 0},
+            {"within_factor_two", "within a factor of two", 3}};
+}
+
+Row summary_row(const ValidationSummary& summary) {
+    if (summary.n == 0) return {Cell::count(0), Cell(), Cell(), Cell(), Cell(), Cell::count(0)};
+    return {Cell::count(summary.n),
+            Cell::fraction(summary.median_ape),
+            Cell::fraction(summary.p90_ape),
+            Cell(Kind::change, summary.bias),
+            Cell::fraction(summary.baseline_median_ape),
+            Cell::count(summary.within_factor_two)};
+}
+
+/// `summary.<column>.<statistic>` for machines, a table for people.
+void add_summary(const Validation& validation, std::vector<Item>& items) {
+    Facts facts{"summary", "", {}};
+    Table table{"", "Absolute errors, all rows", summary_columns(), {}};
+    table.columns.insert(table.columns.begin(), Column{"", "quantity", 0});
+    for (std::size_t i = 0; i < validated_columns.size(); ++i) {
+        Row row = summary_row(validation.summary[i]);
+        const std::vector<Column> columns = summary_columns();
+        for (std::size_t c = 0; c < columns.size(); ++c)
+            facts.facts.push_back({std::string(validated_columns[i]) + "." + columns[c].key, "", row[c]});
+        row.insert(row.begin(), Cell(validated_columns[i]));
+        table.rows.push_back(std::move(row));
+    }
+    items.push_back(std::move(facts));
+    items.push_back(std::move(table));
+    Table by_gpu{"by_gpu", "By GPU", summary_columns(), {}};
+    by_gpu.columns.insert(by_gpu.columns.begin(), {Column{"gpu", "GPU", 0}, Column{"quantity", "quantity", 0}});
+    for (const auto& [gpu, summaries] : validation.by_gpu)
+        for (std::size_t i = 0; i < validated_columns.size(); ++i) {
+            if (summaries[i].n == 0) continue;
+            Row row = summary_row(summaries[i]);
+            row.insert(row.begin(), {Cell(gpu), Cell(validated_columns[i])});
+            by_gpu.rows.push_back(std::move(row));
+        }
+    items.push_back(std::move(by_gpu));
+}
+
+Bullets skipped(const Validation& validation) {
+    std::map<std::string, int> reasons;
+    for (const ValidationRow& row : validation.rows)
+        if (!row.skipped.empty()) ++reasons[row.skipped];
+    Bullets bullets{"", fmt::format("Skipped: {} of {} rows", validation.skipped(), validation.rows.size()), {}};
+    for (const auto& [reason, count] : reasons) bullets.lines.push_back(fmt::format("{}: {}", count, reason));
+    return bullets;
+}
+
+Document run(const Arguments& arguments, Session& session) {
+    Catalog& catalog = session.catalog();
+    const ValidationAssumptions assumptions = assumptions_of(arguments, catalog);
+    const Validation validation = validate(Csv::from_file(*arguments.value("FILE")), assumptions, catalog);
+    Document document;
+    document.items.push_back(rows_table(validation));
+    document.items.push_back(skipped(validation));
+    add_summary(validation, document.items);
+    document.items.push_back(Bullets{"assumptions", "Assumed:", validation.assumptions});
+    return document;
+}
+
+}  // namespace
+
+void register_validate(Registry<Command>& registry) {
+    registry.add(
+        "validate",
+        {.summary = "Predictions beside a table of measurements, with the errors",
+         .description = "The table is CSV with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, "
+                        "output_tokens, users, ttft_s, tpot_s, request_rate_per_s; others are ignored.",
+         .examples = {"plimsoll validate tests/data/measurements.csv"},
+         .positionals = {{.name = "FILE", .help = "a CSV table of measurements", .completes = "files"}},
+         .options = {{.name = "assumptions",
+                      .value = "NAME",
+                      .help = "what the table does not say: an entry of scenarios/library/assumptions or a file",
+                      .fallback = "serving-matrix-2023"},
+                     {.name = "engine", .value = "NAME", .help = "serving engine", .completes = "engines"},
+                     {.name = "node", .value = "NAME", .help = "node type of every row", .completes = "nodes"},
+                     {.name = "weights", .value = "DTYPE", .help = "weight dtype"},
+                     {.name = "think-time", .value = "TIME", .help = "such as uniform:min=1s,max=3s"},
+                     {.name = "protocol",
+                      .value = "WORD",
+                      .help = "whether a run drains a shared queue or is steady",
+                      .choices = {"drain", "steady-state"}},
+                     {.name = "requests", .value = "N", .help = "requests of the shared queue"},
+                     {.name = "ramp", .value = "TIME", .help = "over which the users of a run start"}},
+         .run = run});
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,140 @@
+#include "simulator/engine_state.hpp"
+
+#include <algorithm>
+
+namespace plimsoll {
+
+EngineState::EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding)
+    : requests_(requests), kv_(kv_blocks, block_tokens), holding_(holding) {
+    finishing_.reserve(4096);
+}
+
+std::uint32_t EngineState::generated(std::uint32_t id) const {
+    const Request& request = requests_[id];
+    if (request.phase != Request::Phase::decoding) return request.generated;
+    return request.planned - static_cast<std::uint32_t>(request.finish_step - decode_steps_);
+}
+
+void EngineState::enqueue(std::uint32_t id) {
+    Request& request = requests_[id];
+    request.phase = Request::Phase::waiting;
+    request.planned = request.output;
+    request.base = request.target = request.prompt;
+    waiting_.push_back(requests_, id);
+}
+
+void EngineState::admit(std::uint64_t blocks) {
+    const std::uint32_t id = waiting_.front();
+    waiting_.remove(requests_, id);
+    filling_.push_back(requests_, id);
+    requests_[id].phase = Request::Phase::filling;
+    take_blocks(id, blocks);
+}
+
+void EngineState::take_blocks(std::uint32_t id, std::uint64_t blocks) {
+    kv_.take(blocks);
+    requests_[id].blocks += blocks;
+}
+
+void EngineState::pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output) {
+    Request& request = requests_[id];
+    request.base = request.target = prompt;
+    request.planned = output;
+}
+
+void EngineState::leave(std::uint32_t id) {
+    Request& request = requests_[id];
+    if (request.phase == Request::Phase::decoding) {
+        const std::uint64_t held = stored(id);
+        request.generated = generated(id);
+        context_ -= held + 1;
+        finishing_.remove(requests_, id);
+        decoding_.remove(requests_, id);
+        if (holding_ == KvHolding::paged) {
+            kv_.stop_growing(held);
+            kv_.give(kv_.blocks_for(held));
+        }
+    } else if (request.phase == Request::Phase::filling) {
+        filling_.remove(requests_, id);
+    } else {
+        waiting_.remove(requests_, id);
+    }
+    kv_.give(request.blocks);
+    request.blocks = 0;
+    request.phase = Request::Phase::done;
+}
+
+void EngineState::preempt(std::uint32_t id, bool to_front) {
+    leave(id);
+    Request& request = requests_[id];
+    request.phase = Request::Phase::waiting;
+    request.target = request.base + request.generated;
+    request.prefilled = 0;
+    ++request.preemptions;
+    ++preemptions_;
+    if (to_front)
+        waiting_.push_front(requests_, id);
+    else
+        waiting_.push_back(requests_, id);
+}
+
+std::uint32_t EngineState::make_room_for_decode() {
+    std::uint32_t preempted = 0;
+    for (; kv_.step_need() > kv_.free(); ++preempted) preempt(filling_.empty() ? decoding_.back() : filling_.back());
+    return preempted;
+}
+
+void EngineState::mark_scheduled(std::uint32_t id) {
+    Request& request = requests_[id];
+    request.scheduled = std::min(request.scheduled, now_);
+}
+
+void EngineState::decode(std::uint64_t steps) {
+    decode_steps_ += steps;
+    context_ += steps * decoding_.size();
+    if (holding_ == KvHolding::paged) kv_.grow(steps);
+}
+
+std::uint64_t EngineState::steps_to_first_finish() const {
+    return finishing_.first_step() - decode_steps_;
+}
+
+std::uint32_t EngineState::pop_finished() {
+    if (finishing_.empty() || finishing_.first_step() > decode_steps_) return no_request;
+    const std::uint32_t id = finishing_.first();
+    leave(id);
+    return id;
+}
+
+bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
+    Request& request = requests_[id];
+    request.prefilled += tokens;
+    if (request.prefilled < request.target) return false;
+    request.first_token = std::min(request.first_token, now_);
+    ++request.generated;
+    if (request.generated == request.planned) {
+        leave(id);
+        return true;
+    }
+    filling_.remove(requests_, id);
+    request.phase = Request::Phase::decoding;
+    request.finish_step = decode_steps_ + (request.planned - request.generated);
+    decoding_.push_back(requests_, id);
+    finishing_.push(requests_, id);
+    context_ += stored(id) + 1;
+    if (holding_ == KvHolding::paged) {
+        kv_.start_growing(stored(id));
+        request.blocks -= kv_.blocks_for(stored(id));
+    }
+    return false;
+}
+
+std::uint32_t EngineState::pop_any() {
+    const std::uint32_t id = !decoding_.empty()  ? decoding_.front()
+                             : !filling_.empty() ? filling_.front()
+                                                 : waiting_.front();
+    if (id != no_request) leave(id);
+    return id;
+}
+
+}  // namespace plimsoll

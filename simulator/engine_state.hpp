@@ -1,0 +1,91 @@
+#pragma once
+#include <cstdint>
+
+#include "simulator/finish_heap.hpp"
+#include "simulator/kv_pool.hpp"
+#include "simulator/request.hpp"
+
+namespace plimsoll {
+
+/// How a request's KV blocks are accounted once it decodes.
+enum class KvHolding {
+    reserved,  ///< all that it may need are taken on admission
+    paged      ///< one more whenever its last is full
+};
+
+/// The requests of one replica and its KV pool, with the operations in which engines' rules are written. A request is
+/// waiting, then filling (its prompt, by chunks or whole), then decoding.
+///
+/// Tokens: completing a prefill of t tokens stores t and gives one output token. A decode step of a request reads its
+/// stored tokens and the new one (its context), stores that one, and gives the next.
+class EngineState {
+  public:
+    EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding);
+
+    [[nodiscard]] const Request& operator[](std::uint32_t id) const { return requests_[id]; }
+    [[nodiscard]] Seconds now() const { return now_; }
+    [[nodiscard]] const RequestList& waiting() const { return waiting_; }
+    [[nodiscard]] const RequestList& filling() const { return filling_; }
+    [[nodiscard]] const RequestList& decoding() const { return decoding_; }
+    /// Requests admitted and not finished.
+    [[nodiscard]] std::uint32_t running() const { return filling_.size() + decoding_.size(); }
+    [[nodiscard]] const KvPool& kv() const { return kv_; }
+    /// Decode steps made since the start.
+    [[nodiscard]] std::uint64_t decode_steps() const { return decode_steps_; }
+    /// Preemptions since the start.
+    [[nodiscard]] std::uint64_t preemptions() const { return preemptions_; }
+    /// Tokens that the next decode step reads: stored tokens and the new one of every decoding request.
+    [[nodiscard]] std::uint64_t context() const { return context_; }
+    /// Output tokens so far.
+    [[nodiscard]] std::uint32_t generated(std::uint32_t id) const;
+    /// Prompt tokens (and generated ones to be computed again) that are still to be prefilled.
+    [[nodiscard]] std::uint32_t unfilled(std::uint32_t id) const {
+        return requests_[id].target - requests_[id].prefilled;
+    }
+
+    /// Moves the first waiting request to the end of those filling and gives it `blocks`.
+    void admit(std::uint64_t blocks);
+    /// Gives a filling request more blocks.
+    void take_blocks(std::uint32_t id, std::uint64_t blocks);
+    /// Takes a running request's blocks; it waits, before or behind all others, to be computed again.
+    void preempt(std::uint32_t id, bool to_front = true);
+    /// Static batching: the request holds `prompt` and computes `output` tokens, padding included.
+    void pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output);
+    /// Preempts the newest running requests until the blocks of the next decode step are free; tells how many.
+    std::uint32_t make_room_for_decode();
+
+    // The replica's part.
+    void enqueue(std::uint32_t id);
+    void advance_clock(Seconds now) { now_ = now; }
+    /// Tells the requests of the chunks that a step works on them from now.
+    void mark_scheduled(std::uint32_t id);
+    /// `steps` decode steps of all decoding requests.
+    void decode(std::uint64_t steps);
+    [[nodiscard]] std::uint64_t steps_to_first_finish() const;
+    /// The next request whose last decode step is made, taken out; no_request when there is none.
+    std::uint32_t pop_finished();
+    /// Adds a chunk's tokens; when that completes the prefill the first (or next) token is there: true when it was the
+    /// last one, and the request is out.
+    bool fill(std::uint32_t id, std::uint32_t tokens);
+    /// Takes out any request (the replica has failed); no_request when there is none.
+    std::uint32_t pop_any();
+
+  private:
+    void leave(std::uint32_t id);
+    /// Tokens stored of a request that decodes.
+    [[nodiscard]] std::uint64_t stored(std::uint32_t id) const {
+        return requests_[id].base + generated(id) - std::uint64_t{1};
+    }
+
+    RequestTable& requests_;
+    KvPool kv_;
+    KvHolding holding_;
+    RequestList waiting_, filling_, decoding_;
+    FinishHeap finishing_;
+    Seconds now_{};
+    std::uint64_t decode_steps_ = 0;
+    std::uint64_t context_ = 0;
+    std::uint64_t preemptions_ = 0;
+};
+
+}  // namespace plimsoll

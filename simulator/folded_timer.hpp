@@ -1,0 +1,32 @@
+#pragma once
+#include <vector>
+
+#include "model/cost/step_cost.hpp"
+#include "simulator/step_timer.hpp"
+
+namespace plimsoll {
+
+/// Steps timed by a deployment's folded cost. A decode batch of n takes a constant below the context where the GPU
+/// overtakes the host and an affine time above it; both are kept for each n.
+class FoldedTimer final : public StepTimer {
+  public:
+    /// Batches of up to `max_sequences`; the cost must outlive the timer.
+    FoldedTimer(const StepCost& cost, std::uint32_t max_sequences);
+
+    [[nodiscard]] Seconds step(std::span<const PromptChunk> chunks, std::uint32_t decodes,
+                               std::uint64_t context) const override;
+    [[nodiscard]] DecodePiece decode(std::uint32_t decodes, std::uint64_t context) const override;
+
+  private:
+    struct Line {
+        double breakpoint = 0;           ///< context, tokens; 0: the affine part holds everywhere
+        Seconds flat{};                  ///< below it
+        Seconds at_zero{}, per_token{};  ///< above it
+    };
+    [[nodiscard]] Line line(double decodes) const;
+
+    const StepCost& cost_;
+    std::vector<Line> lines_;  ///< [max_sequences + 1]
+};
+
+}  // namespace plimsoll

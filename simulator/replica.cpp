@@ -1,0 +1,154 @@
+#include "simulator/replica.hpp"
+
+#include <algorithm>
+
+namespace plimsoll {
+
+Replica::Replica(RequestTable& requests, const StepTimer& timer, const SchedulerKind& kind,
+                 const SchedulerSettings& settings, std::uint32_t index)
+    : requests_(requests),
+      timer_(timer),
+      state_(requests, settings.kv_blocks, settings.block_tokens, kind.holding),
+      scheduler_(kind.make(settings)),
+      index_(index) {
+    step_.chunks.reserve(settings.max_sequences);
+    piece_.reserve(settings.max_sequences);
+    finished_.reserve(2 * std::size_t{settings.max_sequences});
+}
+
+bool Replica::submit(std::uint32_t id, Seconds now) {
+    requests_[id].replica = index_;
+    if (!scheduler_->accepts(state_, requests_[id])) return false;
+    state_.enqueue(id);
+    if (!busy_) {
+        due_ = std::min(due_, now);
+    } else if (stride_.steps > 1 && step_.heeds_arrivals) {
+        const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
+        if (steps < stride_.steps) {
+            stride_.steps = steps;
+            stride_.end = stride_.start + stride_.piece.total(steps);
+        }
+    }
+    return true;
+}
+
+std::span<const std::uint32_t> Replica::advance(Observer* observer) {
+    finished_.clear();
+    if (busy_)
+        end(observer);
+    else
+        begin();
+    return finished_;
+}
+
+void Replica::begin() {
+    state_.advance_clock(due_);
+    step_.clear();
+    const std::uint64_t preempted_before = state_.preemptions();
+    scheduler_->compose(state_, step_);
+    if (step_.chunks.empty() && !step_.decode) {
+        due_ = step_.wake;
+        return;
+    }
+    stride_ = {.replica = index_, .start = due_, .steps = 1};
+    stride_.preempted = static_cast<std::uint32_t>(state_.preemptions() - preempted_before);
+    stride_.prompt_chunks = static_cast<std::uint32_t>(step_.chunks.size());
+    if (step_.decode) {
+        stride_.decodes = state_.decoding().size();
+        stride_.context = state_.context();
+    }
+    for (const PromptChunk& chunk : step_.chunks) {
+        stride_.prompt_tokens += chunk.tokens;
+        state_.mark_scheduled(chunk.request);
+    }
+    if (step_.chunks.empty())
+        begin_decode();
+    else
+        stride_.end = stride_.start + mixed_time() + step_.added;
+    busy_ = true;
+}
+
+/// Jumps as far as nothing changes: to the first completion, the last step whose KV blocks are free, the end of the
+/// formula for the step time, or of the scheduler's decision.
+void Replica::begin_decode() {
+    stride_.piece = timer_.decode(stride_.decodes, stride_.context);
+    stride_.steps = std::min({state_.steps_to_first_finish(), step_.steady, stride_.piece.steps});
+    if (step_.added > Seconds{}) {
+        stride_.piece.first += step_.added;
+        stride_.steps = 1;
+    }
+    if (state_.kv().need(stride_.steps) > state_.kv().free())
+        stride_.steps = std::min(stride_.steps, state_.kv().steps_that_fit());
+    PLIMSOLL_ASSERT(stride_.steps >= 1);
+    stride_.end = stride_.start + stride_.piece.total(stride_.steps);
+}
+
+void Replica::end(Observer* observer) {
+    busy_ = false;
+    due_ = stride_.end;
+    state_.advance_clock(stride_.end);
+    iterations_ += stride_.steps;
+    ++strides_;
+    if (step_.decode) state_.decode(stride_.steps);
+    if (observer != nullptr) {
+        stride_.kv_blocks = state_.kv().used();
+        stride_.waiting = state_.waiting().size();
+        observer->stride(stride_);
+    }
+    for (std::uint32_t id = state_.pop_finished(); id != no_request; id = state_.pop_finished())
+        finished_.push_back(id);
+    for (const PromptChunk& chunk : step_.chunks)
+        if (state_.fill(chunk.request, chunk.tokens)) finished_.push_back(chunk.request);
+    for (const std::uint32_t id : finished_) requests_[id].finished = stride_.end;
+}
+
+Seconds Replica::mixed_time() {
+    if (step_.piece_tokens != 0 && stride_.decodes + stride_.prompt_tokens > step_.piece_tokens)
+        return piecewise_time();
+    return timer_.step(step_.chunks, stride_.decodes, stride_.context);
+}
+
+/// The step in pieces of at most `piece_tokens`: decodes first, then the chunks in order, cut where a piece is full.
+Seconds Replica::piecewise_time() {
+    Seconds time{};
+    std::uint32_t room = step_.piece_tokens, decodes = stride_.decodes;
+    PLIMSOLL_ASSERT(decodes <= room);
+    room -= decodes;
+    piece_.clear();
+    const auto run = [&] {
+        time += timer_.step(piece_, decodes, decodes == 0 ? 0 : stride_.context);
+        piece_.clear();
+        decodes = 0;
+        room = step_.piece_tokens;
+    };
+    for (PromptChunk chunk : step_.chunks) {
+        while (chunk.tokens > 0) {
+            if (room == 0) run();
+            const std::uint32_t tokens = std::min(room, chunk.tokens);
+            piece_.push_back({chunk.request, tokens, chunk.context});
+            chunk.tokens -= tokens;
+            chunk.context += tokens;
+            room -= tokens;
+        }
+    }
+    run();
+    return time;
+}
+
+std::span<const std::uint32_t> Replica::drop_all() {
+    finished_.clear();
+    for (std::uint32_t id = state_.pop_any(); id != no_request; id = state_.pop_any()) finished_.push_back(id);
+    scheduler_->reset();
+    busy_ = false;
+    due_ = never;
+    return finished_;
+}
+
+std::uint64_t Replica::kv_blocks_used(Seconds now) const {
+    if (!busy_ || !step_.decode || stride_.steps == 1 || now <= stride_.start) return state_.kv().used();
+    // Steps that have begun by now have taken their blocks.
+    const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
+    return state_.kv().used() + state_.kv().need(steps);
+}
+
+}  // namespace plimsoll
