@@ -9,8 +9,8 @@
 namespace plimsoll {
 
 /// How positive numbers fall into buckets: each octave from 2^-20 (about 1e-6) to 2^20 has 512 of equal width, so that
-/// the middle of a bucket is within 1/1024 (0.1 %) of all that is in it. Smaller numbers share bucket 0, larger ones the
-/// last. In the manner of HdrHistogram (Tene), with the bits of the double in place of its own.
+/// the middle of a bucket is within 1/1024 (0.1 %) of all that is in it. Smaller numbers share bucket 0, larger ones
+/// the last. In the manner of HdrHistogram (Tene), with the bits of the double in place of its own.
 struct LogBuckets {
     static constexpr int fine_bits = 9;
     static constexpr int least_exponent = -20, octaves = 40;
