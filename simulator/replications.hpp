@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <vector>
+
+#include "simulator/load_plan.hpp"
+
+namespace plimsoll {
+
+/// Calls task(0) .. task(count - 1), each once, on up to `threads` threads (at least 1). When tasks throw, all are
+/// still tried and the failure of the lowest index is thrown.
+void in_parallel(std::uint32_t count, std::uint32_t threads, const std::function<void(std::uint32_t)>& task);
+
+/// The results of run(0) .. run(count - 1) in that order, the same whatever the number of threads, as long as a run
+/// depends on nothing but its index. The result is default constructible.
+template <class Run>
+[[nodiscard]] auto replicate(std::uint32_t count, std::uint32_t threads, Run run) {
+    std::vector<std::invoke_result_t<Run, std::uint32_t>> results(count);
+    in_parallel(count, threads, [&](std::uint32_t index) { results[index] = run(index); });
+    return results;
+}
+
+/// The seed of one replication. Runs that are to be compared take the same ones.
+[[nodiscard]] inline std::uint64_t replication_seed(std::uint64_t seed, std::uint32_t index) {
+    return derived_seed(seed, "replication", index);
+}
+
+}  // namespace plimsoll
