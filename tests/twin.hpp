@@ -46,6 +46,10 @@ struct Work {
     int tokens;
 };
 
+inline int count(std::uint32_t limit) {
+    return static_cast<int>(limit);
+}
+
 class Engine {
   public:
     Engine(const SchedulerSettings& settings, const StepTimer& timer);
@@ -78,6 +82,15 @@ class Engine {
     bool preempted_ = false;  ///< in this iteration
 };
 
-std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings, const StepTimer& timer);
+/// The engine of that name, nullptr when it is none of these.
+std::unique_ptr<Engine> make_reserving(const std::string& scheduler, const SchedulerSettings& settings,
+                                       const StepTimer& timer);
+std::unique_ptr<Engine> make_paged(const std::string& scheduler, const SchedulerSettings& settings,
+                                   const StepTimer& timer);
+inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
+                                    const StepTimer& timer) {
+    auto engine = make_reserving(scheduler, settings, timer);
+    return engine ? std::move(engine) : make_paged(scheduler, settings, timer);
+}
 
 }  // namespace twin
