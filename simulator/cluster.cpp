@@ -68,53 +68,70 @@ void Cluster::add_group(std::uint32_t first, const RouterKind& kind) {
 ClusterCounts Cluster::run(Source& source, Observer* observer, const RunLimits& limits) {
     source_ = &source;
     observer_ = observer;
+    most_ended_ = limits.requests;
     schedule_changes();
-    while (counts_.requests + counts_.refused + counts_.timed_out + counts_.lost < limits.requests) {
-        const Seconds arrival = source.next_time(), event = event_time(events_.best_key());
-        const Seconds control = controls_.next_time();
-        const Seconds next = std::min({arrival, event, control});
-        const bool only_control = arrival == never && event == never;
-        if (next == never || next > limits.time || (only_control && present_ == 0)) break;
-        now_ = counts_.end = next;
+    while (ended_ < most_ended_) {
+        const Seconds arrival = source.next_time(), due = controls_.next_time();
+        const std::uint64_t key = events_.best_key();
+        const Seconds event = event_time(key);
+        const Seconds next = std::min({arrival, due, event});
+        const bool nobody_left = arrival == never && event == never && present_ == 0;
+        if (next == never || next > limits.time || nobody_left) break;
+        now_ = next;
         ++counts_.events;
-        step(arrival, control);
+        if (arrival == next)
+            take_arrival();
+        else if (due == next && (event > next || event_begins(key)))
+            control(controls_.pop());
+        else
+            advance_replica(events_.best());
     }
+    counts_.end = now_;
     for (const Replica& replica : replicas_) counts_.iterations += replica.iterations();
     counts_.stopped = present_ > 0 || source.next_time() < never;
     return counts_;
-}
-
-void Cluster::step(Seconds arrival, Seconds control_time) {
-    if (arrival == now_)
-        take_arrival();
-    else if (control_time == now_ && (event_time(events_.best_key()) > now_ || event_begins(events_.best_key())))
-        control(controls_.pop());
-    else
-        advance_replica(events_.best());
 }
 
 void Cluster::take_arrival() {
     const Arrival arrival = source_->take();
     const std::uint32_t id = requests_.add();
     if (id >= journeys_.size()) journeys_.resize(std::max<std::size_t>(1024, 2 * std::size_t{id}));
-    Request& request = requests_[id];
-    request.tag = arrival.tag;
-    request.arrival = arrival.time;
+    requests_[id].tag = arrival.tag;
+    requests_[id].arrival = arrival.time;
     journeys_[id] = {
         .prompt = arrival.prompt, .output = arrival.output, .max_output = std::max(arrival.max_output, arrival.output)};
     ++present_;
-    begin_again(id);
+    ask(id);
     attempt(id);
+}
+
+/// What the first replica is to do: all of it, or the prefill and its token.
+void Cluster::ask(std::uint32_t id) {
+    Request& request = requests_[id];
+    const Journey& journey = journeys_[id];
+    request.prompt = journey.prompt;
+    request.output = settings_.disaggregation ? 1 : journey.output;
+    request.max_output = settings_.disaggregation ? 1 : journey.max_output;
+}
+
+/// What the client sees of it.
+void Cluster::tell(std::uint32_t id) {
+    Request& request = requests_[id];
+    const Journey& journey = journeys_[id];
+    request.prompt = journey.prompt;
+    request.output = journey.output;
+    request.max_output = journey.max_output;
 }
 
 /// The client sends the request, for the first time or again.
 void Cluster::attempt(std::uint32_t id) {
     const std::uint32_t number = ++journeys_[id].attempt;
-    controls_.push({.time = now_ + settings_.clients.patience,
-                    .kind = Control::Kind::time_out,
-                    .subject = id,
-                    .sequence = requests_[id].sequence,
-                    .count = number});
+    if (settings_.clients.patience < never)
+        controls_.push({.time = now_ + settings_.clients.patience,
+                        .kind = Control::Kind::time_out,
+                        .subject = id,
+                        .sequence = requests_[id].sequence,
+                        .count = number});
     route(id);
 }
 
@@ -154,10 +171,22 @@ void Cluster::advance_replica(std::uint32_t index) {
     const std::uint64_t strides = replica.strides();
     const auto finished = replica.advance(observer_);
     for (const std::uint32_t id : finished) answered(id, index);
-    // What has ended a step begins the next, or finds nothing to do.
-    members_[index].begins = replica.strides() != strides;
-    reschedule(index);
     if (index >= front_count_ && !finished.empty()) look_for_room(index);
+    bool begins = replica.strides() != strides;
+    if (begins && nothing_else_now()) {
+        // What would come next is the beginning of this replica's next step.
+        ++counts_.events;
+        replica.advance(observer_);
+        begins = false;
+    }
+    members_[index].begins = begins;
+    reschedule(index);
+}
+
+/// Whether nothing but the replica that comes first has anything due by now.
+bool Cluster::nothing_else_now() const {
+    return source_->next_time() > now_ && controls_.next_time() > now_ && ended_ < most_ended_ &&
+           event_time(events_.runner_up_key()) > now_;
 }
 
 /// A replica has done its part of a request.
@@ -172,25 +201,24 @@ void Cluster::answered(std::uint32_t id, std::uint32_t index) {
         request.finished = never;
         return route(id);
     }
-    request.prompt = journey.prompt;
-    request.output = journey.output;
-    request.max_output = journey.max_output;
+    if (settings_.disaggregation) tell(id);
     ++counts_.requests;
     if (observer_ != nullptr) observer_->finished(request);
-    source_->finished(request);
-    --present_;
-    forget(id);
+    end(id);
 }
 
 /// The request has ended without its answer.
 void Cluster::unanswered(std::uint32_t id, std::uint64_t& count) {
     ++count;
     begin_again(id);
-    Request& request = requests_[id];
-    request.output = journeys_[id].output;
-    request.max_output = journeys_[id].max_output;
-    if (observer_ != nullptr) observer_->refused(request);
-    source_->finished(request);
+    tell(id);
+    if (observer_ != nullptr) observer_->refused(requests_[id]);
+    end(id);
+}
+
+void Cluster::end(std::uint32_t id) {
+    source_->finished(requests_[id]);
+    ++ended_;
     --present_;
     forget(id);
 }

@@ -144,15 +144,18 @@ class Cluster {
     // cluster.cpp: the loop, routing, answers.
     void add_replicas(const std::vector<ReplicaSpec>& specs);
     void add_group(std::uint32_t first, const RouterKind& kind);
-    void step(Seconds arrival, Seconds control);
     void take_arrival();
+    void ask(std::uint32_t id);
+    void tell(std::uint32_t id);
     void attempt(std::uint32_t id);
     void route(std::uint32_t id);
     void submit(std::uint32_t index, std::uint32_t id);
     void advance_replica(std::uint32_t index);
     void answered(std::uint32_t id, std::uint32_t index);
     void unanswered(std::uint32_t id, std::uint64_t& count);
+    void end(std::uint32_t id);
     void forget(std::uint32_t id);
+    [[nodiscard]] bool nothing_else_now() const;
     void give_back(std::uint32_t index);
     void reschedule(std::uint32_t index);
     [[nodiscard]] Group& group_of(std::uint32_t index) { return groups_[index < front_count_ ? 0 : 1]; }
@@ -201,6 +204,7 @@ class Cluster {
     Observer* observer_ = nullptr;
     ClusterCounts counts_;
     Seconds now_{};
+    std::uint64_t ended_ = 0, most_ended_ = 0;
     std::uint64_t present_ = 0;  ///< requests taken and not ended
 };
 

@@ -173,13 +173,10 @@ void Cluster::attempt_failed(std::uint32_t id, std::uint64_t& count) {
 /// Nothing of the request has been done.
 void Cluster::begin_again(std::uint32_t id) {
     Request& request = requests_[id];
-    Journey& journey = journeys_[id];
     request.scheduled = request.first_token = request.finished = never;
     request.prefilled = request.generated = 0;
-    request.prompt = journey.prompt;
-    request.output = settings_.disaggregation ? 1 : journey.output;
-    request.max_output = settings_.disaggregation ? 1 : journey.max_output;
-    journey.decodes = false;
+    journeys_[id].decodes = false;
+    ask(id);
 }
 
 /// Takes a request out of wherever it is; an engine has dropped it already.
