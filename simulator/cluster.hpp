@@ -172,7 +172,7 @@ class Cluster {
     void begin_again(std::uint32_t id);
     void leave(std::uint32_t id);
     [[nodiscard]] std::uint32_t copy_of(std::uint32_t id);
-    [[nodiscard]] bool meant(const Control& due, std::uint32_t count) const;
+    [[nodiscard]] bool meant(const Control& due, std::uint32_t count, Journey::Stage stage) const;
 
     // cluster_transfer.cpp: from prefill to decode.
     void send_to(std::uint32_t decode, std::uint32_t id);

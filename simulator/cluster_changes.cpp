@@ -20,23 +20,23 @@ void Cluster::control(const Control& due) {
             members_[due.subject].started = false;
             return set_up(due.subject, false);
         case Kind::time_out:
-            if (meant(due, journeys_[due.subject].attempt)) time_out(due.subject);
+            if (meant(due, journeys_[due.subject].attempt, journeys_[due.subject].stage)) time_out(due.subject);
             return;
         case Kind::retry:
-            if (meant(due, journeys_[due.subject].attempt)) attempt(due.subject);
+            if (meant(due, journeys_[due.subject].attempt, Journey::Stage::away)) attempt(due.subject);
             return;
         case Kind::transferred:
             return end_transfer(due.subject);
         case Kind::delivered:
-            if (meant(due, journeys_[due.subject].submission)) deliver(due.subject);
+            if (meant(due, journeys_[due.subject].submission, Journey::Stage::flying)) deliver(due.subject);
             return;
     }
 }
 
 /// Whether the request that was meant is still there, and where it was then.
-bool Cluster::meant(const Control& due, std::uint32_t count) const {
-    const Journey& journey = journeys_[due.subject];
-    return journey.stage != Journey::Stage::none && requests_[due.subject].sequence == due.sequence &&
+bool Cluster::meant(const Control& due, std::uint32_t count, Journey::Stage stage) const {
+    const Journey::Stage now = journeys_[due.subject].stage;
+    return now != Journey::Stage::none && now == stage && requests_[due.subject].sequence == due.sequence &&
            count == due.count;
 }
 

@@ -68,8 +68,8 @@ struct RouterSettings {
     std::uint32_t replicas = 1;
     std::uint64_t seed = 1;     ///< of routers that draw
     std::uint64_t stream = 0;   ///< tells the routers of one run apart
-    TagField session;           ///< session-affinity
-    TagField prefix;            ///< prefix-affinity
+    TagField session{};         ///< session-affinity
+    TagField prefix{};          ///< prefix-affinity
     double load_factor = 1.25;  ///< prefix-affinity: most requests on a replica, over the mean
 };
 
