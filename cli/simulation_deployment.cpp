@@ -173,7 +173,7 @@ void read_deployment(const Arguments& arguments, Session& session, SimulationQue
     load = share_of(questions.load, scenario.workload, replicas, questions.given ? replicas : instances);
     load.max_output = static_cast<std::uint32_t>(question.engine->reserved_output_tokens.value_or(0));
     question.think_time = Seconds(questions.load.think_time.mean());
-    question.setup.metrics.promises = {scenario.slo};
+    load.slo = scenario.slo;
     if (questions.trace) {
         load.trace = questions.trace;
         if (!questions.given && !questions.trace->arrival.empty()) {

@@ -32,9 +32,7 @@ std::vector<Figure> rates(const SimulationQuestion& question, const Report& repo
              known(
                  forecast, Kind::number, [](const Forecast& f) { return f.output_tokens_per_s; }, replicas)),
         rate("tokens_per_s", "", report.total_token_rate)};
-    const auto& promises = question.setup.metrics.promises;
-    if (!promises.empty() && !promises.front().terms.empty())
-        figures.push_back(rate("goodput_per_s", "goodput /s", report.goodput));
+    if (!question.setup.load.slo.terms.empty()) figures.push_back(rate("goodput_per_s", "goodput /s", report.goodput));
     figures.push_back({"error_rate", "error rate", Cell::fraction(report.error_rate.value), report.error_rate});
     return figures;
 }
@@ -45,19 +43,18 @@ std::vector<Figure> engine(const SimulationQuestion& question, const Report& rep
     const SchedulerSettings& settings = question.setup.settings;
     const auto blocks = static_cast<double>(settings.kv_blocks);
     const auto& batch = report.batch_percentiles;
+    const double replicas = question.setup.replicas;
+    // A full reservation holds more than what is stored, which is what the forecast tells.
+    const bool paged = question.setup.scheduler->holding == KvHolding::paged;
     return {
-        {"running_mean",
-         "running",
-         Cell::number(report.running_mean),
+        {"in_system_mean",
+         "in the system",
+         Cell::number(report.in_system_mean / replicas),
          {},
          known(
-             forecast, Kind::number, [](const Forecast& f) { return f.running; }, 1.0)},
-        {"waiting_mean",
-         "waiting",
-         Cell::number(report.waiting_mean),
-         {},
-         known(
-             forecast, Kind::number, [](const Forecast& f) { return f.waiting; }, 1.0)},
+             forecast, Kind::number, [](const Forecast& f) { return f.running + f.waiting; }, 1.0)},
+        {"waiting_mean", "waiting", Cell::number(report.waiting_mean / replicas)},
+        {"running_mean", "", Cell::number(report.running_mean)},
         {"waiting_most", "", Cell::count(report.waiting_most)},
         {"batch_mean", "batch of a step", Cell::number(report.batch_mean)},
         {"batch_p50", "", Cell::number(batch[0])},
@@ -68,9 +65,10 @@ std::vector<Figure> engine(const SimulationQuestion& question, const Report& rep
          "KV use",
          Cell::fraction(report.kv_blocks_mean / blocks),
          {},
-         known(
-             forecast, Kind::fraction, [](const Forecast& f) { return f.kv_tokens; },
-             1.0 / (blocks * settings.block_tokens))},
+         paged ? known(
+                     forecast, Kind::fraction, [](const Forecast& f) { return f.kv_tokens; },
+                     1.0 / (blocks * settings.block_tokens))
+               : Cell()},
         {"kv_use_most", "KV use, most", Cell::fraction(static_cast<double>(report.kv_blocks_most) / blocks)},
         {"busy_share", "busy", Cell::fraction(report.busy_share)},
         {"preemptions", "preemptions", Cell::count(static_cast<double>(report.preemptions))},
@@ -107,7 +105,8 @@ void add_figures(const SimulationQuestion& question, const Report& report, std::
     items.emplace_back(facts_of("rates", first));
     items.emplace_back(facts_of("replica", second));
     Facts forecast{"forecast", "", {}};
-    Table table{"", "", {{"", "", 0}, {"", "simulated", 0}, {"", "+-", 2}, {"", "forecast", 0}, {"", "gap", 1}}, {}};
+    Table table{
+        "", "", {{"", "figure", 0}, {"", "simulated", 0}, {"", "+-", 2}, {"", "forecast", 0}, {"", "gap", 1}}, {}};
     for (const auto* figures : {&first, &second}) {
         add_rows(*figures, table);
         for (const Figure& figure : *figures)

@@ -89,7 +89,7 @@ void read_tables(const Arguments& arguments, SimulationQuestion& question) {
     setup.timer = question.tables.get();
     setup.load = load_of(arguments);
     question.think_time = Seconds(setup.load.think_time.mean());
-    setup.metrics.promises = {promises_of(arguments)};
+    setup.load.slo = promises_of(arguments);
     question.subject =
         fmt::format("Costs tabulated in {}, {} layers, scheduler {}", folder, layers, *arguments.value("scheduler"));
 }

@@ -9,11 +9,6 @@
 
 namespace plimsoll {
 
-/// The limits of a deployment's engine as the simulator takes them, over those of the scheduler that the engine names:
-/// its budget of step or prefill tokens, the deployment's sequences, and all KV blocks that the memory leaves (the
-/// scheduler itself keeps the watermark free). Throws InputError for an unknown scheduler.
-[[nodiscard]] SchedulerSettings scheduler_settings(const Deployment& deployment, const MemoryBudget& memory);
-
 /// The scheduler of that name; throws InputError at `place`, with the known ones, when there is none.
 [[nodiscard]] const SchedulerKind& scheduler_named(const std::string& name, const std::string& place);
 /// Throws InputError at `place` when the scheduler refuses the limits.

@@ -50,6 +50,7 @@ SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
     const std::unique_ptr<Source> source = make_source(setup.load, "load");
     MetricsSettings settings = setup.metrics;
     settings.block_tokens = setup.settings.block_tokens;
+    settings.promises = promises_of(setup.load);
     Metrics metrics(settings);
     RunLimits limits = setup.limits;
     ObserverGroup group;

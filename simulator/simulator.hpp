@@ -27,7 +27,7 @@ struct SimulationSetup {
     std::string router = "round-robin";  ///< a name of routers()
     LoadPlan load;                       ///< of all replicas together
     RunLimits limits;
-    MetricsSettings metrics;                  ///< `block_tokens` is filled in
+    MetricsSettings metrics;                  ///< `block_tokens` is filled in, and so are `promises` from the load
     const std::atomic<bool>* stop = nullptr;  ///< once true the runs end, with what they have counted
 };
 

@@ -18,7 +18,7 @@ struct Candidate {
     double largest_batch = 0;           ///< requests running at once at the most, one instance
     std::optional<Infeasible> refusal;  ///< set: everything below is empty
 
-    double users_per_instance = 0;  ///< most that meet the promises (closed load)
+    double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
     Interval users_interval;  ///< that 80 % of the draws of the constants' errors fall into
     PerSecond rate_per_instance;  ///< most that meets the promises (open load); closed: rate at that many users
     double users_per_node = 0;
