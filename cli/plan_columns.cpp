@@ -79,14 +79,79 @@ std::vector<Field> cost_fields() {
     };
 }
 
+/// A cell of what the simulator says, where it was asked.
+template <class Read>
+Cell simulated(const Candidate& c, Read read) {
+    return c.simulated && c.simulated->refusal.empty() ? read(*c.simulated) : Cell();
+}
+
+std::vector<Field> simulated_fields() {
+    return {
+        {{"simulated.users_per_instance", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.users_per_instance); });
+         }},
+        {{"simulated.users_interval.low", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.users_interval.low); });
+         }},
+        {{"simulated.users_interval.high", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.users_interval.high); });
+         }},
+        {{"", "simulated", 2},
+         [](const Candidate& c) {
+             return simulated(c, [&](const Simulated& s) {
+                 const int instances = c.deployment.instances_per_node;
+                 return s.users_per_instance > 0 ? Cell::count(s.users_per_instance * instances)
+                                                 : Cell::number(s.rate_per_instance.value() * instances);
+             });
+         }},
+        {{"simulated.rate_per_instance_per_s", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) {
+                 return s.users_per_instance > 0 ? Cell() : Cell::number(s.rate_per_instance.value());
+             });
+         }},
+        {{"simulated.gap_users", "gap", 2},
+         [](const Candidate& c) { return simulated(c, [](const Simulated& s) { return Cell(Kind::change, s.gap); }); }},
+        {{"simulated.nodes", "simulated nodes", 3},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.nodes_needed); });
+         }},
+        {{"simulated.nodes_interval.low", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.nodes_interval.low); });
+         }},
+        {{"simulated.nodes_interval.high", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(s.nodes_interval.high); });
+         }},
+        {{"simulated.requests", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::count(static_cast<double>(s.requests)); });
+         }},
+        {{"simulated.refused_share", "", 0},
+         [](const Candidate& c) {
+             return simulated(c, [](const Simulated& s) { return Cell::fraction(s.refused_share); });
+         }},
+        {{"simulated.refusal", "", 0},
+         [](const Candidate& c) {
+             return c.simulated && !c.simulated->refusal.empty() ? Cell(c.simulated->refusal) : Cell();
+         }},
+    };
+}
+
 std::vector<Field> fields() {
     std::vector<Field> all = size_fields();
-    for (const auto& part : {capacity_fields(), cost_fields()}) all.insert(all.end(), part.begin(), part.end());
+    for (const auto& part : {capacity_fields(), simulated_fields(), cost_fields()})
+        all.insert(all.end(), part.begin(), part.end());
     return all;
 }
 
-/// Where the latencies stand among the columns: behind the use of capacity.
-const std::string latencies_behind = "utilization";
+/// Where the latencies stand among the columns: behind the use of capacity, and the simulated ones with their
+/// intervals behind the share refused.
+const std::string latencies_behind = "utilization", simulated_behind = "simulated.refused_share";
 
 const SloTerm* term_for(const Slo& slo, Metric metric, Statistic statistic) {
     for (const SloTerm& term : slo.terms)
@@ -129,6 +194,40 @@ void add_latencies(const Candidate* candidate, Row& row) {
                               : Cell());
 }
 
+/// The metrics and statistics that are simulated, in the order of their columns.
+template <class Visit>
+void for_each_simulated(Visit visit) {
+    for (std::size_t m = 0; m < metric_names.size(); ++m)
+        for (std::size_t s = 0; s < statistic_names.size(); ++s) visit(m, s);
+}
+
+void add_simulated_columns(bool verbose, std::vector<Column>& columns) {
+    for_each_simulated([&](std::size_t m, std::size_t s) {
+        const std::string key = fmt::format("simulated.{}_s", metric_names[m]);
+        const bool shown = verbose && static_cast<Statistic>(s) == Statistic::mean;
+        columns.push_back({fmt::format("{}.{}", key, statistic_names[s]),
+                           shown ? "simulated " + upper(metric_names[m]) : "", 6, false,
+                           static_cast<Metric>(m) == Metric::tpot ? "ms" : "s"});
+        const std::string interval = s == 0 ? "ci95" : std::string(statistic_names[s]) + "_ci95";
+        columns.push_back({fmt::format("{}.{}.low", key, interval), "", 0});
+        columns.push_back({fmt::format("{}.{}.high", key, interval), "", 0});
+    });
+}
+
+void add_simulated(const Candidate* candidate, Row& row) {
+    const Simulated* simulated =
+        candidate && candidate->simulated && candidate->simulated->refusal.empty() ? &*candidate->simulated : nullptr;
+    for_each_simulated([&](std::size_t m, std::size_t s) {
+        if (!simulated) {
+            row.insert(row.end(), 3, Cell());
+            return;
+        }
+        row.emplace_back(simulated->latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)]);
+        row.emplace_back(Kind::seconds, simulated->ci95[m][s].low);
+        row.emplace_back(Kind::seconds, simulated->ci95[m][s].high);
+    });
+}
+
 }  // namespace
 
 std::string interval_text(Interval interval) {
@@ -147,6 +246,7 @@ std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {
     for (const Field& field : fields()) {
         columns.push_back(field.column);
         if (field.column.key == latencies_behind) add_latency_columns(scenario, verbose, columns);
+        if (field.column.key == simulated_behind) add_simulated_columns(verbose, columns);
     }
     columns.push_back({"reason", "", 1, true});
     if (scenario.load.kind == Load::Kind::open)
@@ -169,12 +269,13 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
         row.push_back(known ? field.cell(*candidate) : Cell());
         ++index;
         if (field.column.key == latencies_behind) add_latencies(works ? candidate : nullptr, row);
+        if (field.column.key == simulated_behind) add_simulated(works ? candidate : nullptr, row);
     }
     row.push_back(reason.empty() ? Cell() : Cell(reason));
     const bool open = scenario.load.kind == Load::Kind::open;
     const std::vector<Column> columns = candidate_columns(scenario, false);
     for (std::size_t i = 0; open && i < row.size(); ++i)
-        if (columns[i].key.starts_with("users_per_")) row[i] = Cell();
+        if (columns[i].key.find("users_") != std::string::npos) row[i] = Cell();
     return row;
 }
 

@@ -20,6 +20,16 @@ std::string whole(double value) {
 
 }  // namespace
 
+double demand_of(const Scenario& scenario) {
+    const Load& load = scenario.load;
+    return load.kind == Load::Kind::closed ? load.concurrent_users() : load.peak_rate().value();
+}
+
+double nodes_for(const Scenario& scenario, const Deployment& deployment, double per_instance) {
+    const double per_node = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
+    return per_node > 0 ? std::max(1.0, std::ceil(demand_of(scenario) / per_node * (1.0 - 1e-12))) : HUGE_VAL;
+}
+
 Candidate Judge::operator()(const Deployment& deployment) const {
     Candidate candidate;
     candidate.deployment = deployment;
@@ -60,13 +70,8 @@ void Judge::add_interval(Candidate& candidate) const {
         return closed() ? capacity.users : capacity.rate.value();
     };
     candidate.users_interval = {most_at(1.0 + spread), most_at(1.0 / (1.0 + spread))};
-    candidate.nodes_interval = {nodes_for(candidate.users_interval.high, d),
-                                nodes_for(candidate.users_interval.low, d)};
-}
-
-/// Users or requests a second in all.
-double Judge::demand() const {
-    return closed() ? scenario_->load.concurrent_users() : scenario_->load.peak_rate().value();
+    candidate.nodes_interval = {nodes_for(*scenario_, d, candidate.users_interval.high),
+                                nodes_for(*scenario_, d, candidate.users_interval.low)};
 }
 
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
@@ -102,12 +107,6 @@ std::optional<Infeasible> Judge::refuse_lengths(const Deployment& d) const {
 Capacity Judge::capacity_of(Forecaster& forecaster) const {
     return closed() ? closed_capacity(forecaster, Seconds(scenario_->load.think_time.mean()), scenario_->slo, demand())
                     : open_capacity(forecaster, scenario_->slo);
-}
-
-/// Nodes, without spares, whose instances carry `per_instance` users or requests a second each; infinite for none.
-double Judge::nodes_for(double per_instance, const Deployment& deployment) const {
-    const double per_node = per_instance * deployment.instances_per_node * (1.0 - scenario_->headroom);
-    return per_node > 0 ? std::max(1.0, std::ceil(demand() / per_node * (1.0 - 1e-12))) : HUGE_VAL;
 }
 
 void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
@@ -148,7 +147,8 @@ Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, i
 
 void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
-    const double nodes = nodes_for(closed() ? candidate.users_per_instance : candidate.rate_per_instance.value(), d);
+    const double nodes =
+        nodes_for(*scenario_, d, closed() ? candidate.users_per_instance : candidate.rate_per_instance.value());
     if (!(nodes <= 1e6)) {
         candidate.refusal = Infeasible{"more than a million nodes"};
         return;

@@ -4,6 +4,11 @@
 
 namespace plimsoll {
 
+/// Users or requests a second in all.
+[[nodiscard]] double demand_of(const Scenario& scenario);
+/// Nodes, without spares, whose instances carry `per_instance` users or requests a second each; infinite for none.
+[[nodiscard]] double nodes_for(const Scenario& scenario, const Deployment& deployment, double per_instance);
+
 /// Judges one way after the other of using a node for one model under the scenario's load: refuses what cannot be, and
 /// finds for the rest the most that an instance carries, the nodes, their price and power.
 class Judge {
@@ -18,11 +23,10 @@ class Judge {
 
   private:
     [[nodiscard]] bool closed() const { return scenario_->load.kind == Load::Kind::closed; }
-    [[nodiscard]] double demand() const;
+    [[nodiscard]] double demand() const { return demand_of(*scenario_); }
     [[nodiscard]] std::optional<Infeasible> refuse(const Deployment& deployment) const;
     [[nodiscard]] std::optional<Infeasible> refuse_lengths(const Deployment& deployment) const;
     [[nodiscard]] Capacity capacity_of(Forecaster& forecaster) const;
-    [[nodiscard]] double nodes_for(double per_instance, const Deployment& deployment) const;
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;

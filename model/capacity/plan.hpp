@@ -5,6 +5,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/interval.hpp"
+#include "model/capacity/simulated.hpp"
 #include "model/cost/memory.hpp"
 #include "model/spec/forecast.hpp"
 #include "model/spec/scenario.hpp"
@@ -19,8 +20,8 @@ struct Candidate {
     std::optional<Infeasible> refusal;  ///< set: everything below is empty
 
     double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
-    Interval users_interval;  ///< that 80 % of the draws of the constants' errors fall into
-    PerSecond rate_per_instance;  ///< most that meets the promises (open load); closed: rate at that many users
+    Interval users_interval;        ///< that 80 % of the draws of the constants' errors fall into
+    PerSecond rate_per_instance;    ///< most that meets the promises (open load); closed: rate at that many users
     double users_per_node = 0;
     PerSecond rate_per_node;
     Forecast at_capacity;  ///< one instance at its most users or rate
@@ -39,6 +40,7 @@ struct Candidate {
     Joules energy_per_token;                         ///< output token
     Origin origin = Origin::estimated;               ///< weakest used
     bool pareto = false;  ///< no other candidate of the same model is cheaper, smaller in power and faster
+    std::optional<Simulated> simulated;  ///< absent: not asked (the planner itself never does)
 };
 
 /// A published value beside the prediction for the layout that it was published for; the error is
