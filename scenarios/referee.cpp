@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/capacity/judge.hpp"
+#include "simulator/promise_watch.hpp"
 #include "simulator/search.hpp"
 #include "simulator/simulator.hpp"
 
@@ -18,8 +19,8 @@ struct Effort {
     std::uint32_t replications, most_replications, replications_at_load;
     double tolerance;  ///< of the capacity, relative
 };
-constexpr Effort fast{.least_requests = 1000,
-                      .cycles = 8,
+constexpr Effort fast{.least_requests = 1500,
+                      .cycles = 12,
                       .replications = 4,
                       .most_replications = 8,
                       .replications_at_load = 4,
@@ -32,7 +33,7 @@ constexpr Effort full{.least_requests = 5000,
                       .tolerance = 0.005};
 
 /// Requests of each user, or place, that are left out at the start, until the users are out of step.
-constexpr double warm_up_cycles = 4.0;
+constexpr double warm_up_cycles = 6.0;
 
 bool is_closed(const Scenario& scenario) {
     return scenario.load.kind == Load::Kind::closed;
@@ -80,7 +81,7 @@ class Finalist {
             std::max(effort_.least_requests, static_cast<std::uint64_t>(std::ceil(effort_.cycles * together)));
         setup.metrics.warm_up = WarmUp::fixed;
         setup.metrics.warm_up_requests =
-            std::max(effort_.least_requests / 10, static_cast<std::uint64_t>(warm_up_cycles * together));
+            std::max(effort_.least_requests / 5, static_cast<std::uint64_t>(warm_up_cycles * together));
         setup.limits.requests = setup.metrics.warm_up_requests + counted;
         return setup;
     }
@@ -117,7 +118,9 @@ class Finalist {
         const SearchResult found = highest_load(settings, [&](double load, std::uint32_t replication) {
             SimulationSetup one = setup(load);
             one.load.seed = replication_seed(seed_, replication);
-            return simulate(one).report.latencies().worst_ratio(scenario_.slo);
+            PromiseWatch watch(scenario_.slo, one.metrics.warm_up_requests);
+            run_watched(one, watch);
+            return watch.worst_ratio();
         });
         for (const Trial& trial : found.trials)
             result.requests += trial.ratios.size() * setup(trial.load).limits.requests;

@@ -68,6 +68,12 @@ SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
     return result;
 }
 
+ClusterCounts run_watched(const SimulationSetup& setup, Observer& observer) {
+    PLIMSOLL_ASSERT(setup.timer != nullptr && setup.scheduler != nullptr && setup.replicas > 0);
+    check_settings(*setup.scheduler, setup.settings, "scheduler limits");
+    return run(setup, *make_source(setup.load, "load"), observer, setup.limits);
+}
+
 std::vector<SimulationResult> simulate_replications(const SimulationSetup& setup, std::uint32_t count,
                                                     std::uint32_t threads,
                                                     const std::function<Observer*(std::uint32_t)>& observer_of) {
