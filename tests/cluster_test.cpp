@@ -157,7 +157,7 @@ TEST_CASE("replicas that fail by chance are up for their share of the time", "[c
     CHECK(static_cast<double>(failing.counts.failures) == Approx(2e6 / 400).epsilon(0.06));
 }
 
-TEST_CASE("a client goes away when its patience is over; the engine goes on", "[cluster]") {
+TEST_CASE("a client goes away when its patience is over, and the engine goes on", "[cluster]") {
     ClusterSettings settings = cluster_of(1, timer);
     settings.replicas[0].settings.max_sequences = 1;
     settings.clients.patience = Seconds(3);
