@@ -48,9 +48,14 @@ struct ClientRules {
     };
     Seconds patience = never;  ///< of an attempt; then the client goes away
     Waits waits = Waits::for_first_token;
+    bool cancels = true;        ///< going away stops the engine's work on it after the step under way
     std::uint32_t retries = 0;  ///< further attempts after one that failed (gave up, lost, no room)
     Seconds retry_delay{};
 };
+
+/// Whether the scheduler computes only what is left of a prompt whose KV has come from elsewhere; one that prefills
+/// whole prompts does not, and cannot decode for others.
+[[nodiscard]] bool continues_prefill(const ReplicaSpec& spec);
 
 /// Prefill and decode on different replicas. A request's first token comes from the prefill replica, and that is its
 /// TTFT; then its KV goes over a link to a decode replica, where it goes on with the second token. A transfer begins
@@ -61,7 +66,7 @@ struct Disaggregation {
         of_prefill_replica,  ///< each sends on one of its own
         of_decode_replica    ///< each receives on one of its own
     };
-    std::vector<ReplicaSpec> decode;  ///< their schedulers must compute only what is left of a prompt
+    std::vector<ReplicaSpec> decode;  ///< their schedulers must continue a prefill
     const RouterKind* router = nullptr;
     Bytes kv_per_token{};
     BytesPerSecond bandwidth{};
@@ -127,13 +132,13 @@ class Cluster {
     /// What the cluster keeps of a request beside its row.
     struct Journey {
         enum class Stage : std::uint8_t { none, lobby, gate, engine, link, sending, flying, away };
-        std::uint32_t prompt = 0, output = 0, max_output = 0;  ///< as asked
-        std::uint32_t prefill = 0, decode = 0;                 ///< replicas
+        std::uint32_t prompt = 0, output = 0, max_output = 0, cached = 0;  ///< as asked
+        std::uint32_t prefill = 0, decode = 0;                             ///< replicas
         std::uint32_t attempt = 0;
         std::uint32_t submission = 0;  ///< times that it was given to a replica
         Stage stage = Stage::none;
         bool decodes = false;    ///< disaggregation: its prefill is done
-        bool abandoned = false;  ///< its client went away, the engine goes on
+        bool abandoned = false;  ///< its client went away, an engine still has it
     };
     struct Link {
         RequestList queue{};
@@ -168,6 +173,7 @@ class Cluster {
     void fail(std::uint32_t index);
     void find_lost(std::uint32_t index);
     void time_out(std::uint32_t id);
+    void cancel(std::uint32_t id, std::uint32_t index);
     void attempt_failed(std::uint32_t id, std::uint64_t& count);
     void begin_again(std::uint32_t id);
     void leave(std::uint32_t id);

@@ -1,6 +1,38 @@
 #include "simulator/cluster.hpp"
 
 namespace plimsoll {
+namespace {
+
+class FirstStep final : public Observer {
+  public:
+    void stride(const Stride& stride) override { seen = stride; }
+    void finished(const Request&) override {}
+    Stride seen;
+};
+
+}  // namespace
+
+/// Asks it: two requests, a longer and a shorter one, with all but one token of their prompts there. It should compute
+/// those tokens and hold KV for the whole prompts.
+bool continues_prefill(const ReplicaSpec& spec) {
+    RequestTable requests(2);
+    Replica replica(requests, *spec.timer, *spec.scheduler, spec.settings);
+    const KvPool& kv = replica.state().kv();
+    std::uint64_t blocks[2] = {};
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        const std::uint32_t id = requests.add(), there = (2 - i) * spec.settings.block_tokens;
+        requests[id].prompt = there + 1;
+        requests[id].output = requests[id].max_output = 2;
+        requests[id].cached = there;
+        if (!replica.submit(id, Seconds{})) return false;
+        blocks[i] = kv.blocks_for(there + 1);
+    }
+    FirstStep first;
+    while (replica.strides() == 0 && replica.next_event() < never) replica.advance(&first);
+    const Stride& seen = first.seen;
+    const std::uint64_t due = seen.prompt_chunks > 1 ? blocks[0] + blocks[1] : blocks[0];
+    return seen.prompt_chunks > 0 && seen.prompt_tokens == seen.prompt_chunks && seen.kv_blocks >= due;
+}
 
 /// A decode replica has been chosen: the request's KV queues for the link.
 void Cluster::send_to(std::uint32_t decode, std::uint32_t id) {
@@ -65,8 +97,7 @@ void Cluster::deliver(std::uint32_t id) {
     request.prompt = journey.prompt + 1;
     request.output = journey.output - 1;
     request.max_output = journey.max_output - 1;
-    request.prefilled = journey.prompt;
-    request.generated = 0;
+    request.cached = journey.prompt;
     submit(decode, id);
     look_for_room(decode);
 }

@@ -178,3 +178,26 @@ TEST_CASE("every request ends once whatever fails and whoever leaves", "[disaggr
         CHECK(tags.size() == arrivals.size());
     }
 }
+
+TEST_CASE("every scheduler either decodes for others or says that it does not", "[disaggregation]") {
+    std::set<std::string> unable;
+    for (const auto& [name, kind] : schedulers()) {
+        CAPTURE(name);
+        ReplicaSpec spec = {.timer = &timer, .scheduler = &kind, .settings = kind.defaults};
+        spec.settings.kv_blocks = 100'000 / spec.settings.block_tokens;
+        if (!continues_prefill(spec)) {
+            unable.insert(name);
+            continue;
+        }
+        // Nothing but the one token is computed as prompt, and all requests are answered.
+        ClusterSettings settings = split(1, 1);
+        settings.disaggregation->decode = {spec};
+        const auto arrivals = poisson(60, 0.2, 50, 20, 3);
+        const Run all = run(settings, arrivals);
+        CHECK(all.counts.requests == arrivals.size());
+        for (const Stride& stride : all.strides)
+            if (stride.replica == 1) REQUIRE(stride.prompt_tokens == stride.prompt_chunks);
+    }
+    // Padding computes more than what is left.
+    CHECK(unable == std::set<std::string>{"static-batching"});
+}

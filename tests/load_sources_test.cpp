@@ -226,6 +226,22 @@ TEST_CASE("load: a user's n-th request is the same whatever the servers do") {
     CHECK(by_user(Seconds{0.1}) == by_user(Seconds{7.0}));
 }
 
+TEST_CASE("load: one request a user, all of one length") {
+    LoadPlan plan;
+    plan.kind = "one-each";
+    plan.users = 4;
+    plan.ramp = Seconds{2.0};
+    plan.prompt = Distribution::fixed(42);
+    plan.output = Distribution::fixed(285);
+    const std::vector<Arrival> all = sent(plan, 100);
+    REQUIRE(all.size() == 4);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        CHECK(all[i].time == Seconds{0.5 * i});
+        CHECK((all[i].prompt == 42 && all[i].output == 285));
+        CHECK(RequestTag::of(all[i].tag).session == i);
+    }
+}
+
 TEST_CASE("load: a stratified queue has the mean of its law") {
     LoadPlan plan = closed_plan(10, "uniform:min=1s,max=3s");
     plan.kind = "shared-queue";

@@ -47,7 +47,7 @@ std::string refusal_of(Scenario scenario) {
 
 }  // namespace
 
-TEST_CASE("Nodes are users over users a node, rounded up; spares come on top") {
+TEST_CASE("Nodes are users over users a node, rounded up, and spares come on top") {
     Scenario s = chat();
     s.tensor_parallel = {1};
     s.instances_per_node = {1};
@@ -68,7 +68,7 @@ TEST_CASE("Nodes are users over users a node, rounded up; spares come on top") {
     CHECK(best(four).users_interval.high >= best(four).users_per_instance);
 }
 
-TEST_CASE("Headroom keeps a share of the capacity free; active share and peak shape the load") {
+TEST_CASE("Headroom keeps a share of the capacity free, and active share and peak shape the load") {
     Scenario s = chat();
     s.tensor_parallel = {1};
     s.instances_per_node = {1};
@@ -160,7 +160,7 @@ TEST_CASE("Pipelines are tried where the weights fit no tensor degree alone, and
     CHECK(degrees(plan(s, catalog())) == 2);
 }
 
-TEST_CASE("Smaller weights leave more KV cache; all listed dtypes and engines are tried") {
+TEST_CASE("Smaller weights leave more KV cache, and all listed dtypes and engines are tried") {
     Scenario s = chat("llama-7b", "h100-80gb-sxm-8");
     s.tensor_parallel = {1};
     s.weights = {Dtype::fp16, Dtype::fp8, Dtype::awq_int4};
@@ -271,6 +271,7 @@ TEST_CASE("Published values stand beside the candidate of their layout") {
     const Comparison& comparison = result.answers[0].comparisons[0];
     const auto of_layout = std::find_if(result.candidates.begin(), result.candidates.end(),
                                         [](const Candidate& c) { return c.deployment.tensor_parallel == 2; });
+    CHECK(comparison.deployment.tensor_parallel == 2);
     CHECK(comparison.predicted == of_layout->users_per_instance);
     CHECK(comparison.error == Approx(comparison.predicted / 100 - 1));
 }

@@ -41,9 +41,11 @@ struct Candidate {
     bool pareto = false;  ///< no other candidate of the same model is cheaper, smaller in power and faster
 };
 
-/// A published value beside the prediction; the error is (predicted - measured) / measured.
+/// A published value beside the prediction for the layout that it was published for; the error is
+/// (predicted - measured) / measured.
 struct Comparison {
     std::string quantity;
+    Deployment deployment;  ///< the candidate predicted
     double measured = 0, predicted = 0, error = 0;
     std::string source;
 };

@@ -46,7 +46,7 @@ std::string reason_for(const Answer& answer, std::size_t refused) {
     return best.power < next.power ? "the least power" : "as good as the next";
 }
 
-/// Sets published values beside the feasible candidate of their layout; one of another layout than the best names it.
+/// Sets published values beside the feasible candidate of their layout, the best first.
 void compare(const Scenario& scenario, Answer& answer) {
     if (!answer.best) return;
     const auto compare_with = [&](const MeasuredValue& m, const Candidate& c) {
@@ -54,13 +54,9 @@ void compare(const Scenario& scenario, Answer& answer) {
         if (m.model != answer.model || m.node != d.node) return false;
         if (m.tensor_parallel != 0 && m.tensor_parallel != d.tensor_parallel) return false;
         if (m.instances_per_node != 0 && m.instances_per_node != d.instances_per_node) return false;
-        const std::string layout = &c == &*answer.best ? ""
-                                                       : " (" + std::to_string(d.instances_per_node) + " x TP" +
-                                                             std::to_string(d.tensor_parallel) + ")";
         const auto add = [&](const char* quantity, std::optional<double> measured, double predicted) {
             if (!measured) return;
-            answer.comparisons.push_back(
-                {quantity + layout, *measured, predicted, predicted / *measured - 1.0, m.source});
+            answer.comparisons.push_back({quantity, d, *measured, predicted, predicted / *measured - 1.0, m.source});
         };
         const auto seconds = [](const std::optional<Seconds>& s) {
             return s ? std::optional<double>(s->value()) : std::nullopt;
