@@ -78,6 +78,7 @@ class Engine {
     bool preempted_ = false;  ///< in this iteration
 };
 
+std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
 std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings, const StepTimer& timer);
 
 }  // namespace twin

@@ -442,6 +442,7 @@ std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettin
         {"orca", make_kind<Orca>},
         {"vllm-v0", make_kind<VllmV0>},
         {"vllm-v1", make_kind<VllmV1>},
+        {"vllm-v1-async", make_vllm_v1_async},
         {"sarathi", make_kind<Sarathi>},
         {"tgi", make_kind<Tgi>},
         {"lightllm", make_kind<LightLlm>},
