@@ -68,18 +68,18 @@ TEST_CASE(
 }
 
 TEST_CASE("A replay finds the host's time a step that a recording was made with") {
-    // The recording is a run of 60 requests in 12 s with 3 ms of the host a step, in a cache that preempts.
+    // The recording is a run of 60 requests in 3 s with 3 ms of the host a step, in a cache that preempts.
     Recording recording;
     auto trace = std::make_shared<Trace>();
     for (int i = 0; i < 60; ++i) {
-        trace->arrival.emplace_back(0.2 * i);
+        trace->arrival.emplace_back(0.05 * i);
         trace->prompt.push_back(static_cast<std::uint32_t>(200 + 37 * (i % 11)));
-        trace->output.push_back(static_cast<std::uint32_t>(30 + 13 * (i % 7)));
+        trace->output.push_back(static_cast<std::uint32_t>(100 + 43 * (i % 7)));
     }
     recording.trace = trace;
     recording.first_token = recording.last_token = std::vector<Seconds>(60, Seconds(1e3));
     ReplayPlan plan = rtx4090();
-    plan.kv_tokens = 6000;
+    plan.kv_tokens = 4000;
     Engine engine = *plan.deployment.engine;
     engine.host.per_step.value = Seconds(0.003);
     plan.deployment.engine = &engine;
