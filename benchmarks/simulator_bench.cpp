@@ -10,6 +10,7 @@
 
 #include "model/cost/memory.hpp"
 #include "model/spec/catalog.hpp"
+#include "simulator/engine_rule.hpp"
 #include "simulator/folded_timer.hpp"
 #include "simulator/random.hpp"
 #include "simulator/simulation.hpp"
@@ -18,15 +19,16 @@ namespace {
 std::atomic<std::uint64_t> allocations{0};
 }
 
-void* operator new(std::size_t size) {
+// Not inlined, so that the compiler does not take new and free for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     allocations.fetch_add(1, std::memory_order_relaxed);
     if (void* memory = std::malloc(size)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
     std::free(memory);
 }
 
@@ -102,7 +104,7 @@ struct Server {
     std::unique_ptr<Architecture> architecture;
     std::unique_ptr<StepCost> cost;
     std::unique_ptr<FoldedTimer> timer;
-    SchedulerSettings settings = schedulers().find("vllm-v0")->defaults;
+    SchedulerSettings settings;
 
     Server() {
         deployment.node = &catalog.nodes.at("a100-80gb-sxm-8", "benchmark");
@@ -114,9 +116,8 @@ struct Server {
         deployment.max_sequences = 256;
         architecture = std::make_unique<Architecture>(*deployment.model);
         cost = std::make_unique<StepCost>(*architecture, deployment);
+        settings = engine_rule(deployment, memory_budget(*architecture, deployment)).settings;
         timer = std::make_unique<FoldedTimer>(*cost, settings.max_sequences);
-        settings.kv_blocks =
-            static_cast<std::uint64_t>(memory_budget(*architecture, deployment).kv_tokens / settings.block_tokens);
     }
     RunCounts run(double rate, std::uint64_t count, Observer* observer, const RunLimits& limits = {}) const {
         RequestTable requests;

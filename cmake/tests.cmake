@@ -44,3 +44,10 @@ add_test(NAME "the installed package serves a consumer"
         -D sanitize=${PLIMSOLL_SANITIZE}
         -D bin_dir=${CMAKE_INSTALL_BINDIR}
         -P ${PROJECT_SOURCE_DIR}/tests/consumer/check.cmake)
+
+# Half a minute of simulation, too long for a sanitizer or a debug build.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT PLIMSOLL_SANITIZE)
+    add_test(NAME "queueing theory within 1 percent" COMMAND plimsoll_tests "[.long]"
+        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties("queueing theory within 1 percent" PROPERTIES TIMEOUT 600 LABELS long)
+endif()

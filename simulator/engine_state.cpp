@@ -20,6 +20,7 @@ void EngineState::enqueue(std::uint32_t id) {
     request.phase = Request::Phase::waiting;
     request.planned = request.output;
     request.base = request.target = request.prompt;
+    request.prefilled = request.generated = 0;
     waiting_.push_back(requests_, id);
 }
 

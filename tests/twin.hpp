@@ -46,6 +46,10 @@ struct Work {
     int tokens;
 };
 
+inline int count(std::uint32_t limit) {
+    return static_cast<int>(limit);
+}
+
 class Engine {
   public:
     Engine(const SchedulerSettings& settings, const StepTimer& timer);
@@ -78,7 +82,17 @@ class Engine {
     bool preempted_ = false;  ///< in this iteration
 };
 
+/// The engine of that name, nullptr when it is none of these.
+std::unique_ptr<Engine> make_reserving(const std::string& scheduler, const SchedulerSettings& settings,
+                                       const StepTimer& timer);
+std::unique_ptr<Engine> make_paged(const std::string& scheduler, const SchedulerSettings& settings,
+                                   const StepTimer& timer);
 std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
-std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings, const StepTimer& timer);
+inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
+                                    const StepTimer& timer) {
+    if (scheduler == "vllm-v1-async") return make_vllm_v1_async(settings, timer);
+    auto engine = make_reserving(scheduler, settings, timer);
+    return engine ? std::move(engine) : make_paged(scheduler, settings, timer);
+}
 
 }  // namespace twin
