@@ -1,7 +1,5 @@
 #include "simulator/histogram.hpp"
 
-#include <cmath>
-
 #include "model/base/error.hpp"
 
 namespace plimsoll {
@@ -40,16 +38,11 @@ void LogHistogram::subtract(const LogHistogram& earlier) {
 
 double LogHistogram::quantile(double q) const {
     if (total_ == 0) return 0.0;
-    const double rank = q * static_cast<double>(total_ - 1) + 0.5;
-    double below = 0;
+    const auto rank = static_cast<std::uint64_t>(q * static_cast<double>(total_ - 1) + 0.5);
+    std::uint64_t below = 0;
     for (std::uint32_t i = low_; i < high_; ++i) {
-        const auto here = static_cast<double>(counts_[i]);
-        if (here > 0 && below + here >= rank) {
-            if (i == 0) return 0.0;
-            const double least = LogBuckets::least(i), width = LogBuckets::least(i + 1) - least;
-            return least + width * std::clamp((rank - below) / here, 0.0, 1.0);
-        }
-        below += here;
+        below += counts_[i];
+        if (below > rank) return LogBuckets::middle(i);
     }
     return LogBuckets::middle(high_ - 1);
 }

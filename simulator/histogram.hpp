@@ -37,17 +37,21 @@ struct LogBuckets {
 /// visiting each where many fall into one bucket.
 template <class Each>
 void for_each_bucket(double first, double growth, std::uint64_t count, Each each) {
-    std::uint64_t done = 0;
-    while (done < count) {
-        const double value = first + growth * static_cast<double>(done);
-        const std::uint32_t bucket = LogBuckets::of(value);
-        std::uint64_t next = count;
+    const double per_growth = growth > 0 ? 1.0 / growth : 0.0, all = static_cast<double>(count);
+    std::int64_t done = 0;
+    const auto end = static_cast<std::int64_t>(count);
+    while (done < end) {
+        const std::uint32_t bucket = LogBuckets::of(first + growth * static_cast<double>(done));
+        std::int64_t next = end;
         if (growth > 0 && bucket + 1 < LogBuckets::count) {
-            const double fit = (LogBuckets::least(bucket + 1) - first) / growth;
-            if (fit < static_cast<double>(count)) next = std::max(done + 1, static_cast<std::uint64_t>(fit) + 1);
-            next = std::min(next, count);
+            const double fit = (LogBuckets::least(bucket + 1) - first) * per_growth;
+            if (fit < all) {
+                next = static_cast<std::int64_t>(fit);
+                next += static_cast<double>(next) < fit ? 1 : 0;
+                next = std::max(done + 1, next);
+            }
         }
-        each(bucket, next - done);
+        each(bucket, static_cast<std::uint64_t>(next - done));
         done = next;
     }
 }
@@ -70,14 +74,27 @@ class LogHistogram {
         low_ = std::min(low_, bucket);
         high_ = std::max(high_, bucket + 1);
     }
+    /// Adds `weight` times `first`, first + growth, ... (`count` numbers, at least one), and tells each
+    /// `see(bucket, n)`.
+    template <class See>
+    void add_progression(double first, double growth, std::uint64_t count, std::uint64_t weight, See see) {
+        std::uint32_t last = LogBuckets::of(first);
+        low_ = std::min(low_, last);
+        for_each_bucket(first, growth, count, [&](std::uint32_t bucket, std::uint64_t times) {
+            counts_[bucket] += times * weight;
+            last = bucket;
+            see(bucket, times * weight);
+        });
+        high_ = std::max(high_, last + 1);
+        total_ += count * weight;
+    }
     void clear();
     /// Adds or takes away what another one counted.
     void add(const LogHistogram& other);
     void subtract(const LogHistogram& earlier);
 
     [[nodiscard]] std::uint64_t count() const { return total_; }
-    /// The number of rank q (count - 1) among the sorted ones, 0 <= q <= 1, interpolated within a bucket by rank; 0
-    /// when there are none.
+    /// The middle of the bucket of rank q (count - 1) among the sorted numbers, 0 <= q <= 1; 0 when there are none.
     [[nodiscard]] double quantile(double q) const;
 
   private:

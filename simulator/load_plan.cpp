@@ -31,6 +31,13 @@ LoadPlan load_plan(const Load& load, const Workload& workload, std::uint64_t see
     return plan;
 }
 
+std::vector<Slo> promises_of(const LoadPlan& plan) {
+    if (plan.classes.empty()) return {plan.slo};
+    std::vector<Slo> promises;
+    for (const LoadPlan& part : plan.classes) promises.push_back(part.slo);
+    return promises;
+}
+
 std::uint64_t derived_seed(std::uint64_t seed, std::string_view what, std::uint64_t index) {
     return RandomStream(seed, what, index).bits();
 }

@@ -79,6 +79,9 @@ struct LoadKind {
 /// Poisson arrivals at the peak.
 [[nodiscard]] LoadPlan load_plan(const Load& load, const Workload& workload, std::uint64_t seed);
 
+/// What each class of the load was promised, in order: one entry, or those of a mixture's classes.
+[[nodiscard]] std::vector<Slo> promises_of(const LoadPlan& plan);
+
 /// Seeds of the parts of a whole: replications ("replication"), classes of a mixture ("class").
 [[nodiscard]] std::uint64_t derived_seed(std::uint64_t seed, std::string_view what, std::uint64_t index);
 

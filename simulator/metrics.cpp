@@ -21,7 +21,6 @@ Metrics::Totals& Metrics::Totals::operator+=(const Totals& other) {
     busy += other.busy;
     kv_time += other.kv_time;
     running_time += other.running_time;
-    waiting_time += other.waiting_time;
     sequence_steps += other.sequence_steps;
     iterations += other.iterations;
     strides += other.strides;
@@ -71,7 +70,6 @@ void Metrics::stride(const Stride& stride) {
     totals.busy += time;
     totals.kv_time += time * std::max(0.0, static_cast<double>(stride.kv_blocks) - 0.5 * grown);
     totals.running_time += time * sequences;
-    totals.waiting_time += time * stride.waiting;
     totals.sequence_steps += steps * sequences;
     totals.iterations += stride.steps;
     ++totals.strides;

@@ -43,7 +43,7 @@ class Metrics final : public Observer {
   private:
     /// All that adds up, over one batch.
     struct Totals {
-        double busy = 0, kv_time = 0, running_time = 0, waiting_time = 0;  ///< s; blocks s; sequences s; requests s
+        double busy = 0, kv_time = 0, running_time = 0;  ///< s; blocks s; sequences s
         double sequence_steps = 0;
         std::uint64_t iterations = 0, strides = 0, preemptions = 0;
         std::uint64_t finished = 0, refused = 0, good = 0, prompt_tokens = 0, output_tokens = 0;

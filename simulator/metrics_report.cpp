@@ -62,9 +62,10 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
     report.busy_share = all.busy / replica_time;
     report.kv_blocks_mean = all.kv_time / replica_time;
     report.running_mean = all.running_time / replica_time;
-    report.waiting_mean = all.waiting_time / replica_time;
-    const MeasureSummary& e2e = report[Measure::e2e];
-    report.in_system_mean = e2e.mean.value * static_cast<double>(e2e.count) / time;
+    // Little's law.
+    const auto finished = static_cast<double>(report.finished);
+    report.in_system_mean = report[Measure::e2e].mean.value * finished / time;
+    report.waiting_mean = report[Measure::queue].mean.value * finished / time;
 }
 
 void Metrics::report_rates(Report& report, const Batches& batches) const {

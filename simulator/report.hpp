@@ -68,7 +68,7 @@ struct Report {
     double batch_mean = 0;  ///< sequences in a step, over steps
     std::array<double, reported_quantiles.size()> batch_percentiles{};
     double running_mean = 0;    ///< sequences in a step, over time and replicas
-    double waiting_mean = 0;    ///< in the queue, over time and replicas, as it stood at the end of each stride
+    double waiting_mean = 0;    ///< requests never worked on yet, by the sum of their queueing times over all replicas
     double in_system_mean = 0;  ///< requests, by the sum of their times in the system over all replicas
     std::uint32_t waiting_most = 0;
     double kv_blocks_mean = 0;  ///< over time and replicas

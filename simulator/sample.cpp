@@ -46,8 +46,11 @@ void Sample::add_many(double first, double growth, std::uint64_t count, std::uin
     if (count == 0 || weight == 0) return;
     const auto n = static_cast<double>(count);
     totals_[batch_].sum += static_cast<double>(weight) * (n * first + growth * (0.5 * n * (n - 1.0)));
-    for_each_bucket(first, growth, count,
-                    [&](std::uint32_t bucket, std::uint64_t times) { note(bucket, times * weight); });
+    std::uint64_t* const coarse = coarse_.data() + std::size_t{batch_} * coarse_count;
+    fine_.add_progression(first, growth, count, weight,
+                          [&](std::uint32_t bucket, std::uint64_t times) { coarse[coarse_of(bucket)] += times; });
+    totals_[batch_].count += count * weight;
+    added_ += count * weight;
 }
 
 void Sample::join_batches(std::uint32_t mark) {

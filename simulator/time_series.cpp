@@ -37,31 +37,34 @@ TimeSlot& TimeSeries::at(Seconds time) {
     return slots_[index];
 }
 
-/// Spread over the intervals that it covers.
-void TimeSeries::stride(const Stride& stride) {
-    at(stride.start).preempted += stride.preempted;
-    at(stride.end);
-    const double sequences = stride.decodes + stride.prompt_chunks;
-    const auto first = static_cast<std::size_t>(stride.start / width_);
-    const auto last = static_cast<std::size_t>(stride.end / width_);
+template <class Add>
+void TimeSeries::spread(Seconds from, Seconds to, Add add) {
+    at(to);  // may join intervals
+    const auto first = static_cast<std::size_t>(from / width_), last = static_cast<std::size_t>(to / width_);
     for (std::size_t i = first; i <= last; ++i) {
-        const Seconds begin = std::max(stride.start, width_ * static_cast<double>(i));
-        const Seconds end = std::min(stride.end, width_ * static_cast<double>(i + 1));
-        const double time = std::max(0.0, (end - begin).value());
-        TimeSlot& slot = slots_[i];
-        slot.busy += time;
-        slot.sequences += time * sequences;
-        slot.waiting += time * stride.waiting;
-        slot.kv_blocks += time * static_cast<double>(stride.kv_blocks);
+        const Seconds begin = std::max(from, width_ * static_cast<double>(i));
+        const Seconds end = std::min(to, width_ * static_cast<double>(i + 1));
+        add(slots_[i], std::max(0.0, (end - begin).value()));
     }
 }
 
+void TimeSeries::stride(const Stride& stride) {
+    at(stride.start).preempted += stride.preempted;
+    const double sequences = stride.decodes + stride.prompt_chunks;
+    spread(stride.start, stride.end, [&](TimeSlot& slot, double time) {
+        slot.busy += time;
+        slot.sequences += time * sequences;
+        slot.kv_blocks += time * static_cast<double>(stride.kv_blocks);
+    });
+}
+
 void TimeSeries::finished(const Request& request) {
-    ++at(request.arrival).arrived;
     TimeSlot& slot = at(request.finished);
     ++slot.finished;
     slot.output_tokens += request.output;
     slot.ttft_sum += (request.first_token - request.arrival).value();
+    ++at(request.arrival).arrived;
+    spread(request.arrival, request.scheduled, [](TimeSlot& waited, double time) { waited.waiting += time; });
 }
 
 void TimeSeries::refused(const Request& request) {

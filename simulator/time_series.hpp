@@ -14,7 +14,7 @@ struct TimeSlot {
     double ttft_sum = 0;              ///< s, over requests that finished in it
     double busy = 0;                  ///< s, summed over replicas
     double sequences = 0;             ///< sequences in steps, integrated over time (s)
-    double waiting = 0;               ///< requests in queues, integrated over the strides' time (s)
+    double waiting = 0;               ///< of the requests that have ended, those not yet worked on, over time (s)
     double kv_blocks = 0;             ///< integrated over the strides' time (s)
 
     TimeSlot& operator+=(const TimeSlot& other);
@@ -36,6 +36,9 @@ class TimeSeries final : public Observer {
   private:
     static constexpr std::size_t most = 512;
     TimeSlot& at(Seconds time);
+    /// Calls `add(slot, seconds)` for each interval that [from, to] covers.
+    template <class Add>
+    void spread(Seconds from, Seconds to, Add add);
 
     Seconds width_;
     std::vector<TimeSlot> slots_;

@@ -13,7 +13,8 @@ namespace plimsoll {
 ///
 /// A prefill step does not tell how many of its chunks were the last of their prompts. Where several of them follow
 /// without a decode between, each chunk is taken to be, the latest first. The token that ends a recomputed prefill
-/// after a preemption is left out.
+/// after a preemption is left out, and a request that comes back from the host's memory counts as one that stayed.
+/// Under static batching the steps that compute for requests that already have all their tokens count too.
 class TokenGaps {
   public:
     /// Calls `add(first, growth, count, weight)` for `weight` requests with `count` gaps each.
