@@ -7,6 +7,7 @@
 #include "model/cost/architecture.hpp"
 #include "model/cost/memory.hpp"
 #include "model/cost/step_cost.hpp"
+#include "simulator/engine_rule.hpp"
 #include "simulator/folded_timer.hpp"
 #include "simulator/load_plan.hpp"
 #include "simulator/request_tag.hpp"
@@ -56,15 +57,8 @@ class Replayer {
           architecture_(*deployment_.model),
           engine_(*deployment_.engine) {
         deployment_.engine = &engine_;
-        settings_ = kind_.defaults;
-        settings_.max_sequences = static_cast<std::uint32_t>(deployment_.max_sequences);
-        const int most =
-            engine_.scheduling == Scheduling::chunked ? engine_.max_step_tokens : engine_.max_prefill_tokens;
-        settings_.max_step_tokens = static_cast<std::uint32_t>(most);
-        settings_.block_tokens = static_cast<std::uint32_t>(engine_.block_tokens);
-        settings_.watermark = engine_.watermark;
-        const double tokens = plan.kv_tokens > 0 ? plan.kv_tokens : memory_budget(architecture_, deployment_).kv_tokens;
-        settings_.kv_blocks = static_cast<std::uint64_t>(tokens / engine_.block_tokens);
+        settings_ = engine_rule(deployment_, memory_budget(architecture_, deployment_)).settings;
+        if (plan.kv_tokens > 0) settings_.kv_blocks = static_cast<std::uint64_t>(plan.kv_tokens / engine_.block_tokens);
         load_.kind = "trace";
         load_.trace = recording.trace;
     }
