@@ -10,14 +10,6 @@ namespace {
 constexpr std::array<std::size_t, 3> positions{0, 1, 3};
 constexpr std::size_t request_rate = 2;
 
-double quantile(std::vector<double> values, double q) {
-    std::sort(values.begin(), values.end());
-    const double position = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(position);
-    const std::size_t high = std::min(low + 1, values.size() - 1);
-    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
 /// The printed token rate of a row with printed lengths counts output tokens: with both rates printed it is the
 /// request rate times the output length.
 void take_rate_from_tokens(ProtocolRow& row, const Csv& table, std::size_t i) {
@@ -33,20 +25,12 @@ ProtocolSummary summarize(const std::vector<ProtocolRow>& rows, std::size_t colu
     for (const ProtocolRow& row : rows) {
         const auto a = row.values[column].drain_error(), b = row.values[column].steady_error();
         if (!a || !b) continue;
-        drain.push_back(std::abs(*a));
-        steady.push_back(std::abs(*b));
-        summary.drain_bias += *a;
-        summary.steady_bias += *b;
-        if (drain.back() < steady.back()) ++summary.drain_nearer;
+        drain.push_back(*a);
+        steady.push_back(*b);
+        if (std::abs(*a) < std::abs(*b)) ++summary.drain_nearer;
     }
-    summary.n = static_cast<int>(drain.size());
-    if (summary.n == 0) return summary;
-    summary.drain_bias /= summary.n;
-    summary.steady_bias /= summary.n;
-    summary.drain_median = quantile(drain, 0.5);
-    summary.drain_p90 = quantile(drain, 0.9);
-    summary.steady_median = quantile(steady, 0.5);
-    summary.steady_p90 = quantile(steady, 0.9);
+    summary.drain = summary_of(drain);
+    summary.steady = summary_of(steady);
     return summary;
 }
 
@@ -66,6 +50,7 @@ std::string percent(double share) {
     return std::to_string(std::lround(100.0 * share)) + " %";
 }
 std::string against(double change) {
+    if (std::abs(change) < 0.02) return "about the same as";
     return percent(std::abs(change)) + (change < 0 ? " less than" : " more than");
 }
 
@@ -77,8 +62,8 @@ std::vector<std::string> explain(const ProtocolComparison& comparison) {
     const auto& s = comparison.summary;
     const auto nearer = [&](std::size_t column) {
         return "the short run is nearer in " + std::to_string(s[column].drain_nearer) + " of " +
-               std::to_string(s[column].n) + " rows, " + percent(s[column].drain_median) +
-               " off in the median against " + percent(s[column].steady_median);
+               std::to_string(s[column].drain.n) + " rows, " + percent(s[column].drain.median) +
+               " off in the median against " + percent(s[column].steady.median);
     };
     return {"TTFT of the short run is " + against(drain_over_steady(comparison.rows, 0)) +
                 " in steady state: " + percent(wave) +
@@ -86,8 +71,9 @@ std::vector<std::string> explain(const ProtocolComparison& comparison) {
                 "as many are answered in an emptying engine; " +
                 nearer(0),
             "TPOT of the short run is " + against(drain_over_steady(comparison.rows, 1)) +
-                " in steady state: the last requests decode in a small batch without prefills of others; " + nearer(1),
-            "Requests per second of the short run are " + against(drain_over_steady(comparison.rows, 2)) +
+                " in steady state: the first wave meets the prefills of all others, the last requests none; " +
+                nearer(1),
+            "The request rate of the short run is " + against(drain_over_steady(comparison.rows, 2)) +
                 " in steady state: its time includes the ramp and the longest answers of the tail; " + nearer(2)};
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scenarios/error_summary.hpp"
 #include "scenarios/validate.hpp"
 
 namespace plimsoll {
@@ -39,9 +40,7 @@ struct ProtocolRow {
 
 /// Absolute errors of both protocols over the rows that have both.
 struct ProtocolSummary {
-    int n = 0;
-    double drain_median = 0, drain_p90 = 0, drain_bias = 0;
-    double steady_median = 0, steady_p90 = 0, steady_bias = 0;
+    ErrorSummary drain, steady;
     int drain_nearer = 0;  ///< rows
 };
 

@@ -107,27 +107,6 @@ Seconds fit_per_step(Replayer& replayer, std::size_t first) {
     return Seconds(0.5 * (low + high));
 }
 
-double quantile(std::vector<double> values, double q) {
-    std::sort(values.begin(), values.end());
-    const double position = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(position);
-    const std::size_t high = std::min(low + 1, values.size() - 1);
-    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
-ReplayError error_of(const std::vector<double>& errors) {
-    ReplayError result{.n = errors.size()};
-    if (errors.empty()) return result;
-    std::vector<double> sizes;
-    for (const double error : errors) {
-        sizes.push_back(std::abs(error));
-        result.bias += error / static_cast<double>(errors.size());
-    }
-    result.median = quantile(sizes, 0.5);
-    result.p90 = quantile(std::move(sizes), 0.9);
-    return result;
-}
-
 void judge(ReplayReport& report, const Recording& recording, std::size_t from) {
     std::vector<double> ttft, tpot, e2e;
     const ReplayedRun& run = report.run;
@@ -139,9 +118,9 @@ void judge(ReplayReport& report, const Recording& recording, std::size_t from) {
         if (recording.trace->output[i] > 1)
             tpot.push_back((run.last_token[i] - run.first_token[i]) / (last - first) - 1.0);
     }
-    report.ttft = error_of(ttft);
-    report.tpot = error_of(tpot);
-    report.e2e = error_of(e2e);
+    report.ttft = summary_of(ttft);
+    report.tpot = summary_of(tpot);
+    report.e2e = summary_of(e2e);
     for (const Seconds last : recording.last_token) report.recorded_makespan = std::max(report.recorded_makespan, last);
     report.makespan_error = report.run.makespan / report.recorded_makespan - 1.0;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/spec/deployment.hpp"
+#include "scenarios/error_summary.hpp"
 #include "simulator/trace.hpp"
 
 namespace plimsoll {
@@ -38,17 +39,10 @@ struct ReplayPlan {
     std::size_t fitted_on = 0;  ///< first requests, on which the host's time a step is fitted; 0: the engine's own
 };
 
-/// Simulated over recorded, less one, of one latency over requests.
-struct ReplayError {
-    std::size_t n = 0;
-    double median = 0, p90 = 0;  ///< of the absolute errors
-    double bias = 0;             ///< mean of the errors with their signs
-};
-
 struct ReplayReport {
     ReplayedRun run;
-    Seconds host_per_step;        ///< used, on the deployment's host
-    ReplayError ttft, tpot, e2e;  ///< of the requests after those that were fitted on
+    Seconds host_per_step;         ///< used, on the deployment's host
+    ErrorSummary ttft, tpot, e2e;  ///< of simulated over recorded, for the requests after those that were fitted on
     Seconds recorded_makespan;
     double makespan_error = 0;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "model/base/units_text.hpp"
+#include "scenarios/error_summary.hpp"
 #include "scenarios/instance_run.hpp"
 
 namespace plimsoll {
@@ -194,14 +195,6 @@ void predict(ValidationRow& row, const Predictor& predictor, double output, bool
         v[request_rate].not_judged = "the row breaks Little's law: rate x (TTFT + output x TPOT) exceeds its users";
 }
 
-double quantile(std::vector<double> values, double q) {
-    std::sort(values.begin(), values.end());
-    const double position = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(position);
-    const std::size_t high = std::min(low + 1, values.size() - 1);
-    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
 /// Error of predicting one row by the geometric mean of the others of its GPU, or of all where it is the only one.
 double baseline_error(const std::vector<const ValidationRow*>& rows, std::size_t index, std::size_t column) {
     const auto log_mean = [&](bool same_gpu) -> std::optional<double> {
@@ -227,19 +220,16 @@ ValidationSummary summarize(const std::vector<ValidationRow>& all, std::size_t c
     ValidationSummary summary;
     for (std::size_t i = 0; i < judged.size(); ++i) {
         if (!gpu.empty() && judged[i]->gpu != gpu) continue;
-        const double error = *judged[i]->values[column].error();
-        errors.push_back(std::abs(error));
+        errors.push_back(*judged[i]->values[column].error());
         baselines.push_back(baseline_error(judged, i, column));
-        summary.bias += error;
-        const double ratio = 1.0 + error;
-        if (ratio >= 0.5 && ratio <= 2.0) ++summary.within_factor_two;
+        if (const double ratio = 1.0 + errors.back(); ratio >= 0.5 && ratio <= 2.0) ++summary.within_factor_two;
     }
-    summary.n = static_cast<int>(errors.size());
-    if (summary.n == 0) return summary;
-    summary.bias /= summary.n;
-    summary.median_ape = quantile(errors, 0.5);
-    summary.p90_ape = quantile(errors, 0.9);
-    summary.baseline_median_ape = quantile(baselines, 0.5);
+    const ErrorSummary of = summary_of(errors);
+    summary.n = of.n;
+    summary.bias = of.bias;
+    summary.median_ape = of.median;
+    summary.p90_ape = of.p90;
+    summary.baseline_median_ape = summary_of(baselines).median;
     return summary;
 }
 

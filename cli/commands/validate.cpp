@@ -44,7 +44,7 @@ ValidationAssumptions assumptions_of(const Arguments& arguments, Catalog& catalo
     if (const auto weights = arguments.value("weights")) result.weights = parse_dtype(*weights, "--weights");
     if (const auto think = arguments.value("think-time"))
         result.think_time = Distribution::parse_seconds(*think, "--think-time");
-    if (const auto protocol = arguments.value("protocol")) result.steady_state = *protocol == "steady";
+    if (const auto protocol = arguments.value("protocol")) result.steady_state = *protocol == "steady-state";
     if (const auto requests = arguments.integer("requests", {1, 1e6})) result.requests = *requests;
     if (const auto ramp = arguments.value("ramp")) result.ramp = parse_quantity<Seconds>(*ramp, "--ramp");
     return result;
@@ -62,6 +62,12 @@ Cell pair_cell(const ValidatedValue& value, double per_unit) {
 
 Cell number_or_unknown(const std::optional<double>& value) {
     return value ? Cell::number(*value) : Cell();
+}
+
+Cell text_or_unknown(const std::string& text) {
+    Cell cell;
+    if (!text.empty()) cell = Cell(text);
+    return cell;
 }
 
 Table rows_table(const Validation& validation) {
@@ -91,9 +97,9 @@ Table rows_table(const Validation& validation) {
             cells.push_back(number_or_unknown(value.measured));
             cells.push_back(number_or_unknown(value.predicted));
             cells.push_back(number_or_unknown(value.error()));
-            cells.push_back(value.not_judged.empty() ? Cell() : Cell(value.not_judged));
+            cells.push_back(text_or_unknown(value.not_judged));
         }
-        cells.push_back(row.skipped.empty() ? Cell() : Cell(row.skipped));
+        cells.push_back(text_or_unknown(row.skipped));
         table.rows.push_back(std::move(cells));
     }
     return table;
@@ -219,11 +225,11 @@ Table protocols_summary(const ProtocolComparison& comparison) {
                 {}};
     for (std::size_t c = 0; c < protocol_columns.size(); ++c) {
         const ProtocolSummary& s = comparison.summary[c];
-        if (s.n == 0) continue;
-        table.rows.push_back({Cell(protocol_columns[c]), Cell::count(s.n), Cell::fraction(s.drain_median),
-                              Cell::fraction(s.drain_p90), Cell(Kind::change, s.drain_bias),
-                              Cell::fraction(s.steady_median), Cell::fraction(s.steady_p90),
-                              Cell(Kind::change, s.steady_bias), Cell::count(s.drain_nearer)});
+        if (s.drain.n == 0) continue;
+        table.rows.push_back({Cell(protocol_columns[c]), Cell::count(s.drain.n), Cell::fraction(s.drain.median),
+                              Cell::fraction(s.drain.p90), Cell(Kind::change, s.drain.bias),
+                              Cell::fraction(s.steady.median), Cell::fraction(s.steady.p90),
+                              Cell(Kind::change, s.steady.bias), Cell::count(s.drain_nearer)});
     }
     return table;
 }
@@ -269,7 +275,7 @@ void register_validate(Registry<Command>& registry) {
                       .value = "WORD",
                       .help = "whether a run drains a shared queue or is steady; both: side by side, for rows "
                               "with printed lengths",
-                      .choices = {"drain", "steady", "both"}},
+                      .choices = {"drain", "steady-state", "both"}},
                      {.name = "requests", .value = "N", .help = "requests of the shared queue"},
                      {.name = "ramp", .value = "TIME", .help = "over which the users of a run start"}},
          .run = run});
