@@ -198,7 +198,7 @@ Table protocols_table(const ProtocolComparison& comparison) {
                   row.load,
                   Cell::count(row.users),
                   Cell::count(row.requests),
-                  Cell::count(row.rate_from_tokens ? 1 : 0)};
+                  Cell::flag(row.rate_from_tokens)};
         for (std::size_t c = 0; c < column_of.size(); ++c) {
             const ProtocolValue& value = row.values[c];
             cells.push_back(both_cell(value, shown_per_unit[column_of[c]]));
