@@ -180,5 +180,29 @@ BENCHMARK(load)
     ->Args({70, 10000000})
     ->Unit(benchmark::kMillisecond);
 
+/// Every scheduler with its engine's limits on the same memory, at 1.5 times the rate that saturates vllm-v0: the queue
+/// is never empty.
+void overload(benchmark::State& state) {
+    const auto& [name, kind] = *(schedulers().begin() + state.range(0));
+    SchedulerSettings settings = kind.defaults;
+    settings.max_sequences = std::min(settings.max_sequences, server().settings.max_sequences);
+    settings.kv_blocks = server().settings.kv_blocks * server().settings.block_tokens / settings.block_tokens;
+    double requests = 0, iterations = 0;
+    for (auto _ : state) {
+        RequestTable table(4096);
+        Replica replica(table, *server().timer, kind, settings);
+        PoissonSource source(1.5 * saturated_rate(), 100000);
+        const RunCounts counts = simulate(source, table, replica);
+        requests += static_cast<double>(counts.requests);
+        iterations += static_cast<double>(counts.iterations);
+    }
+    state.SetLabel(name);
+    state.counters["requests/s"] = benchmark::Counter(requests, benchmark::Counter::kIsRate);
+    state.counters["iterations/s"] = benchmark::Counter(iterations, benchmark::Counter::kIsRate);
+}
+BENCHMARK(overload)->Unit(benchmark::kMillisecond)->Apply([](benchmark::internal::Benchmark* all) {
+    all->DenseRange(0, static_cast<std::int64_t>(schedulers().names().size()) - 1);
+});
+
 }  // namespace
 }  // namespace plimsoll

@@ -151,6 +151,7 @@ Table comparisons(const Plan& plan, bool machine, bool verbose) {
                 "Beside published or measured values",
                 {{"model", "model", 0, true},
                  {"node", "node", 0},
+                 {"layout", "layout", 0},
                  {"quantity", "quantity", 0, true},
                  {"measured", "published", 0},
                  {"predicted", "predicted", 0},
@@ -163,8 +164,8 @@ Table comparisons(const Plan& plan, bool machine, bool verbose) {
             if (machine || verbose || !any_nodes || c.quantity == "nodes")
                 table.rows.push_back({answer.model->name,
                                       answer.best ? answer.best->deployment.node->name : name_of(answer.node),
-                                      c.quantity, Cell::number(c.measured), Cell::number(c.predicted),
-                                      Cell(Kind::change, c.error), c.source});
+                                      layout_text(c.deployment), c.quantity, Cell::number(c.measured),
+                                      Cell::number(c.predicted), Cell(Kind::change, c.error), c.source});
     return table;
 }
 

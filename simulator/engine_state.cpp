@@ -20,7 +20,8 @@ void EngineState::enqueue(std::uint32_t id) {
     request.phase = Request::Phase::waiting;
     request.planned = request.output;
     request.base = request.target = request.prompt;
-    request.prefilled = request.generated = 0;
+    request.prefilled = std::min(request.cached, request.prompt - 1);
+    request.generated = 0;
     waiting_.push_back(requests_, id);
 }
 
@@ -42,6 +43,7 @@ void EngineState::take_blocks(std::uint32_t id, std::uint64_t blocks) {
 void EngineState::pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output) {
     Request& request = requests_[id];
     request.base = request.target = prompt;
+    request.prefilled = 0;
     request.planned = output;
 }
 

@@ -41,7 +41,8 @@ class EngineState {
     [[nodiscard]] std::uint64_t context() const { return context_; }
     /// Output tokens so far.
     [[nodiscard]] std::uint32_t generated(std::uint32_t id) const;
-    /// Prompt tokens (and generated ones to be computed again) that are still to be prefilled.
+    /// Prompt tokens (and generated ones to be computed again) that are still to be computed. What was cached on
+    /// arrival is not, unless the request is preempted; its blocks are taken like the others'.
     [[nodiscard]] std::uint32_t unfilled(std::uint32_t id) const {
         return requests_[id].target - requests_[id].prefilled;
     }
@@ -59,7 +60,7 @@ class EngineState {
     void swap_in();
     /// KV blocks that a decoding or swapped request's stored tokens fill.
     [[nodiscard]] std::uint64_t stored_blocks(std::uint32_t id) const { return kv_.blocks_for(stored(id)); }
-    /// Static batching: the request holds `prompt` and computes `output` tokens, padding included.
+    /// Static batching: the request holds `prompt` and computes `output` tokens, padding included; nothing is cached.
     void pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output);
     /// Preempts the newest running requests until the blocks of the next decode step are free; tells how many.
     std::uint32_t make_room_for_decode();
@@ -77,6 +78,8 @@ class EngineState {
     /// Adds a chunk's tokens; when that completes the prefill the first (or next) token is there: true when it was the
     /// last one, and the request is out.
     bool fill(std::uint32_t id, std::uint32_t tokens);
+    /// Takes out a request wherever it is.
+    void remove(std::uint32_t id) { leave(id); }
     /// Takes out any request (the replica has failed); no_request when there is none.
     std::uint32_t pop_any();
 

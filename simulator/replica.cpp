@@ -14,6 +14,7 @@ Replica::Replica(RequestTable& requests, const StepTimer& timer, const Scheduler
     step_.chunks.reserve(settings.max_sequences);
     piece_.reserve(settings.max_sequences);
     finished_.reserve(2 * std::size_t{settings.max_sequences});
+    cancelled_.reserve(settings.max_sequences);
 }
 
 bool Replica::submit(std::uint32_t id, Seconds now) {
@@ -22,20 +23,45 @@ bool Replica::submit(std::uint32_t id, Seconds now) {
     state_.enqueue(id);
     if (!busy_) {
         due_ = std::min(due_, now);
-    } else if (stride_.steps > 1 && step_.heeds_arrivals) {
-        const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
-        if (steps < stride_.steps) {
-            stride_.steps = steps;
-            stride_.end = stride_.start + stride_.piece.total(steps);
-        }
+    } else if (step_.heeds_arrivals) {
+        cut_short(now);
     }
     return true;
+}
+
+void Replica::cancel(std::uint32_t id, Seconds now) {
+    cancelled_.push_back(id);
+    if (busy_)
+        cut_short(now);
+    else
+        due_ = std::min(due_, now);
+}
+
+/// Ends a jump with the first step that ends at `now` or later.
+void Replica::cut_short(Seconds now) {
+    if (stride_.steps == 1) return;
+    const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
+    if (steps == stride_.steps) return;
+    stride_.steps = steps;
+    stride_.end = stride_.start + stride_.piece.total(steps);
+}
+
+/// Takes out the cancelled requests that have not finished meanwhile.
+void Replica::drop_cancelled() {
+    for (const std::uint32_t id : cancelled_) {
+        if (requests_[id].phase == Request::Phase::done) continue;
+        state_.remove(id);
+        finished_.push_back(id);
+    }
+    cancelled_.clear();
 }
 
 std::span<const std::uint32_t> Replica::advance(Observer* observer) {
     finished_.clear();
     if (busy_)
         end(observer);
+    else if (!cancelled_.empty())
+        drop_cancelled();
     else
         begin();
     return finished_;
@@ -100,6 +126,7 @@ void Replica::end(Observer* observer) {
     for (const PromptChunk& chunk : step_.chunks)
         if (state_.fill(chunk.request, chunk.tokens)) finished_.push_back(chunk.request);
     for (const std::uint32_t id : finished_) requests_[id].finished = stride_.end;
+    drop_cancelled();
 }
 
 Seconds Replica::mixed_time() {
@@ -139,6 +166,7 @@ std::span<const std::uint32_t> Replica::drop_all() {
     finished_.clear();
     for (std::uint32_t id = state_.pop_any(); id != no_request; id = state_.pop_any()) finished_.push_back(id);
     scheduler_->reset();
+    cancelled_.clear();
     busy_ = false;
     due_ = never;
     return finished_;

@@ -19,6 +19,9 @@ class Replica {
     /// A request arrives. False: the engine refuses it, and has forgotten it. A jump under way is cut short at the
     /// first step that ends at `now` or later.
     bool submit(std::uint32_t id, Seconds now);
+    /// The client gives up on a request that the replica took: it leaves when the step under way at `now` has ended,
+    /// unless that gives its last token, and `advance` returns it with `finished` = never.
+    void cancel(std::uint32_t id, Seconds now);
     /// When something happens without a new request: a stride ends, or one is due to begin. Arrivals of that very
     /// time come first.
     [[nodiscard]] Seconds next_event() const { return busy_ ? stride_.end : due_; }
@@ -41,6 +44,8 @@ class Replica {
   private:
     void begin();
     void begin_decode();
+    void cut_short(Seconds now);
+    void drop_cancelled();
     void end(Observer* observer);
     [[nodiscard]] Seconds mixed_time();
     [[nodiscard]] Seconds piecewise_time();
@@ -54,7 +59,7 @@ class Replica {
     Stride stride_;
     bool busy_ = false;
     Seconds due_ = never;
-    std::vector<std::uint32_t> finished_;
+    std::vector<std::uint32_t> finished_, cancelled_;
     std::vector<PromptChunk> piece_;
     std::uint64_t iterations_ = 0, strides_ = 0;
 };

@@ -24,6 +24,7 @@ struct Request {
     std::uint32_t prompt = 0;      ///< tokens, at least 1
     std::uint32_t output = 0;      ///< tokens in all, the first one included, at least 1
     std::uint32_t max_output = 0;  ///< what the client asks for (max_new_tokens), at least `output`
+    std::uint32_t cached = 0;      ///< first tokens of the prompt whose KV need not be computed (a prefix, a transfer)
     std::uint32_t preemptions = 0;
     std::uint32_t replica = 0;
 

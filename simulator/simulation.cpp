@@ -40,6 +40,7 @@ class Simulation {
         request.arrival = arrival.time;
         request.prompt = arrival.prompt;
         request.output = arrival.output;
+        request.cached = arrival.cached;
         request.max_output = std::max(arrival.max_output, arrival.output);
         if (replica_.submit(id, arrival.time)) return;
         ++counts_.refused;

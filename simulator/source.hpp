@@ -11,6 +11,7 @@ struct Arrival {
     std::uint32_t prompt = 1;      ///< tokens
     std::uint32_t output = 1;      ///< tokens, the first one included
     std::uint32_t max_output = 0;  ///< what the client asks for at the most; 0: `output`
+    std::uint32_t cached = 0;      ///< prompt tokens that need not be computed; the last one always is
     std::uint64_t tag = 0;         ///< the source's own, handed back with the finished request
 };
 

@@ -162,6 +162,39 @@ TEST_CASE("A jump ends where it would have ended step by step when the context c
     CHECK(record.strides[1].steps == 3);
 }
 
+TEST_CASE("A client that gives up is gone at the end of the step, from the queue as from the batch") {
+    // Steps of 1 s, one place. A decodes in 1-2, 2-3, ...; B waits. A gives up at 2.5: it leaves at 3, when B starts,
+    // and B at 3.5 in its prefill: it leaves at 4. C gives up while it waits.
+    const AffineTimer timer({.constant = Seconds(1)});
+    SchedulerSettings settings = room();
+    settings.max_sequences = 1;
+    RequestTable requests;
+    Replica replica(requests, timer, *schedulers().find("vllm-v0"), settings);
+    for (std::uint32_t id = 0; id < 3; ++id) {
+        requests.add();
+        requests[id].prompt = requests[id].output = requests[id].max_output = 50;
+        REQUIRE(replica.submit(id, Seconds(0)));
+    }
+    const auto until = [&](double time) {
+        std::vector<std::pair<double, std::uint32_t>> gone;
+        while (replica.next_event() < Seconds(time)) {
+            const double now = replica.next_event().value();
+            for (const std::uint32_t id : replica.advance()) gone.emplace_back(now, id);
+        }
+        return gone;
+    };
+    using Gone = std::vector<std::pair<double, std::uint32_t>>;
+    CHECK(until(2.5).empty());
+    replica.cancel(0, Seconds(2.5));
+    replica.cancel(2, Seconds(2.5));
+    CHECK(until(3.5) == Gone{{3.0, 0}, {3.0, 2}});
+    replica.cancel(1, Seconds(3.5));
+    CHECK(until(100) == Gone{{4.0, 1}});
+    CHECK(requests[0].finished == never);
+    CHECK(replica.state().kv().used() == 0);
+    CHECK(replica.next_event() == never);
+}
+
 TEST_CASE("What could never run is refused on arrival, and the rest goes on") {
     const Seen record = run("vllm-v0", room(4), {request(0, 60, 6), request(0, 10, 2)});
     CHECK(record.requests[0].finished == never);  // 65 tokens stored at its end, 64 in the pool

@@ -136,12 +136,15 @@ class Scenario {
         const double step = timer().step({}, 4, 400).value();
         const double pace = step * one_of(1.0, 10.0, 60.0), largest = one_of(10.0, 60.0, 200.0);
         double start = 0;
+        const bool caches = random_.below(3) == 0;
         for (std::uint32_t u = 0; u < count; ++u) {
             std::vector<twin::Demand> demands(open ? 1 : between(1, 8));
             for (auto& demand : demands) {
                 demand.gap = pace * random_.exponential();
                 demand.prompt = 1 + static_cast<int>(largest * random_.uniform());
                 demand.output = 1 + static_cast<int>(largest * random_.uniform() * random_.uniform());
+                if (caches)
+                    demand.cached = static_cast<int>(random_.below(static_cast<std::uint64_t>(demand.prompt) + 1));
                 demand.max_output = demand.output + static_cast<int>(random_.below(20));
             }
             if (open) demands[0].gap = start += demands[0].gap;
@@ -167,6 +170,7 @@ class UserSource final : public Source {
                         .prompt = static_cast<std::uint32_t>(demand.prompt),
                         .output = static_cast<std::uint32_t>(demand.output),
                         .max_output = static_cast<std::uint32_t>(demand.max_output),
+                        .cached = static_cast<std::uint32_t>(demand.cached),
                         .tag = user * 100 + sent_[user]};
         ++sent_[user];
         due_[user] = never;
@@ -198,6 +202,8 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
     const SchedulerKind& kind = *schedulers().find(scheduler);
     if (kind.refusal && kind.refusal(scenario.settings)) return;
     const auto twin = twin::make(scheduler, scenario.settings, scenario.timer());
+    INFO("a scheduler needs a rule of its own in the twin: " << scheduler);
+    REQUIRE(twin);
     const auto expected = twin->run(scenario.users);
 
     RequestTable requests;

@@ -36,6 +36,7 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
             job->user = first;
             job->index = sent[first]++;
             job->prompt = job->known = demand.prompt;
+            job->computed = std::min(demand.cached, demand.prompt - 1);
             job->output = job->planned = demand.output;
             job->max_output = demand.max_output;
             next[first] = 1e300;

@@ -16,7 +16,7 @@ using plimsoll::StepTimer;
 /// One user's request: it comes `gap` seconds after the user's last one ended (the first after time 0).
 struct Demand {
     double gap = 0;
-    int prompt = 1, output = 1, max_output = 1;
+    int prompt = 1, output = 1, max_output = 1, cached = 0;
 };
 /// [users][requests]; an open loop is one request a user.
 using Users = std::vector<std::vector<Demand>>;

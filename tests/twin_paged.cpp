@@ -18,11 +18,11 @@ struct VllmV0 : Engine {
         int sum = 0, longest = 0;
         while (swapped_.empty() && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
-            sum += job->known, longest = std::max(longest, job->known);
+            sum += missing(*job), longest = std::max(longest, missing(*job));
             const int taken = limits_.padded_prefill ? longest * (static_cast<int>(work.size()) + 1) : sum;
             if (taken > count(limits_.max_step_tokens) || free_ - blocks_for(job->known) < watermark_) break;
             admit(blocks_for(job->known));
-            work.push_back({job, job->known});
+            work.push_back({job, missing(*job)});
         }
         if (!work.empty()) return work;
         return swaps() ? decode_with_swapping() : decode_all_with_preemption();
@@ -111,8 +111,8 @@ struct VllmV1 : Engine {
         while (!preempted_ && budget > 0 && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             const int tokens = std::min(budget, missing(*job));
-            if (blocks_for(tokens) > free_) break;
-            admit(blocks_for(tokens));
+            if (blocks_for(job->computed + tokens) > free_) break;
+            admit(blocks_for(job->computed + tokens));
             work.push_back({job, tokens});
             budget -= tokens;
         }
@@ -131,10 +131,10 @@ struct TensorRtMaxUtilization : Engine {
         int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
         while (!preempted_ && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
-            if (job->known > budget || blocks_for(job->known) > free_) break;
+            if (missing(*job) > budget || blocks_for(job->known) > free_) break;
             admit(blocks_for(job->known));
-            work.push_back({job, job->known});
-            budget -= job->known;
+            work.push_back({job, missing(*job)});
+            budget -= work.back().tokens;
         }
         return work;
     }
@@ -165,10 +165,10 @@ struct LightLlm : Engine {
         while (!waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             needs.push_back(need(*job));
-            tokens += job->prompt;
+            tokens += missing(*job);
             if (tokens > count(limits_.max_step_tokens) || peak(needs) >= total_) break;
             admit(job->prompt);
-            work.push_back({job, job->prompt});
+            work.push_back({job, missing(*job)});
         }
         return work;
     }
@@ -224,10 +224,10 @@ struct Sglang : Engine {
                 full = true;
                 break;
             }
-            if (limits_.chunk_tokens == 0 && job->known > budget && !work.empty()) break;
-            const int tokens = limits_.chunk_tokens == 0 ? job->known : std::min(budget, job->known);
-            room -= job->known > budget ? tokens : job->known + asks(*job);
-            admit(tokens);
+            if (limits_.chunk_tokens == 0 && missing(*job) > budget && !work.empty()) break;
+            const int tokens = limits_.chunk_tokens == 0 ? missing(*job) : std::min(budget, missing(*job));
+            room -= missing(*job) > budget ? job->computed + tokens : job->known + asks(*job);
+            admit(job->computed + tokens);
             work.push_back({job, tokens});
             budget = std::max(0, budget - tokens);
         }

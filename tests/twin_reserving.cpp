@@ -21,7 +21,7 @@ struct Static : Engine {
         std::vector<Work> work;
         while (n-- > 0) {
             Job* job = waiting_.front();
-            job->known = prompt, job->planned = output;
+            job->known = prompt, job->planned = output, job->computed = 0;
             admit(blocks_for(prompt + most));
             work.push_back({job, prompt});
         }
@@ -38,7 +38,7 @@ struct Orca : Engine {
             Job* job = waiting_.front();
             if (blocks_for(job->prompt + job->max_output) > free_) break;
             admit(blocks_for(job->prompt + job->max_output));
-            work.push_back({job, job->prompt});
+            work.push_back({job, missing(*job)});
         }
         return work;
     }
@@ -54,7 +54,7 @@ struct Tgi : Engine {
         std::vector<Work> work;
         int tokens = 0, blocks = 0, n = 0;
         for (const Job* job : waiting_) {
-            tokens += job->prompt, blocks += blocks_for(job->prompt + job->max_output);
+            tokens += missing(*job), blocks += blocks_for(job->prompt + job->max_output);
             if (tokens > count(limits_.max_step_tokens) || blocks > free_ ||
                 static_cast<int>(running_.size()) + n == count(limits_.max_sequences))
                 break;
@@ -64,7 +64,7 @@ struct Tgi : Engine {
         while (n-- > 0) {
             Job* job = waiting_.front();
             admit(blocks_for(job->prompt + job->max_output));
-            work.push_back({job, job->prompt});
+            work.push_back({job, missing(*job)});
         }
         return work;
     }
@@ -121,10 +121,10 @@ struct TensorRtGuaranteed : Engine {
         int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
         while (!waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
-            if (job->prompt > budget || blocks_for(job->prompt + job->max_output) > free_) break;
+            if (missing(*job) > budget || blocks_for(job->prompt + job->max_output) > free_) break;
             admit(blocks_for(job->prompt + job->max_output));
-            work.push_back({job, job->prompt});
-            budget -= job->prompt;
+            work.push_back({job, missing(*job)});
+            budget -= work.back().tokens;
         }
         return work;
     }

@@ -26,12 +26,6 @@ double spread_of_prefill(const InstanceModel& model) {
     return std::max(0.0, squares - sum * sum);
 }
 
-double mean_inverse(const Distribution& output) {
-    double sum = 0;
-    for (const double o : output.points()) sum += 1.0 / std::max(1.0, o - 1.0);
-    return sum / static_cast<double>(output.points().size());
-}
-
 /// Calls `visit(weight, first moment of n)` for up to `groups` runs of neighbouring states.
 template <class Visit>
 void by_groups(const StateDistribution& states, Visit visit) {
@@ -61,23 +55,27 @@ void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result)
 
 }  // namespace
 
-Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model),
-      prefill_spread_(spread_of_prefill(model)),
-      mean_inverse_steps_(mean_inverse(model.workload().output)) {}
+Forecaster::Forecaster(const InstanceModel& model) : model_(&model), prefill_spread_(spread_of_prefill(model)) {}
 
 Forecaster::Means Forecaster::means(const SteadyState& steady) const {
     Means result;
     result.wait = steady.mean_wait * ((1.0 + model_->workload().output.cv2()) / 2.0);
+    double tokens = 0, own = 0;
     by_groups(steady.present, [&](double weight, double n) {
-        if (n >= 0.5) result.decoding += weight * model_->at(n).decoding * std::min(1.0, n);
+        if (n < 0.5) return;
+        const InstanceState state = model_->at(n);
+        result.decoding += weight * state.decoding * std::min(1.0, n);
+        const double rate = weight * state.decoding / state.token_interval.value();
+        tokens += rate * state.token_interval.value();
+        own += rate * state.own_interval.value();
     });
     const double steps = model_->decode_steps();
     const Seconds lone = model_->at(1).token_interval;
     const double throughput = steady.throughput.value();
-    result.tpot = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
+    const Seconds interval = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
+    result.tpot = tokens > 0 ? interval * (own / tokens) : lone;
     result.e2e = steady.mean_response - steady.mean_wait + result.wait;
-    result.ttft = std::max(result.e2e - result.tpot * steps, model_->at(1).prefill);
+    result.ttft = std::max(result.e2e - interval * steps, model_->at(1).prefill);
     return result;
 }
 
@@ -98,9 +96,11 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     Means m = means(steady);
     Forecast forecast;
     forecast.users = static_cast<double>(users);
-    // Little's law over the whole cycle, with the wait of FIFO; nothing beats the station's highest rate.
+    // Little's law over the whole cycle, with the wait of FIFO; nothing beats the full station, or, where preemption
+    // makes the full one slower, the chain.
     const double cycle = (think_time + m.e2e).value();
-    forecast.request_rate = PerSecond(std::min(static_cast<double>(users) / cycle, model_->rates().peak().value()));
+    const double most = std::max(steady.throughput, model_->rates().saturated()).value();
+    forecast.request_rate = PerSecond(std::min(static_cast<double>(users) / cycle, most));
     const Seconds response = Seconds(static_cast<double>(users) / forecast.request_rate.value()) - think_time;
     m.wait += response - m.e2e;
     m.ttft += response - m.e2e;
@@ -138,22 +138,22 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
     const double places = model_->batch_limit(), cv2 = model_->workload().output.cv2();
     by_groups(seen, [&](double weight, double n) {
         const InstanceState state = model_->at(n + 1.0);
-        TimeMoments moments{.mean = state.admission + state.prefill};
-        // Admission is uniform between nothing and twice its mean.
-        double variance = squared(state.admission.value()) / 3.0 + prefill_spread_;
+        TimeMoments moments{.mean = state.admission + state.prefill - state.met / 2.0};
+        double variance = state.ttft_variance.value() + prefill_spread_;
         if (n >= places) {
             const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
             moments.mean += wait.mean;
             variance += wait.variance.value();
         }
-        ttft_.add(weight, moments.mean, SecondsSquared(variance));
+        // The uniform wait for the rest of the step under way, in slices.
+        constexpr int slices = 4;
+        const Seconds slice = state.met / static_cast<double>(slices);
+        for (int i = 0; i < slices; ++i)
+            ttft_.add(weight / slices, std::max(state.prefill / 2.0, moments.mean + slice * (i + 0.5)),
+                      SecondsSquared(variance + squared(slice.value()) / 12.0));
     });
     // The mixture gives the shape; Little's law has given the mean.
-    const double scale = mean / ttft_.mean();
-    Mixture scaled;
-    for (const Component& c : ttft_.components())
-        scaled.add(c.weight, Seconds(c.mean * scale), SecondsSquared(c.variance * scale * scale));
-    ttft_ = std::move(scaled);
+    ttft_.scale(mean / ttft_.mean());
 }
 
 /// `averaging`: a request's stay over the time in which the number of requests forgets its state; the mean over the
@@ -165,12 +165,8 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
         const double tokens = state.decoding / state.token_interval.value();
-        // Prefills of others fall into a stay like Poisson events, each stopping it for `stall`.
-        const double rate = state.rate().value() / state.group;
-        const double stall = rate > 0 ? state.prefill_share / rate : 0.0;
-        const double variance = rate * state.token_interval.value() * stall * stall * mean_inverse_steps_;
-        const double t = mean.value() + (state.token_interval - mean).value() * keep;
-        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), SecondsSquared(variance));
+        const double t = mean.value() + (state.own_interval - mean).value() * keep;
+        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), state.own_variance);
     });
 }
 

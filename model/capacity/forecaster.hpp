@@ -12,9 +12,10 @@ enum class Detail { means, percentiles };
 ///
 /// Means follow Little's law: E2E is the chain's response (with the wait before the batch as below), TPOT the decoding
 /// requests over the tokens they get, TTFT what is left. The wait of FIFO before a full batch is (1 + cv^2) / 2 of the
-/// chain's, cv of the output lengths. Percentiles come from the state that an arrival sees: admission is uniform over
-/// twice its mean, the prefill spreads with the prompt, a wait before the batch is a sum of departures; a request's
-/// TPOT averages the states over its stay and counts the prefills that happen to fall into it.
+/// chain's, cv of the output lengths. Percentiles come from the state that an arrival sees: it waits for a uniform
+/// part of the step under way, the prefill spreads with its prompt and those that join it, a wait before the batch is a
+/// sum of departures; a request's TPOT averages the states over its stay and spreads with the prefills that fall into
+/// it.
 class Forecaster {
   public:
     explicit Forecaster(const InstanceModel& model);
@@ -38,8 +39,7 @@ class Forecaster {
     void e2e_mixture();
 
     const InstanceModel* model_;
-    double prefill_spread_;      ///< variance of a prefill with its prompt's length, s^2
-    double mean_inverse_steps_;  ///< E[1 / (output - 1)] over outputs of two tokens and more
+    double prefill_spread_;  ///< variance of a prefill with its prompt's length, s^2
     ChainWorkspace workspace_;
     Mixture ttft_, tpot_, decode_, e2e_;
 };

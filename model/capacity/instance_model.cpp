@@ -8,19 +8,40 @@
 namespace plimsoll {
 namespace {
 
-/// Numbers of requests at which the mean field is solved: all up to 4, then about eight an octave, and the limit.
-std::vector<double> grid_points(double limit) {
+/// Numbers of requests at which the mean field is solved: all up to 4, then about five an octave, and the last.
+std::vector<double> grid_points(double below) {
     std::vector<double> points;
-    for (double n = 1.0; n < limit; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.09 + 1.0)) points.push_back(n);
-    points.push_back(limit);
+    for (double n = 1.0; n < below; n = n < 4.0 ? n + 1.0 : std::floor(n * 1.15 + 1.0)) points.push_back(n);
+    if (below > 1.0) points.push_back(below);
     return points;
 }
 
-Seconds mix(Seconds a, Seconds b, double share) {
+template <class Quantity>
+Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
 }
-double mix(double a, double b, double share) {
-    return a + (b - a) * share;
+
+/// Tokens that a decode step reads for one sequence: p + j in the j-th of o - 1 steps, mean over steps.
+double mean_context(const Workload& workload) {
+    const double output = workload.output.mean();
+    if (output <= 1.0) return workload.prompt.mean() + 1.0;
+    return workload.prompt.mean() + (workload.output.second_moment() - output) / (2.0 * (output - 1.0));
+}
+
+/// Requests that fill the KV cache. The oldest waiting request does not fit and keeps back the rest of the cache, in
+/// the mean half of a request as those that end meet it, E[S^2] / (2 E[S]) (residual of a renewal process); with
+/// paging, S is what a running request holds.
+double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const Workload& workload) {
+    const double held = kv_demand(engine, workload).mean;
+    double rest = held / 2.0;
+    if (engine.reservation == KvReservation::full) {
+        const Distribution &prompt = workload.prompt, &output = workload.output;
+        const double promised = engine.reserved_output_tokens.value_or(0);
+        const double o = promised > 0 ? promised : output.mean();
+        const double o2 = promised > 0 ? promised * promised : output.second_moment();
+        rest = (prompt.second_moment() + 2.0 * prompt.mean() * o + o2) / (2.0 * (prompt.mean() + o));
+    }
+    return (memory.kv_tokens - rest) / held;
 }
 
 }  // namespace
@@ -31,20 +52,25 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       deployment_(&deployment),
       workload_(&workload),
       time_scale_(time_scale),
-      prompt_(workload.prompt.mean()),
-      pairs_((workload.prompt.second_moment() + workload.prompt.mean()) / 2.0),
-      // A running request is seen in proportion to its length: its progress is E[o^2] / (2 E[o]) on average.
-      context_(prompt_ + workload.output.second_moment() / (2.0 * workload.output.mean())),
+      context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
+      lone_step_(cost.decode(1.0, context_) * time_scale),
+      prefill_(cost, deployment, workload, context_, 0.0, time_scale),
       rates_(std::vector<double>{1.0}, 1) {
-    const double by_memory = memory.kv_tokens / kv_demand(*deployment.engine, workload).mean;
+    const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
     limited_by_memory_ = by_memory < deployment.max_sequences;
     batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
 
-    Seconds guess(0);
-    for (const double n : grid_points(batch_limit_)) {
+    Seconds guess = evaluate(1.0, Seconds(HUGE_VAL)).residence;
+    const bool preempts = limited_by_memory_ && deployment.engine->reservation == KvReservation::paged;
+    // The KV tokens held fluctuate about their mean by as much as some sqrt(n) requests hold.
+    for (const double n : grid_points(preempts ? batch_limit_ - std::sqrt(batch_limit_) : batch_limit_)) {
         grid_.push_back(solve(n, guess));
         guess = grid_.back().residence;
+    }
+    if (preempts) {
+        prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean(), time_scale);
+        grid_.push_back(solve(batch_limit_, guess));
     }
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));
@@ -53,88 +79,92 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
     rates_ = ServiceRates(rates, levels);
 }
 
-Seconds InstanceModel::group_prefill(double prompts) const {
-    return cost_->prefill(prompts, prompts * prompt_, prompts * pairs_) * time_scale_;
-}
-
 Seconds InstanceModel::lone_prefill(double prompt) const {
-    return cost_->prefill(1.0, prompt, causal_pairs(prompt, 0.0)) * time_scale_;
+    return prefill_.prefill(1.0, prompt, causal_pairs(prompt, 0.0));
 }
 
-/// `rate`: requests a second; sets everything but `residence` from it.
-void InstanceModel::exclusive(double rate, InstanceState& state) const {
-    const Engine& engine = *deployment_->engine;
-    const double step = state.token_interval.value();
-    double window = 1.0;
-    if (engine.waiting_served_ratio) {
-        const double until_ratio = *engine.waiting_served_ratio * state.decoding / std::max(rate * step, 1e-12);
-        window = std::clamp<double>(until_ratio, 1.0, *engine.max_waiting_tokens);
-    }
-    const double arrivals = rate * window * step;  // in a closed window
-    const double largest = std::max(1.0, engine.max_prefill_tokens / prompt_);
-    state.group = std::clamp(arrivals + std::exp(-arrivals), 1.0, std::max(1.0, std::min(state.present, largest)));
-    const Seconds prefill = group_prefill(state.group);
-    const Seconds stall = cost_->prefill_stall(state.group, state.group * prompt_, state.group * pairs_) * time_scale_;
-    const double share = std::min(0.98, rate / state.group * stall.value());
-    // Nobody waits in an empty instance: the others present see to the step that is under way.
-    const double busy = (state.present - 1.0) / state.present;
-    const double closed = arrivals / (arrivals + std::exp(-arrivals));
-    const double rest_of_window = closed * (window - 1.0) * step / 2.0;
-    const double rest_of_step = (1.0 - share) * state.decode_step.value() / 2.0 + share * stall.value() / 2.0;
-    state.admission = Seconds(busy * (rest_of_window + rest_of_step));
-    state.prefill = prefill;
-    state.prefill_share = share;
-    state.token_interval = state.decode_step / (1.0 - share);
-}
-
-void InstanceModel::chunked(double rate, InstanceState& state) const {
-    const double budget = std::max(1.0, deployment_->engine->max_step_tokens - state.decoding);
-    const double arrivals = rate * state.token_interval.value();  // in one step
-    state.group = std::clamp(arrivals + std::exp(-arrivals), 1.0, std::max(1.0, state.present));
-    const double tokens = state.group * prompt_;
-    const double steps = std::max(1.0, tokens / budget);
-    const StepShape shape{.prefill_sequences = std::max(1.0, state.group / steps),
-                          .prefill_tokens = tokens / steps,
-                          .attention_pairs = state.group * pairs_ / steps,
-                          .decode_sequences = state.decoding,
-                          .context_tokens = state.decoding * context_};
-    const Seconds mixed = cost_->step(shape) * time_scale_;
-    const Seconds alone = state.decoding > 0 ? state.decode_step : Seconds(0);
-    const Seconds added = std::max(Seconds(0), mixed - alone) * steps;
-    const double share = std::min(0.98, rate / state.group * added.value());
-    const double busy = (state.present - 1.0) / state.present;
-    // Prompts queue for the budget like for a single server of fixed service: the wait of M/D/1 on top of half a step.
-    const double queue = share / (1.0 - share) * (mixed * steps).value() / 2.0;
-    state.admission = Seconds(busy * (state.decode_step.value() / 2.0 + queue));
-    state.prefill = mixed * steps;
-    state.prefill_share = share;
-    state.token_interval = state.decode_step / (1.0 - share);
-}
-
-InstanceState InstanceModel::solve(double n, Seconds first_guess) const {
+/// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all. The
+/// decoding ones follow from r = X (output - 1) interval(r), whose least root is the state that an empty instance
+/// fills up to; the interval is convex in r, so that Steffensen's steps from below stay below.
+InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
+    const double rate = n / residence.value(), others = (n - 1.0) / n;
     InstanceState state;
     state.present = n;
-    state.decoding = n;
-    double residence = first_guess.value();
-    for (int iteration = 0; iteration < 60; ++iteration) {
-        const double decoding = std::max(state.decoding, std::min(n, 0.05));
-        state.decode_step = cost_->decode(std::max(1.0, decoding), std::max(1.0, decoding) * context_) * time_scale_;
-        if (iteration == 0) {
-            state.token_interval = state.decode_step;
-            residence = std::max(residence, (group_prefill(1.0) + state.decode_step * decode_steps_).value());
-        }
-        if (deployment_->engine->scheduling == Scheduling::exclusive_prefill)
-            exclusive(n / residence, state);
-        else
-            chunked(n / residence, state);
-        const double next = (state.admission + state.prefill + state.token_interval * decode_steps_).value();
-        const double change = std::abs(next / residence - 1.0);
-        residence = std::sqrt(residence * next);
-        state.decoding = n * std::min(1.0, state.token_interval.value() * decode_steps_ / residence);
-        if (change < 1e-7) break;
+    PrefillModel::Effect effect;
+    const auto next = [&](double r) {
+        effect = prefill_.effect(
+            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = effect.prompts});
+        return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
+    };
+    double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);
+    for (int i = 0; i < 20 && !effect.saturated && f - x > 1e-4 * n; ++i) {
+        const double y = f, g = next(y);
+        if (effect.saturated) break;
+        const double bend = g - 2.0 * y + x;
+        const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
+        x = guess >= g && guess <= n ? guess : g;
+        f = next(x);
     }
-    state.residence = Seconds(residence);
+    state.decoding = f;
+    if (effect.saturated) {
+        state.residence = Seconds(HUGE_VAL);
+        return state;
+    }
+    state.admission = effect.admission;
+    state.prefill = effect.prefill;
+    state.decode_step = effect.decode_step;
+    state.token_interval = effect.token_interval;
+    state.own_interval = effect.own_interval;
+    state.met = effect.met;
+    state.ttft_variance = effect.ttft_variance;
+    state.own_variance = effect.own_variance;
+    const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
+    // No rate is beyond that of prefills alone, in groups of all present.
+    state.residence = std::max(stay, prefill_.occupied(n) * n);
+    state.admission += state.residence - stay;
     return state;
+}
+
+/// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
+/// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
+InstanceState InstanceModel::solve(double n, Seconds guess) const {
+    if (n <= 1.0) return evaluate(n, guess);
+    InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
+    const auto excess = [&](double log_residence, InstanceState& result) {
+        result = evaluate(n, Seconds(std::exp(log_residence)));
+        return std::min(50.0, std::log(result.residence.value()) - log_residence);
+    };
+    double low = std::log(guess.value()), f_low = excess(low, state);
+    double high = low, f_high = f_low;
+    above = state;
+    for (double step = 0.02; f_high > 0; step *= 2.0) {
+        low = high, f_low = f_high;
+        high += std::max(step, std::min(f_low, 1.0));
+        f_high = excess(high, above);
+    }
+    for (double step = 0.02; f_low < 0; step *= 2.0) {
+        high = low, f_high = f_low, above = state;
+        low -= step;
+        f_low = excess(low, state);
+    }
+    int side = 0;
+    for (int i = 0; i < 60 && high - low > 1e-6 && f_high < -1e-5; ++i) {
+        const double middle = f_low < 49.0 ? high - f_high * (high - low) / (f_high - f_low) : (low + high) / 2.0;
+        const double f = excess(middle, state);
+        if (f > 1e-5) {
+            low = middle, f_low = f;
+            if (side > 0) f_high /= 2.0;
+            side = 1;
+        } else {
+            high = middle, f_high = f, above = state;
+            if (side < 0) f_low /= 2.0;
+            side = -1;
+        }
+    }
+    // Where the prompts saturate the engine the rest of the stay is waiting for the own prefill.
+    above.admission += std::max(Seconds(0), Seconds(std::exp(high)) - above.residence);
+    above.residence = above.admission + above.prefill + above.token_interval * decode_steps_;
+    return above;
 }
 
 InstanceState InstanceModel::at(double n) const {
@@ -152,9 +182,11 @@ InstanceState InstanceModel::at(double n) const {
     state.prefill = mix(a.prefill, b.prefill, share);
     state.decode_step = mix(a.decode_step, b.decode_step, share);
     state.token_interval = mix(a.token_interval, b.token_interval, share);
+    state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
-    state.prefill_share = mix(a.prefill_share, b.prefill_share, share);
-    state.group = mix(a.group, b.group, share);
+    state.met = mix(a.met, b.met, share);
+    state.ttft_variance = mix(a.ttft_variance, b.ttft_variance, share);
+    state.own_variance = mix(a.own_variance, b.own_variance, share);
     return state;
 }
 

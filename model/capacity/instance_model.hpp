@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "model/capacity/chain.hpp"
+#include "model/capacity/prefill_model.hpp"
 #include "model/cost/memory.hpp"
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
@@ -11,28 +12,30 @@ namespace plimsoll {
 /// What n requests in one instance mean on average: the mean field from which the chain's rates and the latencies of
 /// an arrival follow.
 struct InstanceState {
-    double present = 0;        ///< n, at most the batch limit
-    double decoding = 0;       ///< of these in the running batch; the others wait for their prefill or are in it
-    Seconds admission;         ///< from arrival to the start of the own prefill, with a place free
-    Seconds prefill;           ///< duration of the own prefill (with its group or over its chunks)
-    Seconds decode_step;       ///< a step without prompts
-    Seconds token_interval;    ///< mean time between tokens, prefills of others included
-    Seconds residence;         ///< admission + prefill + (output - 1) intervals
-    double prefill_share = 0;  ///< of time that prefills take from the running batch
-    double group = 1;          ///< prompts prefilled together
+    double present = 0;            ///< n, at most the batch limit
+    double decoding = 0;           ///< of these in the running batch; the others wait for their prefill or are in it
+    Seconds admission;             ///< from arrival to the start of the own prefill, with a place free
+    Seconds prefill;               ///< duration of the own prefill, with its group or over its chunks
+    Seconds decode_step;           ///< a step without prompts
+    Seconds token_interval;        ///< between tokens, prefills of others included, mean over tokens
+    Seconds own_interval;          ///< the same as each request measures it for itself, mean over requests
+    Seconds residence;             ///< admission + prefill + (output - 1) intervals
+    Seconds met;                   ///< step or prefill that an arrival meets, mean; it waits for a uniform part of it
+    SecondsSquared ttft_variance;  ///< of admission + prefill beside that part and the own prompt's length
+    SecondsSquared own_variance;   ///< of `own_interval` over requests
     [[nodiscard]] PerSecond rate() const { return present / residence; }
 };
 
 /// One instance under a workload: its batch limit and its state for any number of requests, under the engine's rules in
-/// mean. With X = n / residence requests a second through the instance:
+/// mean. The state of n requests is the fixed point of residence R = admission + prefill + decode at the rate X = n /
+/// R.
 ///
-/// - decodes cost d(r) a step; prefills take the share X F(g) / g of the time, so that tokens are
-///   d / (1 - share) apart;
-/// - exclusive prefill: a window of W steps is closed to new prefills (W = 1 without a rule; with TGI's rule
-///   W = min(max_waiting_tokens, ratio r / (X d))), then the first arrival opens one. Poisson arrivals over a window
-///   t = W x interval give groups of g = X t + e^(-X t) and the closed share X t / g of arrivals, which wait t / 2 on
-///   average; everybody waits for the rest of the step or prefill under way;
-/// - chunked: prompts that arrive in one step share its budget; a chunk adds S(r, chunk) - S(r) to a step.
+/// What a request meets is made by the n - 1 others, who send at X' = X (n - 1) / n (Schweitzer 1979, Bard 1979): it
+/// decodes in a batch of 1 + r (n - 1) / n, r = X x decode time by Little's law.
+///
+/// A paged KV cache that is full and has requests waiting computes again as many tokens as it puts out: admission by
+/// the current size leaves no room to grow, so that each token takes its place from the newest request, which is sent
+/// back (vLLM; arXiv 2606.15555 calls it cycling). The state at the batch limit prefills E[o] tokens more a request.
 class InstanceModel {
   public:
     /// `time_scale` multiplies every duration, for intervals.
@@ -43,12 +46,12 @@ class InstanceModel {
     [[nodiscard]] double batch_limit() const { return batch_limit_; }
     /// Whether memory sets that limit, not the engine's sequence limit.
     [[nodiscard]] bool limited_by_memory() const { return limited_by_memory_; }
-    /// The state with n requests present, 0 < n; n beyond the batch limit counts as the limit.
+    /// The state with n requests present; n counts as 1 below 1 and as the batch limit above it.
     [[nodiscard]] InstanceState at(double n) const;
     [[nodiscard]] const ServiceRates& rates() const { return rates_; }
     /// Steps from the first to the last token, mean over requests.
     [[nodiscard]] double decode_steps() const { return decode_steps_; }
-    /// KV tokens that a running request reads in a step, mean over running requests.
+    /// KV tokens that a decoding request reads in a step, mean over steps.
     [[nodiscard]] double context() const { return context_; }
     [[nodiscard]] const Workload& workload() const { return *workload_; }
     [[nodiscard]] const Deployment& deployment() const { return *deployment_; }
@@ -58,18 +61,18 @@ class InstanceModel {
     [[nodiscard]] Seconds lone_prefill(double prompt) const;
 
   private:
-    [[nodiscard]] InstanceState solve(double n, Seconds first_guess) const;
-    void exclusive(double rate, InstanceState& state) const;
-    void chunked(double rate, InstanceState& state) const;
-    [[nodiscard]] Seconds group_prefill(double prompts) const;
+    [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
+    [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
     double time_scale_;
-    double prompt_, pairs_, context_, decode_steps_;
+    double context_, decode_steps_;
+    Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;
     bool limited_by_memory_ = false;
+    PrefillModel prefill_;
     std::vector<InstanceState> grid_;  ///< by rising `present`; states between are interpolated
     ServiceRates rates_;
 };

@@ -51,6 +51,14 @@ void Mixture::add(const Mixture& other, double factor) {
     for (const Component& c : other.components_) add(c.weight * factor, Seconds(c.mean), SecondsSquared(c.variance));
 }
 
+void Mixture::scale(double factor) {
+    PLIMSOLL_ASSERT(factor >= 0.0 && std::isfinite(factor));
+    for (Component& c : components_) {
+        c.mean *= factor;
+        c.variance *= factor * factor;
+    }
+}
+
 double Mixture::weight() const {
     return totals_of(components_).weight;
 }

@@ -26,6 +26,9 @@ class Mixture {
     /// All of `other`, its weights multiplied by `factor`.
     void add(const Mixture& other, double factor = 1.0);
 
+    /// Multiplies every value by `factor`, not negative.
+    void scale(double factor);
+
     [[nodiscard]] bool empty() const { return components_.empty(); }
     [[nodiscard]] std::span<const Component> components() const { return components_; }
     [[nodiscard]] double weight() const;

@@ -22,7 +22,7 @@ struct Candidate {
     double largest_batch = 0;           ///< requests running at once at the most, one instance
     std::optional<Infeasible> refusal;  ///< set: everything below is empty
 
-    double users_per_instance = 0;  ///< most that meet the promises (closed load)
+    double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
     Interval users_interval;
     PerSecond rate_per_instance;  ///< most that meets the promises (open load); closed: rate at that many users
     double users_per_node = 0;
@@ -45,9 +45,11 @@ struct Candidate {
     bool pareto = false;  ///< no other candidate of the same model is cheaper, smaller in power and faster
 };
 
-/// A published value beside the prediction; the error is (predicted - measured) / measured.
+/// A published value beside the prediction for the layout that it was published for; the error is
+/// (predicted - measured) / measured.
 struct Comparison {
     std::string quantity;
+    Deployment deployment;  ///< the candidate predicted
     double measured = 0, predicted = 0, error = 0;
     std::string source;
 };

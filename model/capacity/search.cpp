@@ -51,6 +51,7 @@ void name_constraints(const InstanceModel& model, const Slo& slo, Forecast& fore
     const SloTerm* nearest = nullptr;
     double worst = -1;
     for (const SloTerm& term : slo.terms) {
+        if (forecast.overloaded) break;
         const double ratio = forecast.latencies[term.metric][term.statistic] / term.limit;
         if (ratio > worst) nearest = &term, worst = ratio;
     }

@@ -54,7 +54,7 @@ class LightLlm final : public Scheduler {
         std::uint64_t tokens = 0;
         while (!state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
-            tokens += state[id].prompt;
+            tokens += state.unfilled(id);
             add_need(state, id);
             if (tokens > settings_.max_step_tokens) break;
             if (const std::uint64_t most = peak(), pool = pool_tokens(state); most >= pool) {

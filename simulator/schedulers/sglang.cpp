@@ -66,19 +66,19 @@ class Sglang final : public Scheduler {
             const std::uint32_t id = state.waiting().front();
             const double asked = state[id].target + promised(state, id);
             full_ = state.running() >= settings_.max_sequences || asked >= room;
-            const bool whole = state[id].target <= budget;
+            const bool whole = state.unfilled(id) <= budget;
             if (full_ || (!whole && settings_.chunk_tokens == 0 && !step.chunks.empty())) return;
             state.admit(0);
-            const std::uint32_t added = add(state, step, id, settings_.chunk_tokens == 0 ? state[id].target : budget);
+            const std::uint32_t added = add(state, step, id, settings_.chunk_tokens == 0 ? state.unfilled(id) : budget);
             budget -= std::min(budget, added);
-            room -= whole ? asked : added;
+            room -= whole ? asked : state[id].prefilled + added;
         }
     }
 
     /// Gives a filling request the blocks of its next chunk and puts that into the step.
     static std::uint32_t add(EngineState& state, Step& step, std::uint32_t id, std::uint32_t most) {
         const std::uint32_t next = std::min(most, state.unfilled(id));
-        state.take_blocks(id, next);
+        state.take_blocks(id, state[id].prefilled + std::uint64_t{next} - state[id].blocks);
         return step.add_chunk(state, id, most);
     }
 

@@ -21,7 +21,7 @@ class GuaranteedNoEvict final : public Scheduler {
         while (!state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const std::uint64_t blocks = state.kv().blocks_for(reserved_tokens(state[id]));
-            if (state[id].target > budget || blocks > state.kv().free()) break;
+            if (state.unfilled(id) > budget || blocks > state.kv().free()) break;
             state.admit(blocks);
             budget -= step.add_chunk(state, id, budget);
         }
@@ -50,7 +50,7 @@ class MaxUtilization final : public Scheduler {
         while (!paused && !state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const std::uint64_t blocks = state.kv().blocks_for(state[id].target);
-            if (state[id].target > budget || blocks + state.kv().step_need() > state.kv().free()) break;
+            if (state.unfilled(id) > budget || blocks + state.kv().step_need() > state.kv().free()) break;
             state.admit(blocks);
             budget -= step.add_chunk(state, id, budget);
         }

@@ -66,7 +66,7 @@ class Tgi final : public Scheduler {
         std::uint32_t count = 0;
         std::uint64_t tokens = 0, blocks = 0;
         for (std::uint32_t id = state.waiting().front(); id != no_request; id = state[id].next, ++count) {
-            tokens += state[id].prompt;
+            tokens += state.unfilled(id);
             blocks += state.kv().blocks_for(reserved_tokens(state[id]));
             if (tokens > settings_.max_step_tokens || blocks > state.kv().free() ||
                 state.running() + count >= settings_.max_sequences)

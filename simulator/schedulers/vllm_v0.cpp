@@ -41,11 +41,11 @@ class VllmV0 final : public Scheduler {
         std::uint64_t tokens = 0, longest = 0;
         while (!state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
-            const std::uint32_t prompt = state[id].target;
+            const std::uint32_t prompt = state.unfilled(id);
             longest = std::max<std::uint64_t>(longest, prompt);
             tokens += prompt;
             const std::uint64_t taken = settings_.padded_prefill ? longest * (step.chunks.size() + 1) : tokens;
-            const std::uint64_t blocks = state.kv().blocks_for(prompt);
+            const std::uint64_t blocks = state.kv().blocks_for(state[id].target);
             if (taken > settings_.max_step_tokens || blocks + watermark_ > state.kv().free()) break;
             state.admit(blocks);
             step.add_chunk(state, id, prompt);

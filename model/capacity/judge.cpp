@@ -1,0 +1,166 @@
+#include "model/capacity/judge.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/units_text.hpp"
+#include "model/capacity/deviation.hpp"
+#include "model/capacity/pricing.hpp"
+
+namespace plimsoll {
+namespace {
+
+Split split_of(const Deployment& d) {
+    return {.tensor = d.tensor_parallel, .pipeline = d.pipeline_parallel};
+}
+
+std::string whole(double value) {
+    return std::to_string(static_cast<long long>(value));
+}
+
+}  // namespace
+
+Candidate Judge::operator()(const Deployment& deployment) const {
+    Candidate candidate;
+    candidate.deployment = deployment;
+    candidate.refusal = refuse(deployment);
+    if (candidate.refusal) return candidate;
+    candidate.memory = memory_budget(*architecture_, deployment);
+    candidate.refusal = candidate.memory.refusal(*deployment.gpu);
+    if (candidate.refusal) return candidate;
+    candidate.largest_batch = largest_batch(candidate.memory, deployment, scenario_->workload);
+    if (candidate.largest_batch < 1.0) {
+        candidate.refusal = Infeasible{"the KV cache holds " + whole(candidate.memory.kv_tokens) +
+                                       " tokens, less than one request takes"};
+        return candidate;
+    }
+    const StepCost cost(*architecture_, deployment);
+    const InstanceModel model(cost, deployment, candidate.memory, scenario_->workload);
+    Forecaster forecaster(model);
+    candidate.origin = cost.origin();
+    find_capacity(forecaster, candidate);
+    if (!candidate.refusal) size(forecaster, candidate);
+    if (!candidate.refusal) price(*scenario_, candidate);
+    return candidate;
+}
+
+void Judge::add_interval(Candidate& candidate) const {
+    const Deployment& d = candidate.deployment;
+    const StepCost cost(*architecture_, d);
+    const auto model_at = [&](double scale) {
+        return InstanceModel(cost, d, candidate.memory, scenario_->workload, scale);
+    };
+    constexpr double of_80_percent = 1.2816;  // quantile of the normal law at 0.9
+    const double spread =
+        of_80_percent * relative_deviation(model_at(1.0), std::max(1.0, candidate.at_capacity.running));
+    const auto most_at = [&](double scale) {
+        const InstanceModel model = model_at(scale);
+        Forecaster forecaster(model);
+        const Capacity capacity = capacity_of(forecaster);
+        return closed() ? capacity.users : capacity.rate.value();
+    };
+    candidate.users_interval = {most_at(1.0 + spread), most_at(1.0 / (1.0 + spread))};
+    candidate.nodes_interval = {nodes_for(candidate.users_interval.high, d),
+                                nodes_for(candidate.users_interval.low, d)};
+}
+
+/// Users or requests a second in all.
+double Judge::demand() const {
+    return closed() ? scenario_->load.concurrent_users() : scenario_->load.peak_rate().value();
+}
+
+std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
+    if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
+    if (d.gpus_per_instance() * d.instances_per_node > d.node->gpus)
+        return Infeasible{std::to_string(d.instances_per_node) + " instances of " +
+                          std::to_string(d.gpus_per_instance()) + " GPUs on a node of " + std::to_string(d.node->gpus)};
+    const std::string weights(to_string(d.weights));
+    if (std::find(d.engine->weights.begin(), d.engine->weights.end(), d.weights) == d.engine->weights.end())
+        return Infeasible{d.engine->name + " does not run " + weights + " weights"};
+    if (!d.gpu->supports(arithmetic_dtype(d.weights)))
+        return Infeasible{d.gpu->name + " has no " + std::string(to_string(arithmetic_dtype(d.weights))) +
+                          " arithmetic"};
+    return refuse_lengths(d);
+}
+
+/// The longest of a hundred requests must be within what model and engine take.
+std::optional<Infeasible> Judge::refuse_lengths(const Deployment& d) const {
+    const double prompt = scenario_->workload.prompt.quantile(0.99), output = scenario_->workload.output.quantile(0.99);
+    const auto refuse = [&](const char* what, double length, const std::string& whose, int limit) {
+        return Infeasible{std::string("the p99 ") + what + " of " + whole(length) + " tokens exceeds the " +
+                          std::to_string(limit) + " of " + whose};
+    };
+    if (d.engine->max_input_tokens && prompt > *d.engine->max_input_tokens)
+        return refuse("prompt", prompt, d.engine->name, *d.engine->max_input_tokens);
+    if (d.engine->max_total_tokens && prompt + output > *d.engine->max_total_tokens)
+        return refuse("prompt + output", prompt + output, d.engine->name, *d.engine->max_total_tokens);
+    if (prompt + output > d.model->max_context)
+        return refuse("prompt + output", prompt + output, d.model->name, d.model->max_context);
+    return std::nullopt;
+}
+
+Capacity Judge::capacity_of(Forecaster& forecaster) const {
+    return closed() ? closed_capacity(forecaster, Seconds(scenario_->load.think_time.mean()), scenario_->slo, demand())
+                    : open_capacity(forecaster, scenario_->slo);
+}
+
+/// Nodes, without spares, whose instances carry `per_instance` users or requests a second each; infinite for none.
+double Judge::nodes_for(double per_instance, const Deployment& deployment) const {
+    const double per_node = per_instance * deployment.instances_per_node * (1.0 - scenario_->headroom);
+    return per_node > 0 ? std::max(1.0, std::ceil(demand() / per_node * (1.0 - 1e-12))) : HUGE_VAL;
+}
+
+void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
+    const Capacity capacity = capacity_of(forecaster);
+    candidate.at_capacity = capacity.forecast;
+    candidate.users_per_instance = capacity.users;
+    candidate.rate_per_instance = capacity.rate;
+    if (capacity.rate <= PerSecond(0)) {
+        candidate.refusal = Infeasible{broken_promise(capacity.forecast)};
+        return;
+    }
+    const double instances = candidate.deployment.instances_per_node;
+    candidate.users_per_node = capacity.users * instances;
+    candidate.rate_per_node = capacity.rate * instances;
+}
+
+std::string Judge::broken_promise(const Forecast& forecast) const {
+    std::string text = closed() ? "with one user alone" : "hardly loaded";
+    for (const SloTerm& term : scenario_->slo.terms) {
+        const Seconds value = forecast.latencies[term.metric][term.statistic];
+        if (value > term.limit)
+            text += ", " + std::string(to_string(term.metric)) + " " + std::string(to_string(term.statistic)) + " is " +
+                    to_text(value) + " (limit " + to_text(term.limit) + ")";
+    }
+    return text + "; " + std::string(to_string(forecast.binding)) + " takes most of it";
+}
+
+/// One instance when the load is spread evenly over `nodes` nodes; the fullest one where users do not divide.
+Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const {
+    const double share = demand() / (nodes * deployment.instances_per_node);
+    const Seconds think_time(scenario_->load.think_time.mean());
+    const auto users = static_cast<std::size_t>(std::max(1.0, std::ceil(share - 1e-9)));
+    Forecast forecast = closed() ? forecaster.closed(users, think_time, Detail::percentiles)
+                                 : forecaster.open(PerSecond(share), Detail::percentiles);
+    name_constraints(forecaster.model(), scenario_->slo, forecast);
+    return forecast;
+}
+
+void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
+    const Deployment& d = candidate.deployment;
+    const double nodes = nodes_for(closed() ? candidate.users_per_instance : candidate.rate_per_instance.value(), d);
+    if (!(nodes <= 1e6)) {
+        candidate.refusal = Infeasible{"more than a million nodes"};
+        return;
+    }
+    candidate.nodes_needed = static_cast<int>(nodes);
+    candidate.nodes = candidate.nodes_needed + scenario_->spares;
+    candidate.gpus = candidate.nodes * d.node->gpus;
+    candidate.at_load = at_nodes(forecaster, d, candidate.nodes_needed);
+    if (candidate.nodes <= 1) return;
+    candidate.one_node_down = at_nodes(forecaster, d, candidate.nodes - 1);
+    candidate.survives_one_node_down = !candidate.one_node_down->overloaded &&
+                                       candidate.one_node_down->latencies.worst_ratio(scenario_->slo) <= 1.0 + 1e-9;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,258 @@
+#include "model/capacity/prefill_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace plimsoll {
+namespace {
+
+/// Mean number of prompts that fit a budget, at least one: whole prompts of one length, otherwise the renewal function
+/// n = B / p + (cv^2 - 1) / 2 (Cox 1962, section 4.2).
+double prompts_in(double budget, double prompt, double cv2) {
+    const double fill = budget / prompt;
+    return std::max(1.0, cv2 > 0 ? fill + (cv2 - 1.0) / 2.0 : std::floor(fill));
+}
+
+}  // namespace
+
+PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
+                           double recomputed, double time_scale)
+    : cost_(&cost),
+      deployment_(&deployment),
+      context_(context),
+      scale_(time_scale),
+      prompt_(workload.prompt.mean() + recomputed),
+      // What is computed again is about as long as a prompt.
+      pairs_((workload.prompt.second_moment() + recomputed * workload.prompt.mean() + prompt_) / 2.0),
+      prompt_cv2_(workload.prompt.cv2()),
+      chunked_(deployment.engine->scheduling == Scheduling::chunked),
+      windowed_(deployment.engine->waiting_served_ratio.has_value()),
+      largest_group_(chunked_ ? 1.0 : prompts_in(deployment.engine->max_prefill_tokens, prompt_, prompt_cv2_)) {
+    const double points = static_cast<double>(prompt_points_.size());
+    for (std::size_t i = 0; i < prompt_points_.size(); ++i) {
+        const double u = (static_cast<double>(i) + 0.5) / points;
+        prompt_points_[i] = workload.prompt.quantile(u);
+        step_points_[i] = std::max(0.0, workload.output.quantile(u) - 1.0);
+    }
+    if (chunked_) return;
+    for (int i = 0; i <= 4 * (std::ilogb(largest_group_) + 1); ++i) {
+        const double prompts = std::ldexp(1.0 + (i % 4) / 4.0, i / 4);
+        group_times_.push_back(prefill(prompts, prompts * prompt_, prompts * pairs_).value());
+    }
+}
+
+PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
+    Batch batch;
+    batch.sequences = sequences;
+    batch.decode_step = cost_->decode(sequences, sequences * context_).value() * scale_;
+    if (!chunked_) return batch;
+    batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
+    batch.alone = 0;
+    for (const double p : prompt_points_) batch.alone += std::ceil(p / batch.room);
+    batch.alone /= static_cast<double>(prompt_points_.size());
+    return batch;
+}
+
+/// F(k), between the points at which it is known.
+double PrefillModel::group_time(double prompts) const {
+    const int octave = std::ilogb(prompts);
+    const double quarters = std::ldexp(prompts, 2 - octave) - 4.0;  // in [0, 4)
+    const double whole = std::floor(quarters);
+    const auto index = static_cast<std::size_t>(4 * octave) + static_cast<std::size_t>(whole);
+    return group_times_[index] + (quarters - whole) * (group_times_[index + 1] - group_times_[index]);
+}
+
+/// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window. Each end of a full
+/// chunked step cuts a prompt in two.
+double PrefillModel::pass(double prompts, double passes, const Batch& batch) const {
+    const double share = prompts / passes;
+    if (!chunked_) return group_time(share);
+    const StepShape shape{.prefill_sequences = share + 1.0 - 1.0 / passes,
+                          .prefill_tokens = share * prompt_,
+                          .attention_pairs = share * pairs_,
+                          .decode_sequences = batch.sequences,
+                          .context_tokens = batch.sequences * context_};
+    return cost_->step(shape).value() * scale_;
+}
+
+PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) const {
+    const double stages = cost_->stages();
+    if (!chunked_) {
+        const double passes = std::max(1.0, prompts / largest_group_);
+        // In a pipeline the others go on in the stages that the prompts are not in.
+        const double stop = pass(prompts, passes, batch) / stages + batch.window * batch.decode_step;
+        return {passes * stop, passes, passes * batch.window};
+    }
+    // A prompt alone takes whole steps; of several the last step stays empty by half of a prompt, or of itself.
+    const double fill = prompt_ / batch.room;
+    const double passes = std::max(batch.alone, prompts * fill + std::min(1.0, fill) / 2.0);
+    const double mixed = pass(prompts, passes, batch);
+    return {passes * (batch.decode_step + (mixed - batch.decode_step) / stages), passes, passes};
+}
+
+/// Time from the start of an episode until one of its prompts is done: with one pass all are done together, otherwise
+/// half of the others come before it.
+double PrefillModel::own_prefill(double prompts, const Batch& batch) const {
+    const Episode whole = episode(prompts, batch);
+    const double one = pass(prompts, whole.passes, batch);
+    const double before = (prompts + 1.0) / (2.0 * prompts);
+    const double passes = std::max(std::min(whole.passes, episode(1.0, batch).passes), before * whole.passes);
+    return passes * one + (passes - 1.0) * batch.window * batch.decode_step;
+}
+
+Seconds PrefillModel::occupied(double prompts) const {
+    const Batch batch = batch_of(1.0);
+    const Episode all = episode(prompts, batch);
+    return Seconds((all.time - all.decode_steps * batch.decode_step) / prompts);
+}
+
+/// Decode steps that TGI's rule keeps closed to prefills: until ratio x running prompts wait, the first of which is
+/// there already, or to the limit where so many do not fit one prefill.
+double PrefillModel::window(const Surroundings& around, const Batch& batch, double prompts) const {
+    if (!windowed_) return 0;
+    const Engine& rules = *deployment_->engine;
+    // The floor of the rule takes half a request away in the mean.
+    const double least = std::max(1.0, *rules.waiting_served_ratio * around.decoding - 0.5);
+    const double most = *rules.max_waiting_tokens;
+    if (least > largest_group_ || around.rate <= 0) return most;
+    const double until = (least - 1.0) / around.rate - pass(prompts, 1.0, batch);
+    return std::clamp(until / batch.decode_step, 1.0, most);
+}
+
+PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch& batch) const {
+    Steps result;
+    result.prompts = around.prompts;
+    const double rate = around.rate;
+    const double d = batch.decode_step, first = episode(1.0, batch).time;
+    double &fixed = result.fixed, &each = result.each;
+    for (int i = 0; i < 60; ++i) {
+        const double many = std::max(2.0, 1.5 * result.prompts);
+        each = (episode(many, batch).time - first) / (many - 1.0);
+        fixed = first - each;
+        result.saturated = each * rate >= 1.0;
+        if (result.saturated) return result;
+        const double none_in_step = std::exp(-rate * d),
+                     none_in_episode = std::exp(-rate * (fixed + each * result.prompts));
+        result.idle = none_in_episode / (1.0 - none_in_step + none_in_episode);
+        result.mean = (result.idle * d + (1.0 - result.idle) * fixed) / (1.0 - each * rate);
+        const double before = result.prompts;
+        if (result.idle < 1.0) result.prompts = std::max(1.0, rate * result.mean / (1.0 - result.idle));
+        if (std::abs(result.prompts - before) <= 1e-3 * before) break;
+    }
+    const double squares = result.idle * d * d + (1.0 - result.idle) * fixed * fixed;
+    const double mixed = 2.0 * each * fixed + each * each * (1.0 + prompt_cv2_);
+    result.second_moment = (squares + mixed * rate * result.mean) / (1.0 - each * rate * each * rate);
+    const double episodes = std::max(1e-12, 1.0 - result.idle);
+    result.episode = std::max(0.0, result.mean - result.idle * d) / episodes;
+    result.episode_square =
+        std::max(result.episode * result.episode, (result.second_moment - result.idle * d * d) / episodes);
+    const double cv2 = result.episode > 0 ? result.episode_square / (result.episode * result.episode) - 1.0 : 0.0;
+    result.third_moment =
+        result.idle * d * d * d + episodes * std::pow(result.episode, 3) * (1.0 + cv2) * (1.0 + 2.0 * cv2);
+    return result;
+}
+
+/// Squared coefficient of variation of the time, in decode steps, from one pass to the next: a closed window and, when
+/// it has gathered nothing, a geometric number of steps; 1 where no window keeps passes apart.
+double PrefillModel::window_cv2(double rate, const Batch& batch, const Steps& steps) const {
+    if (!windowed_) return 1.0;
+    const double none = std::exp(-rate * steps.episode), some_in_step = 1.0 - std::exp(-rate * batch.decode_step);
+    const double cycle = batch.window + none / some_in_step;
+    return std::min(1.0, none * (2.0 - none) / (some_in_step * some_in_step) / (cycle * cycle));
+}
+
+/// Stall that the start of decoding at the end of an episode adds to that of steps at any time. A window that is closed
+/// takes away (1 - cv^2) / 2 of a pass (renewal process that starts with an event, Cox 1962, section 4.2). Otherwise
+/// the own episode has gathered more prompts than the step before a token does, each of which gathers a x more.
+double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const {
+    const double d = batch.decode_step;
+    if (windowed_) {
+        const Episode mean = episode(steps.prompts, batch);
+        const double stall = mean.time / mean.passes - batch.window * d;
+        return -stall * (1.0 - window_cv2(rate, batch, steps)) / 2.0;
+    }
+    const double none_in_own = std::exp(-rate * own_episode);
+    const double before = chunked_ ? steps.mean : d;
+    const double none_before = chunked_ ? steps.idle : std::exp(-rate * d);
+    const double fixed = chunked_ ? steps.fixed - d : steps.fixed;
+    return ((none_before - none_in_own) * fixed + steps.each * rate * (own_episode - before)) /
+           (1.0 - steps.each * rate);
+}
+
+/// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
+/// the start adds, but never less than none. Their number has the variance `regularity` times its mean (1: Poisson).
+void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, double regularity,
+                              Effect& effect) const {
+    const double d = batch.decode_step;
+    const Episode mean = episode(steps.prompts, batch);
+    const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
+    const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
+    const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
+    const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
+    // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
+    const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
+    const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
+    double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
+    for (const double s : step_points_) {
+        if (s <= 0) continue;
+        const double stalled = std::max(0.0, a_step * s + start);
+        total += stalled;
+        own += stalled / s;
+        own_square += stalled / s * (stalled / s);
+        spread += a_stall * stalled / (s * s);
+        sum += s;
+        requests += 1;
+    }
+    if (requests == 0) {
+        effect.token_interval = effect.own_interval = Seconds(d);
+        return;
+    }
+    own /= requests;
+    effect.token_interval = Seconds(d + total / sum);
+    effect.own_interval = Seconds(d + own);
+    effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
+}
+
+/// Given the step of length t that an arrival meets, it waits for a uniform part of t, and x t others join its episode:
+/// the mean given t is t (1/2 + a x) + const, the variance t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
+void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const {
+    const double met = steps.second_moment / steps.mean, square = steps.third_moment / steps.mean;
+    const double gathered = 0.5 + steps.each * around.rate;
+    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate * met;
+    effect.met = Seconds(around.busy * met);
+    effect.ttft_variance =
+        SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
+}
+
+PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
+    Batch batch = batch_of(1.0 + around.decoding);
+    batch.window = window(around, batch, 1.0);
+    Batch own = batch;  // while a request is prefilled the others alone decode
+    own.sequences = around.decoding;
+    Effect effect;
+    effect.decode_step = Seconds(batch.decode_step);
+    if (around.rate <= 0) {
+        effect.prefill = Seconds(own_prefill(1.0, own));
+        effect.token_interval = effect.own_interval = effect.decode_step;
+        return effect;
+    }
+    Steps steps = this->steps(around, batch);
+    if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
+        batch.window = window(around, batch, steps.prompts);
+        steps = this->steps(around, batch);
+    }
+    own.window = batch.window;
+    effect.saturated = steps.saturated;
+    effect.prompts = steps.saturated ? 1.0 : steps.prompts;
+    if (effect.saturated) return effect;
+    const double biased = around.busy * steps.second_moment / steps.mean;
+    effect.admission = Seconds(biased / 2.0);
+    const double group = 1.0 + around.rate * biased;
+    effect.prefill = Seconds(own_prefill(group, own));
+    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
+               window_cv2(around.rate, batch, steps), effect);
+    add_variance(around, steps, effect);
+    return effect;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,101 @@
+#pragma once
+#include <array>
+#include <vector>
+
+#include "model/capacity/mixture.hpp"
+#include "model/cost/step_cost.hpp"
+#include "model/spec/load.hpp"
+
+namespace plimsoll {
+
+/// What the prompts of others do to a request: it waits for their prefills, is prefilled with them, and later its
+/// tokens wait for theirs.
+///
+/// The engine works in steps: a decode step of time d while no prompt waits, otherwise an episode of D(k) that takes in
+/// the k prompts that have arrived during the step or episode before. With D(k) = D0 + a k, Poisson arrivals at rate x
+/// and the share i of steps without prompts (bulk service; the embedded chain in means):
+///
+///   E[t] = (i d + (1 - i) D0) / (1 - a x),
+///   E[t^2] (1 - a^2 x^2) = i d^2 + (1 - i) D0^2 + (2 a D0 + a^2 (1 + cv^2)) x E[t],  cv of the prompts,
+///   i = e^(-x D) / (1 - e^(-x d) + e^(-x D)).
+///
+/// E[t^3] follows from D as of a gamma law of these moments. An arrival waits for the rest of the step or episode that
+/// it meets, E[t^2] / (2 E[t]), and shares its own episode with the x E[t^2] / E[t] others that the same step gathers.
+/// Episodes by the engine's rules, each of as many passes as the prompts fill the budget:
+///
+/// - exclusive prefill: F(k), all decodes stopped (vLLM V0: prefill first, again and again);
+/// - with TGI's rule F(k) + W d: W = max_waiting_tokens decode steps, or as many as pass until
+///   waiting_served_ratio x running prompts wait, must follow before the next prefill;
+/// - chunked: mixed steps of decodes and chunks.
+class PrefillModel {
+  public:
+    /// `context`: KV tokens that a decoding sequence reads, mean. `recomputed`: tokens of a request that are prefilled
+    /// a second time, mean. `time_scale` multiplies every duration.
+    PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
+                 double recomputed, double time_scale);
+
+    /// What others do around one request.
+    struct Surroundings {
+        double rate = 0;      ///< prompts of others a second
+        double decoding = 0;  ///< others in the running batch
+        double busy = 1;      ///< probability that others are there
+        double prompts = 1;   ///< a guess of the prompts in an episode
+    };
+    struct Effect {
+        double prompts = 1;      ///< in an episode, mean
+        bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
+        Seconds admission, prefill, decode_step, token_interval, own_interval;
+        Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
+        SecondsSquared ttft_variance;  ///< of admission + prefill beside that part
+        SecondsSquared own_variance;   ///< of `own_interval` over requests
+    };
+    [[nodiscard]] Effect effect(const Surroundings& around) const;
+    /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
+    [[nodiscard]] Seconds occupied(double prompts) const;
+    [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
+        return cost_->prefill(prompts, tokens, pairs) * scale_;
+    }
+
+  private:
+    /// The batch and the rule that hold while the effect is sought; seconds.
+    struct Batch {
+        double sequences = 1;    ///< of a decode step
+        double decode_step = 0;  ///< d
+        double window = 0;       ///< W
+        double room = 0;         ///< prompt tokens of a chunked step
+        double alone = 1;        ///< chunked steps that a prompt alone takes, mean
+    };
+    struct Episode {
+        double time = 0;  ///< D(k)
+        double passes = 1;
+        double decode_steps = 0;  ///< that running sequences get out of it
+    };
+    struct Steps {
+        double idle = 1, mean = 0, second_moment = 0, prompts = 1;
+        double fixed = 0, each = 0;                                ///< D(k) = fixed + each k
+        double episode = 0, episode_square = 0, third_moment = 0;  ///< E[D], E[D^2], E[t^3]
+        bool saturated = false;
+    };
+    [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
+    [[nodiscard]] double pass(double prompts, double passes, const Batch& batch) const;
+    [[nodiscard]] Steps steps(const Surroundings& around, const Batch& batch) const;
+    [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
+    [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
+    [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
+    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
+    void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
+    [[nodiscard]] Batch batch_of(double sequences) const;
+    [[nodiscard]] double group_time(double prompts) const;
+
+    const StepCost* cost_;
+    const Deployment* deployment_;
+    double context_, scale_;
+    double prompt_, pairs_, prompt_cv2_;
+    bool chunked_, windowed_;
+    double largest_group_;             ///< prompts of one exclusive prefill
+    std::vector<double> group_times_;  ///< of 1 prompt, 1 1/4, 1 1/2, 1 3/4, 2, 2 1/2, ...; seconds
+    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
+};
+
+}  // namespace plimsoll
