@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,6 +38,22 @@ int write_all(int file, std::string_view text) {
     return 0;
 }
 
+/// Whether to write to it as it stands: devices, pipes, and the names of open files, which are links even to plain
+/// ones.
+bool stands_for_open(const std::string& path) {
+    struct stat status {};
+    const bool of_system = path.starts_with("/dev/") || path.starts_with("/proc/");
+    if (of_system && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) return true;
+    return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+/// The file that a link leads to, so that the link stays.
+std::string behind_links(const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path target = std::filesystem::canonical(path, error);
+    return error ? path : target.string();
+}
+
 }  // namespace
 
 void remove_unfinished_files() {
@@ -45,19 +62,20 @@ void remove_unfinished_files() {
 }
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-    struct stat status {};
-    special_ = ::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-    target_ = special_ ? path_ : path_ + ".tmp" + std::to_string(::getpid());
-    file_ = ::open(target_.c_str(), special_ ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL, 0666);
+    special_ = stands_for_open(path_);
+    target_ = special_ ? path_ : behind_links(path_);
+    if (!special_) unfinished_ = target_ + ".tmp" + std::to_string(::getpid());
+    file_ = special_ ? ::open(path_.c_str(), O_WRONLY | O_APPEND)
+                     : ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (file_ < 0) throw EnvironmentError(path_, errno);
-    if (!special_) slot_ = take_slot(target_.c_str());
+    if (!special_) slot_ = take_slot(unfinished_.c_str());
     buffer_.reserve(buffer_size);
 }
 
 OutputFile::~OutputFile() {
     if (file_ < 0) return;
     ::close(file_);
-    if (!special_) ::unlink(target_.c_str());
+    if (!special_) ::unlink(unfinished_.c_str());
     if (slot_ >= 0) unfinished[static_cast<std::size_t>(slot_)] = nullptr;
 }
 
@@ -84,8 +102,8 @@ void OutputFile::complete() {
     const int file = file_;
     file_ = -1;
     int error = ::close(file) != 0 ? errno : 0;
-    if (!special_ && error == 0 && ::rename(target_.c_str(), path_.c_str()) != 0) error = errno;
-    if (!special_ && error != 0) ::unlink(target_.c_str());
+    if (!special_ && error == 0 && ::rename(unfinished_.c_str(), target_.c_str()) != 0) error = errno;
+    if (!special_ && error != 0) ::unlink(unfinished_.c_str());
     if (slot_ >= 0) unfinished[static_cast<std::size_t>(slot_)] = nullptr;
     if (error != 0) fail(error);
 }

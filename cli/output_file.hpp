@@ -7,7 +7,8 @@
 namespace plimsoll {
 
 /// A file under a temporary name beside `path` that gets its name when it is complete, so that nobody sees half of it.
-/// A device or a pipe is written to as it stands. Writing is buffered; failures are EnvironmentErrors of `path`.
+/// A device, a pipe or what stands for an open file is written to as it is. Writing is buffered; failures are
+/// EnvironmentErrors of `path`.
 class OutputFile final : public TextSink {
   public:
     explicit OutputFile(std::string path);
@@ -22,8 +23,10 @@ class OutputFile final : public TextSink {
     void flush();
     [[noreturn]] void fail(int error);
 
-    std::string path_, target_;
-    bool special_ = false;
+    std::string path_;        ///< as given
+    std::string target_;      ///< links followed
+    std::string unfinished_;  ///< the temporary name
+    bool special_ = false;    ///< written to as it stands
     int file_ = -1;
     int slot_ = -1;  ///< among the unfinished files
     std::string buffer_;

@@ -53,8 +53,8 @@ std::vector<Option> run_options() {
         {.name = "cv", .value = "F", .help = "gamma, weibull: standard deviation of these times over their mean"},
         {.name = "requests",
          .value = "N",
-         .help = "requests of a run, answered or refused; 100000 if neither this nor --duration is given, all of a "
-                 "file"},
+         .help = "a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is "
+                 "given, all of a file"},
         {.name = "duration", .value = "TIME", .help = "simulated time after which a run ends, such as 1h"},
         {.name = "warm-up",
          .value = "N",
