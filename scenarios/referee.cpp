@@ -32,6 +32,8 @@ constexpr Effort full{.least_requests = 5000,
                       .replications_at_load = 8,
                       .tolerance = 0.005};
 
+/// How much longer an open load is run: how many requests are in the system is held by nobody, so that it wanders.
+constexpr double open_factor = 4.0;
 /// Requests of each user, or place, that are left out at the start, until the users are out of step.
 constexpr double warm_up_cycles = 6.0;
 
@@ -68,7 +70,7 @@ class Finalist {
         plan.output = scenario_.workload.output;
         plan.max_output = static_cast<std::uint32_t>(candidate_.deployment.engine->reserved_output_tokens.value_or(0));
         plan.slo = scenario_.slo;
-        double together = candidate_.at_capacity.running;
+        double together = open_factor * candidate_.at_capacity.running;
         if (is_closed(scenario_)) {
             plan.kind = "closed";
             plan.users = static_cast<std::uint32_t>(load);
