@@ -6,11 +6,14 @@
 #include <memory>
 
 #include "model/base/units_text.hpp"
-#include "simulator/run.hpp"
+#include "scenarios/error_summary.hpp"
+#include "scenarios/instance_run.hpp"
 
 namespace plimsoll {
 namespace {
 
+/// Seeds that a shown value and a trial of the search are averaged over.
+constexpr std::uint32_t shown_runs = 12, searched_runs = 6;
 constexpr std::size_t ttft = 0, tpot = 1, users = 2, request_rate = 3;
 
 /// One row's deployment, or why there is none.
@@ -125,24 +128,30 @@ class Predictor {
         if (const auto why = memory_.refusal(*prepared_.deployment.gpu)) return why->why;
         return "";
     }
-    void fold() { cost_.emplace(architecture_, prepared_.deployment); }
+    void fold() {
+        cost_.emplace(architecture_, prepared_.deployment);
+        runner_.emplace(*cost_, prepared_.deployment, memory_, prepared_.workload, assumptions_.think_time);
+    }
 
-    [[nodiscard]] RunResult at(int population) const {
-        RunPlan plan{.users = static_cast<double>(population), .ramp = assumptions_.ramp};
-        plan.requests = std::max(assumptions_.requests, 2 * population);
-        if (assumptions_.steady_state) {
-            plan.warm_up = 3 * population;
-            plan.requests = plan.warm_up + std::max(2000, 10 * population);
-        }
-        return run_instance(*cost_, prepared_.deployment, memory_, prepared_.workload, assumptions_.think_time, plan);
+    [[nodiscard]] InstanceMeans at(int population) const {
+        // A steady state has many times the requests of a short queue.
+        return at(population, assumptions_.steady_state ? searched_runs / 3 : shown_runs);
+    }
+    [[nodiscard]] InstanceMeans at(int population, std::uint32_t runs) const {
+        InstanceLoad load{.users = static_cast<std::uint32_t>(population),
+                          .steady_state = assumptions_.steady_state,
+                          .ramp = assumptions_.ramp,
+                          .runs = runs};
+        load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * population)
+                                                                     : std::max(assumptions_.requests, 2 * population));
+        return runner_->run(load);
     }
 
     /// Most users at which both means stay within the limits; 0 when one user is too many.
     [[nodiscard]] int most_users(double ttft_limit, double tpot_limit) const {
         const auto holds = [&](int n) {
-            const Latencies latencies = at(n).latencies;
-            return latencies[Metric::ttft][Statistic::mean].value() <= ttft_limit &&
-                   latencies[Metric::tpot][Statistic::mean].value() <= tpot_limit;
+            const InstanceMeans means = at(n, assumptions_.steady_state ? 1 : searched_runs);
+            return means.ttft.value() <= ttft_limit && means.tpot.value() <= tpot_limit;
         };
         int good = 0, bad = 1;
         while (bad <= 8192 && holds(bad)) {
@@ -162,6 +171,7 @@ class Predictor {
     Architecture architecture_;
     MemoryBudget memory_;
     std::optional<StepCost> cost_;
+    std::optional<InstanceRunner> runner_;
 };
 
 /// Little's law without any think time is the most that a rate can be: rate (TTFT + output TPOT) <= users.
@@ -171,26 +181,18 @@ bool rate_is_consistent(const ValidationRow& row, double output) {
     return *v[request_rate].measured * (*v[ttft].measured + output * *v[tpot].measured) <= *v[users].measured;
 }
 
-void predict(ValidationRow& row, const Predictor& predictor, double output) {
+void predict(ValidationRow& row, const Predictor& predictor, double output, bool search_users) {
     auto& v = row.values;
     if (v[users].measured) {
-        const RunResult run = predictor.at(static_cast<int>(*v[users].measured));
-        v[ttft].predicted = run.latencies[Metric::ttft][Statistic::mean].value();
-        v[tpot].predicted = run.latencies[Metric::tpot][Statistic::mean].value();
+        const InstanceMeans run = predictor.at(static_cast<int>(*v[users].measured));
+        v[ttft].predicted = run.ttft.value();
+        v[tpot].predicted = run.tpot.value();
         v[request_rate].predicted = run.request_rate.value();
     }
-    if (v[ttft].measured && v[tpot].measured)
+    if (search_users && v[ttft].measured && v[tpot].measured)
         v[users].predicted = predictor.most_users(*v[ttft].measured, *v[tpot].measured);
     if (v[request_rate].measured && !rate_is_consistent(row, output))
         v[request_rate].not_judged = "the row breaks Little's law: rate x (TTFT + output x TPOT) exceeds its users";
-}
-
-double quantile(std::vector<double> values, double q) {
-    std::sort(values.begin(), values.end());
-    const double position = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(position);
-    const std::size_t high = std::min(low + 1, values.size() - 1);
-    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
 }
 
 /// Error of predicting one row by the geometric mean of the others of its GPU, or of all where it is the only one.
@@ -218,19 +220,16 @@ ValidationSummary summarize(const std::vector<ValidationRow>& all, std::size_t c
     ValidationSummary summary;
     for (std::size_t i = 0; i < judged.size(); ++i) {
         if (!gpu.empty() && judged[i]->gpu != gpu) continue;
-        const double error = *judged[i]->values[column].error();
-        errors.push_back(std::abs(error));
+        errors.push_back(*judged[i]->values[column].error());
         baselines.push_back(baseline_error(judged, i, column));
-        summary.bias += error;
-        const double ratio = 1.0 + error;
-        if (ratio >= 0.5 && ratio <= 2.0) ++summary.within_factor_two;
+        if (const double ratio = 1.0 + errors.back(); ratio >= 0.5 && ratio <= 2.0) ++summary.within_factor_two;
     }
-    summary.n = static_cast<int>(errors.size());
-    if (summary.n == 0) return summary;
-    summary.bias /= summary.n;
-    summary.median_ape = quantile(errors, 0.5);
-    summary.p90_ape = quantile(errors, 0.9);
-    summary.baseline_median_ape = quantile(baselines, 0.5);
+    const ErrorSummary of = summary_of(errors);
+    summary.n = of.n;
+    summary.bias = of.bias;
+    summary.median_ape = of.median;
+    summary.p90_ape = of.p90;
+    summary.baseline_median_ape = summary_of(baselines).median;
     return summary;
 }
 
@@ -241,7 +240,11 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
         "weights: " + std::string(to_string(a.weights)), "think time: mean " + to_text(Seconds(a.think_time.mean())),
         a.steady_state ? std::string("protocol: steady state, statistics after a warm-up")
                        : "protocol: users start over " + to_text(a.ramp) + " and drain a shared queue of " +
-                             std::to_string(a.requests) + " requests, or of twice the users where that is more"};
+                             std::to_string(a.requests) +
+                             " requests, or of twice the users where that is more; means "
+                             "over " +
+                             std::to_string(shown_runs) + " runs with other lengths and think times, " +
+                             std::to_string(searched_runs) + " in the search for users"};
     text.insert(text.end(), scaled.begin(), scaled.end());
     for (const auto& rule : a.rules) {
         std::string where;
@@ -293,7 +296,7 @@ Validation validate(const Csv& table, const ValidationAssumptions& assumptions, 
         row.skipped = predictor.problem();
         if (!row.skipped.empty()) continue;
         predictor.fold();
-        predict(row, predictor, prepared.workload.output.mean());
+        predict(row, predictor, prepared.workload.output.mean(), assumptions.search_users);
         const double scale = assumptions.prompt_scale.value_or(prepared.workload.printed_prompt_scale);
         if (scale != 1.0)
             scaled[row.load] = "prompts of '" + row.load + "' rows: " + std::to_string(scale).substr(0, 4) +

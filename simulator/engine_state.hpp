@@ -47,8 +47,9 @@ class EngineState {
         return requests_[id].target - requests_[id].prefilled;
     }
 
-    /// Moves the first waiting request to the end of those filling and gives it `blocks`.
-    void admit(std::uint64_t blocks);
+    /// Moves the first waiting request to the end of those filling and gives it `blocks`, of which the first hold
+    /// `cached` of its tokens already (fewer than it is to prefill).
+    void admit(std::uint64_t blocks, std::uint32_t cached = 0);
     /// Gives a filling request more blocks.
     void take_blocks(std::uint32_t id, std::uint64_t blocks);
     /// Takes a running request's blocks; it waits, before or behind all others, to be computed again.

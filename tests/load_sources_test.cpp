@@ -213,6 +213,22 @@ TEST_CASE("load: users start along the ramp, and think between an answer and the
     }
 }
 
+TEST_CASE("load: a user without an answer thinks on from when that is known") {
+    LoadPlan plan = closed_plan(2, "fixed:1s");
+    plan.ramp = Seconds{10.0};
+    const auto source = make_source(plan, "test");
+    Request lost = answered(source->take(), never);
+    CHECK(source->next_time() == Seconds{5.0});
+    const Arrival second = source->take();
+    source->finished(lost);  // it does not say when: after the last that was sent
+    CHECK(source->next_time() == Seconds{6.0});
+    lost.tag = second.tag;
+    lost.finished = Seconds{7.5};
+    source->finished(lost);
+    CHECK(source->take().time == Seconds{6.0});
+    CHECK(source->next_time() == Seconds{8.5});
+}
+
 TEST_CASE("load: a user's n-th request is the same whatever the servers do") {
     LoadPlan plan = closed_plan(20, "exponential:mean=2s");
     plan.prompt = Distribution::parse_tokens("geometric:mean=300", "test");
@@ -272,6 +288,9 @@ TEST_CASE("load: a conversation sends what went before it") {
     using Seen = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
     // 100 + 10; then 110 + 5 + 10; then 125 + 5 + 10; then another conversation.
     CHECK(turns() == Seen{{110, 100}, {125, 115}, {140, 130}, {110, 100}});
+    CHECK(sent(plan, 2)[1].cached == 0);
+    plan.prefix_cache = true;
+    CHECK(sent(plan, 2)[1].cached == 115);
     plan.session.max_context = 144;  // the third turn would need 140 + 5
     CHECK(turns() == Seen{{110, 100}, {125, 115}, {110, 100}, {125, 115}});
     plan.users = 0;

@@ -87,8 +87,10 @@ std::unique_ptr<Engine> make_reserving(const std::string& scheduler, const Sched
                                        const StepTimer& timer);
 std::unique_ptr<Engine> make_paged(const std::string& scheduler, const SchedulerSettings& settings,
                                    const StepTimer& timer);
+std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
 inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
                                     const StepTimer& timer) {
+    if (scheduler == "vllm-v1-async") return make_vllm_v1_async(settings, timer);
     auto engine = make_reserving(scheduler, settings, timer);
     return engine ? std::move(engine) : make_paged(scheduler, settings, timer);
 }

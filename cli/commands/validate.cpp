@@ -11,6 +11,7 @@
 #include "model/base/csv.hpp"
 #include "model/base/error.hpp"
 #include "model/base/units_text.hpp"
+#include "scenarios/protocols.hpp"
 
 namespace plimsoll {
 namespace {
@@ -63,6 +64,12 @@ Cell number_or_unknown(const std::optional<double>& value) {
     return value ? Cell::number(*value) : Cell();
 }
 
+Cell text_or_unknown(const std::string& text) {
+    Cell cell;
+    if (!text.empty()) cell = Cell(text);
+    return cell;
+}
+
 Table rows_table(const Validation& validation) {
     Table table{"rows",
                 "Measured : predicted, and the error",
@@ -90,9 +97,9 @@ Table rows_table(const Validation& validation) {
             cells.push_back(number_or_unknown(value.measured));
             cells.push_back(number_or_unknown(value.predicted));
             cells.push_back(number_or_unknown(value.error()));
-            cells.push_back(value.not_judged.empty() ? Cell() : Cell(value.not_judged));
+            cells.push_back(text_or_unknown(value.not_judged));
         }
-        cells.push_back(row.skipped.empty() ? Cell() : Cell(row.skipped));
+        cells.push_back(text_or_unknown(row.skipped));
         table.rows.push_back(std::move(cells));
     }
     return table;
@@ -153,11 +160,92 @@ Bullets skipped(const Validation& validation) {
     return bullets;
 }
 
+/// "2.95 : 2.71 : 0.8" and the two errors below.
+Cell both_cell(const ProtocolValue& value, double per_unit) {
+    const auto text = [&](const std::optional<double>& v) {
+        return v ? plain_number(*v * per_unit) : std::string("-");
+    };
+    std::string shown = text(value.measured) + " : " + text(value.drain) + " : " + text(value.steady);
+    if (value.drain_error() && value.steady_error())
+        shown += "\n" + change_text(*value.drain_error()) + "  " + change_text(*value.steady_error());
+    return shown;
+}
+
+Table protocols_table(const ProtocolComparison& comparison) {
+    Table table{"protocols",
+                "Measured : draining the queue : steady state, and both errors (rows with printed lengths)",
+                {{"place", "", 0},
+                 {"model", "model", 0},
+                 {"gpu", "GPU", 0},
+                 {"tensor_parallel", "TP", 0},
+                 {"load", "load", 0},
+                 {"users", "users", 0},
+                 {"requests", "", 0},
+                 {"rate_from_tokens", "", 0}},
+                {}};
+    constexpr std::array<std::size_t, protocol_columns.size()> column_of{0, 1, 3};
+    for (const std::size_t i : column_of) {
+        const std::string key(keys[i]);
+        table.columns.push_back({"", std::string(titles[i]), 0});
+        for (const char* part : {".measured", ".drain", ".steady", ".drain_error", ".steady_error"})
+            table.columns.push_back({key + part, "", 0});
+    }
+    for (const ProtocolRow& row : comparison.rows) {
+        Row cells{row.place,
+                  row.model,
+                  row.gpu,
+                  Cell::count(row.tensor_parallel),
+                  row.load,
+                  Cell::count(row.users),
+                  Cell::count(row.requests),
+                  Cell::flag(row.rate_from_tokens)};
+        for (std::size_t c = 0; c < column_of.size(); ++c) {
+            const ProtocolValue& value = row.values[c];
+            cells.push_back(both_cell(value, shown_per_unit[column_of[c]]));
+            for (const auto& v : {value.measured, value.drain, value.steady, value.drain_error(), value.steady_error()})
+                cells.push_back(number_or_unknown(v));
+        }
+        table.rows.push_back(std::move(cells));
+    }
+    return table;
+}
+
+Table protocols_summary(const ProtocolComparison& comparison) {
+    Table table{"protocol_summary",
+                "Absolute errors of both protocols",
+                {{"quantity", "quantity", 0},
+                 {"n", "rows", 0},
+                 {"drain.median_ape", "drain: median error", 0},
+                 {"drain.p90_ape", "p90 error", 1},
+                 {"drain.bias", "bias", 1},
+                 {"steady.median_ape", "steady: median error", 0},
+                 {"steady.p90_ape", "p90 error", 1},
+                 {"steady.bias", "bias", 1},
+                 {"drain_nearer", "drain nearer", 0}},
+                {}};
+    for (std::size_t c = 0; c < protocol_columns.size(); ++c) {
+        const ProtocolSummary& s = comparison.summary[c];
+        if (s.drain.n == 0) continue;
+        table.rows.push_back({Cell(protocol_columns[c]), Cell::count(s.drain.n), Cell::fraction(s.drain.median),
+                              Cell::fraction(s.drain.p90), Cell(Kind::change, s.drain.bias),
+                              Cell::fraction(s.steady.median), Cell::fraction(s.steady.p90),
+                              Cell(Kind::change, s.steady.bias), Cell::count(s.drain_nearer)});
+    }
+    return table;
+}
+
 Document run(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
     const ValidationAssumptions assumptions = assumptions_of(arguments, catalog);
-    const Validation validation = validate(Csv::from_file(*arguments.value("FILE")), assumptions, catalog);
+    const Csv measured = Csv::from_file(*arguments.value("FILE"));
+    const Validation validation = validate(measured, assumptions, catalog);
     Document document;
+    if (arguments.value("protocol") == "both") {
+        const ProtocolComparison comparison = compare_protocols(measured, assumptions, catalog);
+        document.items.push_back(protocols_table(comparison));
+        document.items.push_back(protocols_summary(comparison));
+        document.items.push_back(Bullets{"explained", "What each explains:", comparison.explained});
+    }
     document.items.push_back(rows_table(validation));
     document.items.push_back(skipped(validation));
     add_summary(validation, document.items);
@@ -185,8 +273,9 @@ void register_validate(Registry<Command>& registry) {
                      {.name = "think-time", .value = "TIME", .help = "such as uniform:min=1s,max=3s"},
                      {.name = "protocol",
                       .value = "WORD",
-                      .help = "whether a run drains a shared queue or is steady",
-                      .choices = {"drain", "steady-state"}},
+                      .help = "whether a run drains a shared queue or is steady; both: side by side, for rows "
+                              "with printed lengths",
+                      .choices = {"drain", "steady-state", "both"}},
                      {.name = "requests", .value = "N", .help = "requests of the shared queue"},
                      {.name = "ramp", .value = "TIME", .help = "over which the users of a run start"}},
          .run = run});

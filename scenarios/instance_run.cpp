@@ -1,0 +1,87 @@
+#include "scenarios/instance_run.hpp"
+
+#include "simulator/load_plan.hpp"
+#include "simulator/simulation.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// Means over the requests that finish after the first `skipped`.
+class Means final : public Observer {
+  public:
+    explicit Means(std::uint64_t skipped) : skipped_(skipped) {}
+
+    void finished(const Request& request) override {
+        last_ = request.finished;
+        if (seen_++ < skipped_) {
+            from_ = request.finished;
+            return;
+        }
+        ttft_ += request.first_token - request.arrival;
+        if (request.output == 1) return;
+        ++several_;
+        tpot_ += (request.finished - request.first_token) / (request.output - 1.0);
+    }
+    void refused(const Request&) override { ++refused_; }
+
+    [[nodiscard]] InstanceMeans means() const {
+        const auto counted = static_cast<double>(seen_ - std::min(seen_, skipped_));
+        InstanceMeans means;
+        if (counted == 0) return means;
+        means.ttft = ttft_ / counted;
+        if (several_ > 0) means.tpot = tpot_ / several_;
+        if (last_ > from_) means.request_rate = counted / (last_ - from_);
+        return means;
+    }
+
+  private:
+    std::uint64_t skipped_, seen_ = 0, refused_ = 0;
+    double several_ = 0;
+    Seconds ttft_, tpot_, from_, last_;
+};
+
+}  // namespace
+
+InstanceRunner::InstanceRunner(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
+                               const Workload& workload, const Distribution& think_time)
+    : rule_(engine_rule(deployment, memory)),
+      timer_(cost, rule_.settings.max_sequences),
+      workload_(workload),
+      think_time_(think_time),
+      max_output_(static_cast<std::uint32_t>(deployment.engine->reserved_output_tokens.value_or(0))) {}
+
+InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
+    InstanceMeans sum;
+    for (std::uint64_t seed = 1; seed <= load.runs; ++seed) {
+        const InstanceMeans one = run_once(load, seed);
+        sum.ttft += one.ttft / static_cast<double>(load.runs);
+        sum.tpot += one.tpot / static_cast<double>(load.runs);
+        sum.request_rate += one.request_rate / static_cast<double>(load.runs);
+    }
+    return sum;
+}
+
+InstanceMeans InstanceRunner::run_once(const InstanceLoad& load, std::uint64_t seed) const {
+    LoadPlan plan;
+    plan.kind = load.steady_state ? "closed" : "shared-queue";
+    plan.seed = seed;
+    plan.users = load.users;
+    plan.think_time = think_time_;
+    plan.prompt = workload_.prompt;
+    plan.output = workload_.output;
+    plan.max_output = max_output_;
+    plan.ramp = load.ramp;
+    plan.stratified = !load.steady_state;
+    const std::uint64_t warm_up = load.steady_state ? 3 * std::uint64_t{load.users} : 0;
+    if (!load.steady_state) plan.requests = load.requests;
+    const auto source = make_source(plan, "validate");
+    RequestTable requests(load.users);
+    Replica replica(requests, timer_, schedulers().at(rule_.scheduler, "scheduler", "validate"), rule_.settings);
+    Means means(warm_up);
+    RunLimits limits;
+    if (load.steady_state) limits.requests = warm_up + load.requests;
+    simulate(*source, requests, replica, &means, limits);
+    return means.means();
+}
+
+}  // namespace plimsoll
