@@ -61,7 +61,7 @@ std::vector<Field> capacity_fields() {
 
 std::vector<Field> cost_fields() {
     return {
-        {{"cost_usd_per_hour", "cost", 3, false, "USD/h"}, [](const Candidate& c) { return Cell(c.cost); }},
+        {{"cost_usd_per_hour", "cost", 2, false, "USD/h"}, [](const Candidate& c) { return Cell(c.cost); }},
         {{"cost_usd_per_million_tokens", "million tokens", 8, false, "USD"},
          [](const Candidate& c) { return Cell(c.cost_per_million_tokens); }},
         {{"cost_unknown", "", 0}, [](const Candidate& c) { return c.cost ? Cell() : Cell(c.cost_unknown); }},
@@ -99,7 +99,7 @@ std::vector<Field> simulated_fields() {
          [](const Candidate& c) {
              return simulated(c, [](const Simulated& s) { return Cell::count(s.users_interval.high); });
          }},
-        {{"", "simulated", 2},
+        {{"", "simulated", 3},
          [](const Candidate& c) {
              return simulated(c, [&](const Simulated& s) {
                  const int instances = c.deployment.instances_per_node;
@@ -113,9 +113,9 @@ std::vector<Field> simulated_fields() {
                  return s.users_per_instance > 0 ? Cell() : Cell::number(s.rate_per_instance.value());
              });
          }},
-        {{"simulated.gap_users", "gap", 2},
+        {{"simulated.gap_users", "gap", 3},
          [](const Candidate& c) { return simulated(c, [](const Simulated& s) { return Cell(Kind::change, s.gap); }); }},
-        {{"simulated.nodes", "simulated nodes", 3},
+        {{"simulated.nodes", "simulated nodes", 4},
          [](const Candidate& c) {
              return simulated(c, [](const Simulated& s) { return Cell::count(s.nodes_needed); });
          }},

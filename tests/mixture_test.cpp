@@ -139,6 +139,15 @@ TEST_CASE("An empty mixture and a single atom") {
     CHECK(percentiles_of(atom).share_within(Seconds(0.3)) == 1.0);
 }
 
+TEST_CASE("A law narrower than rounding is an atom") {
+    Mixture mixture;
+    mixture.add(1.0, Seconds(1.0), SecondsSquared(1e-34));
+    PercentileTable table;
+    table.build(mixture);
+    CHECK(table.at(0.5) == Seconds(1.0));
+    CHECK(table.at(0.99) == Seconds(1.0));
+}
+
 TEST_CASE("Laws wider than a cube can draw keep mean and variance, heavy or light") {
     for (const double share : {1.0, 0.2, 0.05, 0.01})
         for (const double cv2 : {1.2, 2.0, 4.0, 5.0, 40.0, 1000.0}) {

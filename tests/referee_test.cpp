@@ -24,7 +24,7 @@ Scenario chat(const std::string& engine) {
     s.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
     s.load.registered_users = 5000;
     s.load.think_time = Distribution::uniform(1.0, 3.0);
-    s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.05)}, {Metric::ttft, Statistic::mean, Seconds(2.0)}};
+    s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.04)}, {Metric::ttft, Statistic::mean, Seconds(2.0)}};
     s.cost.amortization = Seconds(3 * 365.25 * 86400);
     return s;
 }
@@ -141,10 +141,14 @@ TEST_CASE("Which candidates are simulated follows from the level") {
     CHECK(judged(RefereeLevel::fast) == 1);
 }
 
-TEST_CASE("A candidate whose limits the scheduler refuses keeps its forecast and says why") {
+TEST_CASE("A candidate that cannot be simulated keeps its forecast and says why") {
+    Engine engine = catalog().engines.at("vllm-v1", "test");
+    engine.scheduler = "nobody";
     Scenario s = chat("vllm-v1");
-    s.max_sequences = {4096};  // more than the 2048 tokens of a step
-    const Simulated one = simulated(refereed(s, {}));
-    CHECK_FALSE(one.refusal.empty());
+    s.engines = {&engine};
+    const Plan result = refereed(s, {});
+    const Simulated& one = simulated(result);
+    CHECK_THAT(one.refusal, ContainsSubstring("unknown scheduler 'nobody'"));
     CHECK(one.requests == 0);
+    CHECK(result.answers[0].best->users_per_instance > 0);
 }

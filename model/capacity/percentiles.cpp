@@ -15,6 +15,8 @@ constexpr std::size_t most_slices = 64;
 /// The cube fails for laws wider than this squared coefficient of variation: they get an atom at 0 and a component of
 /// this width, with the same mean and variance.
 constexpr double widest_cv2 = 4.0;
+/// Narrower laws are atoms: their slices would differ by rounding alone.
+constexpr double narrowest_cv2 = 1e-20;
 
 /// Slices of the standard normal law: the share above the last j of m slices is (j / m)^2.
 struct Slices {
@@ -110,7 +112,7 @@ void PercentileTable::expand(std::span<const Component> components) {
             const double mean = component.mean / share;
             component = {component.weight * share, mean, widest_cv2 * mean * mean};
         }
-        if (cv2 > 0.0)
+        if (cv2 > narrowest_cv2)
             slice_values(component, slices, values);
         else
             value.fill(component.mean);

@@ -68,6 +68,9 @@ _plimsoll() {
         plan:--spares) COMPREPLY=(); return ;;
         plan:--headroom) COMPREPLY=(); return ;;
         plan:--set) COMPREPLY=(); return ;;
+        plan:--referee) COMPREPLY=($(compgen -W 'none fast full' -- "$word")); return ;;
+        plan:--seed) COMPREPLY=(); return ;;
+        plan:--threads) COMPREPLY=(); return ;;
         show:--kind) COMPREPLY=($(compgen -W 'gpu node model engine workload link efficiency-class' -- "$word")); return ;;
         simulate:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         simulate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
@@ -95,7 +98,7 @@ _plimsoll() {
         simulate:--set) COMPREPLY=(); return ;;
         simulate:--cost-tables) COMPREPLY=($(compgen -d -- "$word")); return ;;
         simulate:--layers) COMPREPLY=(); return ;;
-        simulate:--scheduler) COMPREPLY=($(compgen -W 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1' -- "$word")); return ;;
+        simulate:--scheduler) COMPREPLY=($(compgen -W 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async' -- "$word")); return ;;
         simulate:--max-step-tokens) COMPREPLY=(); return ;;
         simulate:--kv-blocks) COMPREPLY=(); return ;;
         simulate:--kv-block-tokens) COMPREPLY=(); return ;;
@@ -118,7 +121,7 @@ _plimsoll() {
         validate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         validate:--weights) COMPREPLY=(); return ;;
         validate:--think-time) COMPREPLY=(); return ;;
-        validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state' -- "$word")); return ;;
+        validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state both' -- "$word")); return ;;
         validate:--requests) COMPREPLY=(); return ;;
         validate:--ramp) COMPREPLY=(); return ;;
     esac
@@ -144,7 +147,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads' -- "$word"))
             fi ;;
         plan)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --verbose --all --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)

@@ -1,0 +1,46 @@
+#include "simulator/promise_watch.hpp"
+
+#include "tests/catch.hpp"
+
+using namespace plimsoll;
+
+namespace {
+
+/// A request sent at 0.
+Request answered(double first_token, double finished, std::uint32_t output) {
+    Request request;
+    request.first_token = Seconds(first_token);
+    request.finished = Seconds(finished);
+    request.output = output;
+    return request;
+}
+
+double ratio_of(const Slo& slo, std::uint64_t warm_up) {
+    PromiseWatch watch(slo, warm_up);
+    watch.finished(answered(1.0, 5.0, 3));  // 2 s a token
+    watch.refused(Request{});
+    watch.finished(answered(3.0, 3.0, 1));   // no token after the first
+    watch.finished(answered(5.0, 13.0, 5));  // 2 s
+    watch.finished(answered(7.0, 11.0, 2));  // 4 s
+    return watch.worst_ratio();
+}
+
+}  // namespace
+
+TEST_CASE("The promise that is nearest to its limit, or furthest beyond, decides") {
+    const SloTerm ttft{Metric::ttft, Statistic::mean, Seconds(8.0)};  // mean of 1, 3, 5, 7 is 4
+    const SloTerm tpot{Metric::tpot, Statistic::mean, Seconds(8.0)};  // mean of 2, 2, 4
+    const SloTerm e2e{Metric::e2e, Statistic::p99, Seconds(10.0)};    // about 13
+    CHECK(ratio_of({{ttft}}, 0) == Approx(0.5));
+    CHECK(ratio_of({{tpot}}, 0) == Approx(8.0 / 3.0 / 8.0));
+    CHECK(ratio_of({{ttft, tpot}}, 0) == Approx(0.5));
+    CHECK(ratio_of({{ttft, tpot, e2e}}, 0) == Approx(1.3).epsilon(0.03));
+}
+
+TEST_CASE("The warm-up counts what was refused, and nothing is decided before its end") {
+    const Slo slo{{{Metric::ttft, Statistic::mean, Seconds(1.0)}}};
+    CHECK(ratio_of(slo, 1) == Approx(5.0));  // mean of 3, 5, 7
+    CHECK(ratio_of(slo, 2) == Approx(5.0));  // the refused one has no latency
+    CHECK(ratio_of(slo, 3) == Approx(6.0));
+    CHECK(ratio_of(slo, 5) == 0.0);
+}
