@@ -31,6 +31,31 @@ TEST_CASE("a plan in JSON has the documented keys, all of them and no others") {
     CHECK(plan.at("assumptions").at(0).is_string());
 }
 
+TEST_CASE("the referee adds what it simulated and changes nothing else, whatever the threads") {
+    const std::vector<std::string> question{"plan", "tests/cli/scenarios/round.json"};
+    const auto with = [&](const std::vector<std::string>& options) {
+        std::vector<std::string> all = question;
+        all.insert(all.end(), options.begin(), options.end());
+        return answer_of(all);
+    };
+    Json none = with({"--referee", "none"}), fast = with({});
+    CHECK(fast == with({"--threads", "7"}));
+    CHECK(none.at("answers") != fast.at("answers"));
+    for (Json* plan : {&none, &fast})
+        for (Json& answer : plan->at("answers")) {
+            const Json& simulated = answer.at("simulated");
+            CHECK(simulated.at("users_per_instance").is_null() == (plan == &none));
+            if (plan == &fast) {
+                const double users = answer.at("users_per_instance"), of_runs = simulated.at("users_per_instance");
+                CHECK(simulated.at("gap_users") == Approx(users / of_runs - 1.0));
+                CHECK(simulated.at("ttft_s").at("p50") <= simulated.at("ttft_s").at("p99"));
+            }
+            answer.erase("simulated");
+        }
+    CHECK(none == fast);
+    CHECK(run({"plan", question[1], "--referee", "none"}).out.find("imulated") == std::string::npos);
+}
+
 TEST_CASE("numbers of a plan in JSON agree with each other") {
     const Json plan = answer_of({"plan", "tests/cli/scenarios/round.json"});
     CHECK(plan.at("answers").size() == 2);
