@@ -140,7 +140,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l headroom -d 'f
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cost-tables -d 'time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l layers -d 'layers of the model that the tables are of' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l scheduler -d 'rule of the engine, instead of its own' -x -a 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l scheduler -d 'rule of the engine, instead of its own' -x -a 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l max-step-tokens -d 'tokens of a step, or of a prefill that runs alone' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-blocks -d 'KV blocks of a replica' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-block-tokens -d 'tokens of a KV block' -x
@@ -172,7 +172,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l engine -d 'ser
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l node -d 'node type of every row' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l weights -d 'weight dtype' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l think-time -d 'such as uniform:min=1s,max=3s' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l protocol -d 'whether a run drains a shared queue or is steady' -x -a 'drain steady-state'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l protocol -d 'whether a run drains a shared queue or is steady; both: side by side, for rows with printed lengths' -x -a 'drain steady-state both'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l requests -d 'requests of the shared queue' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l ramp -d 'over which the users of a run start' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'

@@ -158,7 +158,7 @@ _plimsoll() {
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--cost-tables[time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario]:DIR:_files -/' \
             '--layers[layers of the model that the tables are of]:N: ' \
-            '--scheduler[rule of the engine, instead of its own]:NAME:(lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1)' \
+            '--scheduler[rule of the engine, instead of its own]:NAME:(lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async)' \
             '--max-step-tokens[tokens of a step, or of a prefill that runs alone]:N: ' \
             '--kv-blocks[KV blocks of a replica]:N: ' \
             '--kv-block-tokens[tokens of a KV block]:N: ' \
@@ -191,7 +191,7 @@ _plimsoll() {
             '--node[node type of every row]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--weights[weight dtype]:DTYPE: ' \
             '--think-time[such as uniform\:min=1s,max=3s]:TIME: ' \
-            '--protocol[whether a run drains a shared queue or is steady]:WORD:(drain steady-state)' \
+            '--protocol[whether a run drains a shared queue or is steady; both\: side by side, for rows with printed lengths]:WORD:(drain steady-state both)' \
             '--requests[requests of the shared queue]:N: ' \
             '--ramp[over which the users of a run start]:TIME: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
