@@ -74,7 +74,7 @@ _plimsoll() {
         validate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         validate:--weights) COMPREPLY=(); return ;;
         validate:--think-time) COMPREPLY=(); return ;;
-        validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state' -- "$word")); return ;;
+        validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state both' -- "$word")); return ;;
         validate:--requests) COMPREPLY=(); return ;;
         validate:--ramp) COMPREPLY=(); return ;;
     esac

@@ -118,7 +118,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l engine -d 'ser
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l node -d 'node type of every row' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l weights -d 'weight dtype' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l think-time -d 'such as uniform:min=1s,max=3s' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l protocol -d 'whether a run drains a shared queue or is steady' -x -a 'drain steady-state'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l protocol -d 'whether a run drains a shared queue or is steady; both: side by side, for rows with printed lengths' -x -a 'drain steady-state both'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l requests -d 'requests of the shared queue' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l ramp -d 'over which the users of a run start' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'

@@ -136,7 +136,7 @@ _plimsoll() {
             '--node[node type of every row]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--weights[weight dtype]:DTYPE: ' \
             '--think-time[such as uniform\:min=1s,max=3s]:TIME: ' \
-            '--protocol[whether a run drains a shared queue or is steady]:WORD:(drain steady-state)' \
+            '--protocol[whether a run drains a shared queue or is steady; both\: side by side, for rows with printed lengths]:WORD:(drain steady-state both)' \
             '--requests[requests of the shared queue]:N: ' \
             '--ramp[over which the users of a run start]:TIME: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
