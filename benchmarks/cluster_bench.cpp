@@ -71,7 +71,6 @@ void alone(benchmark::State& state) {
 BENCHMARK(alone)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, one_replica, "round-robin", 1)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, round_robin_64, "round-robin", 64)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(run, rr2, "round-robin", 2)->Unit(benchmark::kMillisecond);BENCHMARK_CAPTURE(run, rr4, "round-robin", 4)->Unit(benchmark::kMillisecond);BENCHMARK_CAPTURE(run, rr8, "round-robin", 8)->Unit(benchmark::kMillisecond);BENCHMARK_CAPTURE(run, rr16, "round-robin", 16)->Unit(benchmark::kMillisecond);BENCHMARK_CAPTURE(run, rr256, "round-robin", 256)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, random_64, "random", 64)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, power_of_two_64, "power-of-two", 64)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, least_outstanding_64, "least-outstanding", 64)->Unit(benchmark::kMillisecond);

@@ -1,10 +1,8 @@
 #include "cli/entries.hpp"
 
-#include "cli/command.hpp"
-#include "cli/format.hpp"
-#include "model/cost/block.hpp"
+#include "model/cost/architecture.hpp"
 #include "model/cost/collective.hpp"
-#include "model/cost/parallelism.hpp"
+#include "simulator/scheduler.hpp"
 
 namespace plimsoll {
 namespace {
@@ -179,14 +177,6 @@ Table classes(Catalog& catalog) {
                                        });
 }
 
-/// A table of the plug-ins of a seam.
-template <class Entries, class Meaning>
-Table plug_ins(const std::string& key, const Entries& registry, Meaning meaning) {
-    Table table{key, "", {{"name", "name", 0}, {"summary", "summary", 1, true}}, {}};
-    for (const auto& [name, entry] : registry) table.rows.push_back({name, meaning(entry)});
-    return table;
-}
-
 Facts model_facts(Catalog& catalog, const std::string& name) {
     const Transformer& model = catalog.models.at(name, place);
     const Architecture architecture(model);
@@ -237,62 +227,38 @@ void check_gpu(Catalog& catalog, const Fields& fields) {
     static_cast<void>(catalog.classes.at(gpu.efficiency_class, fields.place("efficiency_class")));
 }
 
+void check_engine(Catalog&, const Fields& fields) {
+    static_cast<void>(schedulers().at(read_engine(fields).scheduler, "scheduler", fields.place("scheduler")));
+}
+
 template <auto read>
 void check_entry(Catalog&, const Fields& fields) {
     static_cast<void>(read(fields));
 }
 
+std::vector<EntryKind> joined(std::vector<EntryKind> kinds) {
+    for (EntryKind& kind : plug_in_kinds()) kinds.push_back(std::move(kind));
+    return kinds;
+}
+
 }  // namespace
 
 const std::vector<EntryKind>& entry_kinds() {
-    static const std::vector<EntryKind> kinds{
+    static const std::vector<EntryKind> kinds = joined({
         {"gpus", "gpu", "accelerators", names_on<&Catalog::gpus>, gpus, files_on<&Catalog::gpus>, nullptr, check_gpu},
         {"nodes", "node", "servers: GPUs, how they are joined, host", names_on<&Catalog::nodes>, nodes,
          files_on<&Catalog::nodes>, node_facts, check_node},
         {"models", "model", "language models", names_on<&Catalog::models>, models, files_on<&Catalog::models>,
          model_facts, check_model},
         {"engines", "engine", "serving engines", names_on<&Catalog::engines>, engines, files_on<&Catalog::engines>,
-         nullptr, check_entry<read_engine>},
+         nullptr, check_engine},
         {"workloads", "workload", "prompt and output lengths", names_on<&Catalog::workloads>, workloads,
          files_on<&Catalog::workloads>, nullptr, check_entry<read_workload>},
         {"links", "link", "PCIe, NVLink, sockets, networks", names_on<&Catalog::links>, links,
          files_on<&Catalog::links>, nullptr, check_entry<read_link>},
         {"classes", "efficiency-class", "kernel constants of GPU families", names_on<&Catalog::classes>, classes,
          files_on<&Catalog::classes>, nullptr, check_entry<read_efficiency_class>},
-        {.plural = "blocks",
-         .kind = "",
-         .meaning = "kinds of decoder blocks",
-         .names = [](Catalog&) { return block_kinds().names(); },
-         .table =
-             [](Catalog&) {
-                 return plug_ins("blocks", block_kinds(), [](const BlockKind& kind) {
-                     return kind.is_attention ? "attention" : "feed-forward";
-                 });
-             }},
-        {.plural = "parallelism",
-         .kind = "",
-         .meaning = "ways of splitting a model over GPUs",
-         .names = [](Catalog&) { return parallelism_kinds().names(); },
-         .table =
-             [](Catalog&) {
-                 Table table =
-                     plug_ins("parallelism", parallelism_kinds(), [](const ParallelismKind&) { return Cell(); });
-                 table.columns.resize(1);
-                 for (Row& row : table.rows) row.resize(1);
-                 return table;
-             }},
-        {.plural = "commands",
-         .kind = "",
-         .meaning = "commands of this program",
-         .names = [](Catalog&) { return commands().names(); },
-         .table =
-             [](Catalog&) { return plug_ins("commands", commands(), [](const Command& c) { return c.summary; }); }},
-        {.plural = "formats",
-         .kind = "",
-         .meaning = "output formats",
-         .names = [](Catalog&) { return formats().names(); },
-         .table = [](Catalog&) { return plug_ins("formats", formats(), [](const Format& f) { return f.summary; }); }},
-    };
+    });
     return kinds;
 }
 

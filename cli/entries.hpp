@@ -25,5 +25,7 @@ struct EntryKind {
 /// All kinds, data first.
 [[nodiscard]] const std::vector<EntryKind>& entry_kinds();
 [[nodiscard]] std::vector<std::string> entry_kind_names();
+/// Those of them that are plug-ins of the program.
+[[nodiscard]] std::vector<EntryKind> plug_in_kinds();
 
 }  // namespace plimsoll

@@ -1,4 +1,3 @@
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -7,17 +6,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/output_file.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/program.hpp"
 
 namespace {
-
-constexpr int exit_interrupted = 130;
-
-extern "C" void interrupted(int) {
-    if (const char* path = plimsoll::unfinished_file()) ::unlink(path);
-    ::_exit(exit_interrupted);
-}
 
 /// $PLIMSOLL_DATA, the source tree that this was built from, or the installed data beside the binary.
 std::string data_directory() {
@@ -43,12 +35,12 @@ std::size_t terminal_width() {
 }  // namespace
 
 int main(int count, char** values) {
-    std::signal(SIGINT, interrupted);
-    std::signal(SIGTERM, interrupted);
+    plimsoll::end_when_interrupted();
     plimsoll::Environment environment;
     environment.data_directory = data_directory();
     environment.width = terminal_width();
     environment.out = &std::cout;
     environment.errors = &std::cerr;
+    environment.progress = ::isatty(STDERR_FILENO) == 1;
     return plimsoll::run_program({values + (count > 0 ? 1 : 0), values + count}, environment);
 }

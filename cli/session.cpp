@@ -8,7 +8,7 @@
 namespace plimsoll {
 
 Session::Session(const Environment& environment, std::vector<std::string> overlays)
-    : directories_{environment.data_directory} {
+    : directories_{environment.data_directory}, progress_(environment.progress ? environment.errors : nullptr) {
     directories_.insert(directories_.end(), overlays.begin(), overlays.end());
 }
 

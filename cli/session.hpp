@@ -15,6 +15,7 @@ struct Environment {
     std::size_t width = 80;          ///< columns of the terminal
     std::ostream* out = nullptr;     ///< answers
     std::ostream* errors = nullptr;  ///< messages
+    bool progress = false;           ///< `errors` is a terminal that somebody looks at
 };
 
 /// What commands share during one run: the data, read when first asked for.
@@ -23,10 +24,13 @@ class Session {
     Session(const Environment& environment, std::vector<std::string> overlays);
     /// Throws EnvironmentError or InputError for data directories that hold nothing.
     [[nodiscard]] Catalog& catalog();
+    /// Where to show how far a long computation is; null: nobody looks.
+    [[nodiscard]] std::ostream* progress() const { return progress_; }
 
   private:
     std::vector<std::string> directories_;
     std::unique_ptr<Catalog> catalog_;
+    std::ostream* progress_;
 };
 
 }  // namespace plimsoll

@@ -34,6 +34,16 @@ endif()
 catch_discover_tests(plimsoll_tests ${catch_arguments}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
 
+# The examples are compiled and run as they stand.
+file(GLOB example_sources CONFIGURE_DEPENDS examples/*.cpp)
+foreach(source IN LISTS example_sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(example_${name} ${source})
+    target_link_libraries(example_${name} PRIVATE plimsoll)
+    plimsoll_own_code(example_${name})
+    add_test(NAME "example ${name}" COMMAND example_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endforeach()
+
 # Installs what was built and lets a small project of its own find and use it.
 add_test(NAME "the installed package serves a consumer"
     COMMAND ${CMAKE_COMMAND}

@@ -111,6 +111,7 @@ void Cluster::ask(std::uint32_t id) {
     Request& request = requests_[id];
     const Journey& journey = journeys_[id];
     request.prompt = journey.prompt;
+    request.cached = journey.cached;
     request.output = settings_.disaggregation ? 1 : journey.output;
     request.max_output = settings_.disaggregation ? 1 : journey.max_output;
 }
@@ -122,6 +123,7 @@ void Cluster::tell(std::uint32_t id) {
     request.prompt = journey.prompt;
     request.output = journey.output;
     request.max_output = journey.max_output;
+    request.cached = journey.cached;
 }
 
 /// The client sends the request, for the first time or again.
@@ -173,7 +175,8 @@ void Cluster::advance_replica(std::uint32_t index) {
     const auto finished = replica.advance(observer_);
     for (const std::uint32_t id : finished) answered(id, index);
     if (index >= front_count_ && !finished.empty()) look_for_room(index);
-    bool begins = replica.strides() != strides;
+    // The end of a step, or an engine's dropping of what is given up, comes before the beginning of a step.
+    bool begins = replica.strides() != strides || replica.next_event() == now_;
     if (begins && nothing_else_now()) {
         // What would come next is the beginning of this replica's next step.
         ++counts_.events;

@@ -48,6 +48,7 @@ struct ClientRules {
     };
     Seconds patience = never;  ///< of an attempt; then the client goes away
     Waits waits = Waits::for_first_token;
+    bool cancels = true;        ///< going away stops the engine's work on it after the step under way
     std::uint32_t retries = 0;  ///< further attempts after one that failed (gave up, lost, no room)
     Seconds retry_delay{};
 };
@@ -131,13 +132,13 @@ class Cluster {
     /// What the cluster keeps of a request beside its row.
     struct Journey {
         enum class Stage : std::uint8_t { none, lobby, gate, engine, link, sending, flying, away };
-        std::uint32_t prompt = 0, output = 0, max_output = 0;  ///< as asked
-        std::uint32_t prefill = 0, decode = 0;                 ///< replicas
+        std::uint32_t prompt = 0, output = 0, max_output = 0, cached = 0;  ///< as asked
+        std::uint32_t prefill = 0, decode = 0;                             ///< replicas
         std::uint32_t attempt = 0;
         std::uint32_t submission = 0;  ///< times that it was given to a replica
         Stage stage = Stage::none;
         bool decodes = false;    ///< disaggregation: its prefill is done
-        bool abandoned = false;  ///< its client went away, the engine goes on
+        bool abandoned = false;  ///< its client went away, an engine still has it
     };
     struct Link {
         RequestList queue{};
@@ -172,6 +173,7 @@ class Cluster {
     void fail(std::uint32_t index);
     void find_lost(std::uint32_t index);
     void time_out(std::uint32_t id);
+    void cancel(std::uint32_t id, std::uint32_t index);
     void attempt_failed(std::uint32_t id, std::uint64_t& count);
     void begin_again(std::uint32_t id);
     void leave(std::uint32_t id);

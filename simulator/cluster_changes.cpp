@@ -132,20 +132,29 @@ void Cluster::find_lost(std::uint32_t index) {
               [this](std::uint32_t a, std::uint32_t b) { return requests_[a].sequence < requests_[b].sequence; });
 }
 
-/// The client's patience with an attempt is over. The engine is not told and goes on with what it has begun; what
-/// waits outside of an engine goes away.
+/// The client's patience with an attempt is over. What waits outside of an engine goes away at once; an engine that is
+/// told drops it after the step under way, and one that is not goes on.
 void Cluster::time_out(std::uint32_t id) {
     const Journey& journey = journeys_[id];
     if (journey.abandoned || journey.stage == Journey::Stage::away) return;
     const bool for_first_token = settings_.clients.waits == ClientRules::Waits::for_first_token;
     if (for_first_token && requests_[id].first_token < never) return;
-    if (journey.stage == Journey::Stage::engine) return attempt_failed(copy_of(id), counts_.timed_out);
+    if (journey.stage == Journey::Stage::engine) {
+        if (settings_.clients.cancels) cancel(id, journey.decodes ? journey.decode : journey.prefill);
+        return attempt_failed(copy_of(id), counts_.timed_out);
+    }
     leave(id);
     attempt_failed(id, counts_.timed_out);
     resume_transfers();
 }
 
-/// The client's side of a request that an engine keeps working on, as a row of its own.
+void Cluster::cancel(std::uint32_t id, std::uint32_t index) {
+    if (replicas_[index].next_event() == never) members_[index].begins = true;
+    replicas_[index].cancel(id, now_);
+    reschedule(index);
+}
+
+/// The client's side of a request that an engine still has, as a row of its own.
 std::uint32_t Cluster::copy_of(std::uint32_t id) {
     const std::uint32_t copy = requests_.add();
     if (copy >= journeys_.size()) journeys_.resize(2 * std::size_t{copy});

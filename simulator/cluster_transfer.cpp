@@ -23,8 +23,8 @@ bool continues_prefill(const ReplicaSpec& spec) {
         const std::uint32_t id = requests.add(), there = (2 - i) * spec.settings.block_tokens;
         requests[id].prompt = there + 1;
         requests[id].output = requests[id].max_output = 2;
+        requests[id].cached = there;
         if (!replica.submit(id, Seconds{})) return false;
-        requests[id].prefilled = there;
         blocks[i] = kv.blocks_for(there + 1);
     }
     FirstStep first;
@@ -97,9 +97,8 @@ void Cluster::deliver(std::uint32_t id) {
     request.prompt = journey.prompt + 1;
     request.output = journey.output - 1;
     request.max_output = journey.max_output - 1;
+    request.cached = journey.prompt;
     submit(decode, id);
-    // A request joins an engine with nothing of it done; the row says otherwise before the engine looks.
-    if (journey.stage == Journey::Stage::engine) requests_[id].prefilled = journey.prompt;
     look_for_room(decode);
 }
 

@@ -8,15 +8,14 @@ namespace plimsoll {
 EngineRule engine_rule(const Deployment& deployment, const MemoryBudget& memory) {
     const Engine& engine = *deployment.engine;
     const bool alone = engine.scheduling == Scheduling::exclusive_prefill;
-    const bool paged = engine.reservation == KvReservation::paged;
-    EngineRule rule{alone ? (paged ? "vllm-v0" : "tgi") : (paged ? "vllm-v1" : "tgi-chunked"), {}};
+    EngineRule rule{engine.scheduler, schedulers().at(engine.scheduler, "scheduler", "engine " + engine.name).defaults};
     SchedulerSettings& settings = rule.settings;
     settings.max_sequences = static_cast<std::uint32_t>(deployment.max_sequences);
     settings.max_step_tokens = static_cast<std::uint32_t>(alone ? engine.max_prefill_tokens : engine.max_step_tokens);
     settings.block_tokens = static_cast<std::uint32_t>(engine.block_tokens);
     settings.watermark = engine.watermark;
-    settings.waiting_served_ratio = engine.waiting_served_ratio.value_or(0.0);
-    settings.max_waiting_tokens = static_cast<std::uint32_t>(engine.max_waiting_tokens.value_or(0));
+    if (engine.waiting_served_ratio) settings.waiting_served_ratio = *engine.waiting_served_ratio;
+    if (engine.max_waiting_tokens) settings.max_waiting_tokens = static_cast<std::uint32_t>(*engine.max_waiting_tokens);
     const double blocks = std::floor(memory.kv / (memory.kv_per_token * engine.block_tokens));
     settings.kv_blocks = static_cast<std::uint64_t>(std::max(0.0, blocks));
     return rule;

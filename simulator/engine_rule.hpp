@@ -12,9 +12,9 @@ struct EngineRule {
     SchedulerSettings settings;
 };
 
-/// The rule that an engine's description stands for, with its limits and the blocks of its memory: prompts alone and
-/// paged KV are vllm-v0, prompts alone and full reservation tgi, a shared token budget with paged KV vllm-v1, with
-/// full reservation tgi-chunked. (What clients ask for, `reserved_output_tokens`, comes with each request.)
+/// The scheduler that a deployment's engine names, with the engine's limits over its defaults and all blocks of the
+/// memory (the scheduler itself keeps the watermark free). What clients ask for, `reserved_output_tokens`, comes with
+/// each request. Throws InputError for an unknown scheduler.
 [[nodiscard]] EngineRule engine_rule(const Deployment& deployment, const MemoryBudget& memory);
 
 }  // namespace plimsoll

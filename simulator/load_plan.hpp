@@ -40,6 +40,9 @@ struct LoadPlan {
     Distribution prompt = Distribution::fixed(1.0);  ///< tokens; sessions: of the new message
     Distribution output = Distribution::fixed(1.0);  ///< tokens, the first one included
     std::uint32_t max_output = 0;                    ///< what the clients ask for at the most; 0: what they get
+    /// sessions, trace: the engines find every shared prefix in their caches (which forget nothing) and do not compute
+    /// it again.
+    bool prefix_cache = false;
     /// Lengths drawn from its rows, prompt and output together, in place of the two laws; the arrivals of a trace.
     std::shared_ptr<const Trace> trace;
     double trace_speed = 1.0;  ///< trace: arrivals come so many times faster

@@ -9,6 +9,7 @@ namespace plimsoll {
 class ObserverGroup final : public Observer {
   public:
     void add(Observer& observer) { observers_.push_back(&observer); }
+    [[nodiscard]] std::size_t size() const { return observers_.size(); }
 
     void stride(const Stride& stride) override {
         for (Observer* observer : observers_) observer->stride(stride);

@@ -47,7 +47,7 @@ void RequestRows::write(const Request& request) {
         line_ += ",,,,,,0,";
     }
     fmt::format_to(out, ",{},{},{},{},{}\n", request.prompt, request.output, request.replica,
-                   RequestTag::of(request.tag).load_class, answered ? "ok" : "refused");
+                   RequestTag::of(request.tag).load_class, answered ? "ok" : "failed");
     sink_.write(line_);
 }
 

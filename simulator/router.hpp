@@ -66,11 +66,11 @@ struct TagField {
 /// What a router is made from.
 struct RouterSettings {
     std::uint32_t replicas = 1;
-    std::uint64_t seed = 1;     ///< of routers that draw
-    std::uint64_t stream = 0;   ///< tells the routers of one run apart
-    TagField session{};         ///< session-affinity
-    TagField prefix{};          ///< prefix-affinity
-    double load_factor = 1.25;  ///< prefix-affinity: most requests on a replica, over the mean
+    std::uint64_t seed = 1;        ///< of routers that draw
+    std::uint64_t stream = 0;      ///< tells the routers of one run apart
+    TagField session{.bits = 32};  ///< session-affinity: by default the session of a RequestTag
+    TagField prefix{.bits = 40};   ///< prefix-affinity: by default session and class
+    double load_factor = 1.25;     ///< prefix-affinity: most requests on a replica, over the mean
 };
 
 /// The rule by which a request is given to one of several replicas.

@@ -16,7 +16,7 @@ struct RunCounts {
     bool stopped = false;          ///< by a limit: requests were still in the system
 };
 
-/// When a run ends even though there is more to come.
+/// When a run ends even though there is more to come. An observer may lower `time` while the run is under way.
 struct RunLimits {
     std::uint64_t requests = unlimited_steps;  ///< answered or refused
     Seconds time = never;

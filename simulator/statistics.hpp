@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "model/base/interval.hpp"
+
 namespace plimsoll {
 
 /// An estimate with the half width of its 95 % confidence interval; infinite when nothing can be said.
@@ -12,12 +14,6 @@ struct Estimate {
 
     [[nodiscard]] double low() const { return value - half_width; }
     [[nodiscard]] double high() const { return value + half_width; }
-};
-
-/// The bounds of a 95 % confidence interval that need not be symmetric.
-struct Interval {
-    double low = 0;
-    double high = 0;
 };
 
 /// The 97.5 % point of Student's law with that many degrees of freedom (at least 1), from the finite sums of its

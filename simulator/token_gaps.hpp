@@ -13,8 +13,9 @@ namespace plimsoll {
 ///
 /// A prefill step does not tell how many of its chunks were the last of their prompts. Where several of them follow
 /// without a decode between, each chunk is taken to be, the latest first. The token that ends a recomputed prefill
-/// after a preemption is left out, and a request that comes back from the host's memory counts as one that stayed.
-/// Under static batching the steps that compute for requests that already have all their tokens count too.
+/// after a preemption is left out. Of a request that comes back from the host's memory, or whose prompt another replica
+/// computed, the first gap here is taken to be the step alone. Under static batching the steps that compute for
+/// requests that already have all their tokens count too.
 class TokenGaps {
   public:
     /// Calls `add(first, growth, count, weight)` for `weight` requests with `count` gaps each.
@@ -31,8 +32,11 @@ class TokenGaps {
         for (const Pause& pause : pauses_) joined += pause.chunks;
         const std::uint32_t stayed = last_decodes_ > gone_ ? last_decodes_ - gone_ : 0;
         const std::uint32_t fresh = std::min(joined, stride.decodes - std::min(stayed, stride.decodes));
-        if (stride.decodes > fresh)
-            add((first_end - last_end_).value(), 0.0, std::uint64_t{1}, std::uint64_t{stride.decodes - fresh});
+        const std::uint32_t from_last = std::min(stride.decodes - fresh, stayed + last_chunks_);
+        const std::uint32_t from_elsewhere = stride.decodes - fresh - from_last;
+        if (from_last > 0) add((first_end - last_end_).value(), 0.0, std::uint64_t{1}, std::uint64_t{from_last});
+        if (from_elsewhere > 0)
+            add((first_end - stride.start).value(), 0.0, std::uint64_t{1}, std::uint64_t{from_elsewhere});
         std::uint32_t left = fresh;
         for (std::size_t i = pauses_.size(); i-- > 0 && left > 0;) {
             const std::uint32_t here = std::min(left, pauses_[i].chunks);
@@ -45,6 +49,7 @@ class TokenGaps {
         pauses_.clear();
         last_end_ = stride.end;
         last_decodes_ = stride.decodes;
+        last_chunks_ = stride.prompt_chunks;
         gone_ = 0;
     }
 
@@ -57,7 +62,7 @@ class TokenGaps {
 
     void clear() {
         pauses_.clear();
-        last_decodes_ = 0;
+        last_decodes_ = last_chunks_ = 0;
         gone_ = 0;
     }
 
@@ -81,6 +86,7 @@ class TokenGaps {
     std::vector<Pause> pauses_;
     Seconds last_end_{};
     std::uint32_t last_decodes_ = 0;  ///< sequences of the last decode step
+    std::uint32_t last_chunks_ = 0;   ///< prompts that may have been completed in it
     std::uint32_t gone_ = 0;          ///< of those: finished or preempted since
 };
 

@@ -76,10 +76,9 @@ void TraceEvents::finished(const Request& request) {
 
 void TraceEvents::refused(const Request& request) {
     begin_event();
-    fmt::format_to(
-        std::back_inserter(text_),
-        R"({{"ph":"i","s":"p","name":"refused","pid":{},"tid":0,"ts":{:.3f},"args":{{"prompt_tokens":{}}}}})",
-        request.replica, microseconds(request.arrival), request.prompt);
+    fmt::format_to(std::back_inserter(text_),
+                   R"({{"ph":"i","s":"p","name":"failed","pid":{},"tid":0,"ts":{:.3f},"args":{{"prompt_tokens":{}}}}})",
+                   request.replica, microseconds(request.arrival), request.prompt);
     send();
 }
 

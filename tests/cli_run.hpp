@@ -1,10 +1,13 @@
 #pragma once
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
 
 #include "cli/program.hpp"
 
@@ -47,6 +50,23 @@ inline std::string read(const std::string& path) {
     std::ostringstream text;
     text << stream.rdbuf();
     return text.str();
+}
+
+struct Process {
+    int code = 0;
+    std::string out;
+};
+
+/// A shell command with its exit code and standard output.
+inline Process shell(const std::string& command) {
+    Process process;
+    FILE* pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return {-1, ""};
+    char buffer[4096];
+    while (const std::size_t read = std::fread(buffer, 1, sizeof buffer, pipe)) process.out.append(buffer, read);
+    const int status = ::pclose(pipe);
+    process.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return process;
 }
 
 /// A folder that goes away with the test.

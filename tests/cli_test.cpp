@@ -1,7 +1,4 @@
 #include <algorithm>
-#include <cstdio>
-
-#include <sys/wait.h>
 
 #include "cli/command.hpp"
 #include "cli/help.hpp"
@@ -9,6 +6,7 @@
 #include "tests/cli_run.hpp"
 
 using cli::run;
+using cli::shell;
 using cli::words;
 
 namespace {
@@ -44,23 +42,6 @@ void check_widths(const std::string& text, std::size_t width) {
         INFO(line);
         CHECK(line.size() <= width);
     }
-}
-
-struct Process {
-    int code = 0;
-    std::string out;
-};
-
-/// A shell command with its exit code and standard output.
-Process shell(const std::string& command) {
-    Process process;
-    FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    char buffer[4096];
-    while (const std::size_t read = std::fread(buffer, 1, sizeof buffer, pipe)) process.out.append(buffer, read);
-    const int status = ::pclose(pipe);
-    process.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return process;
 }
 
 }  // namespace
@@ -105,7 +86,7 @@ TEST_CASE("list and show print what they always printed") {
     check_golden("show_round-gpu.csv", run({"show", "round-gpu", "--format", "csv"}).out);
 }
 
-TEST_CASE("check, completion, explain, plan and compare print what they always printed") {
+TEST_CASE("check, completion, explain, plan, simulate and compare print what they always printed") {
     check_golden("check.txt", run({"check", "tests/cli/scenarios/round.json", "tests/cli/scenarios/spare.json",
                                    "tests/cli/data/hardware_db/gpus/round-gpu.json"})
                                   .out);
@@ -115,6 +96,7 @@ TEST_CASE("check, completion, explain, plan and compare print what they always p
                                           "--tensor-parallel 2 --batch 10 --context 300 --prompt 200"))
                                     .out);
     check_golden("plan.txt", run({"plan", "tests/cli/scenarios/round.json"}).out);
+    check_golden("simulate.txt", run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000"}).out);
     check_golden("compare_two.txt",
                  run({"compare", "tests/cli/scenarios/round.json", "tests/cli/scenarios/twice.json"}).out);
     const std::string folder = "tests/cli/scenarios/";
@@ -138,11 +120,17 @@ TEST_CASE("an entry is found by alias, and a wrong or ambiguous name is refused 
 TEST_CASE("tables keep to the width they get and widen with it") {
     const std::string scenario = "tests/cli/scenarios/round.json";
     const std::vector<std::vector<std::string>> commands{
-        {"plan", scenario},          {"plan", scenario, "--verbose"},
-        {"plan", scenario, "--all"}, {"compare", scenario, "tests/cli/scenarios/twice.json"},
-        {"explain", scenario},       {"list", "gpus"},
-        {"list", "engines"},         {"show", "round-engine"},
-        {"check", scenario},         {"--help"},
+        {"plan", scenario},
+        {"plan", scenario, "--verbose"},
+        {"plan", scenario, "--all"},
+        {"compare", scenario, "tests/cli/scenarios/twice.json"},
+        {"explain", scenario},
+        {"list", "gpus"},
+        {"list", "engines"},
+        {"show", "round-engine"},
+        {"check", scenario},
+        {"simulate", scenario, "--requests", "500", "--verbose"},
+        {"--help"},
     };
     for (const auto& command : commands)
         for (const std::size_t width : {60U, 80U, 132U}) {
@@ -184,9 +172,10 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
     CHECK(refusal("list --format yaml") ==
           "plimsoll: --format: unknown value 'yaml'; known: csv, json, markdown, table\n");
     CHECK(refusal("list --width 3") == "plimsoll: --width: expected a whole number from 20 to 100000, got '3'\n");
-    CHECK(refusal("list gpu") ==
-          "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, "
-          "commands, engines, formats, gpus, links, models, nodes, parallelism, workloads\n");
+    CHECK(
+        refusal("list gpu") ==
+        "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
+        "gpus, links, loads, models, nodes, parallelism, routers and 2 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
     CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));

@@ -157,8 +157,9 @@ TEST_CASE("replicas that fail by chance are up for their share of the time", "[c
     CHECK(static_cast<double>(failing.counts.failures) == Approx(2e6 / 400).epsilon(0.06));
 }
 
-TEST_CASE("a client goes away when its patience is over; the engine goes on", "[cluster]") {
+TEST_CASE("a client goes away when its patience is over", "[cluster]") {
     ClusterSettings settings = cluster_of(1, timer);
+    settings.clients.cancels = false;
     settings.replicas[0].settings.max_sequences = 1;
     settings.clients.patience = Seconds(3);
     const std::vector<Arrival> arrivals = {{.time = Seconds(0), .prompt = 8, .output = 3, .tag = 0},
@@ -179,6 +180,19 @@ TEST_CASE("a client goes away when its patience is over; the engine goes on", "[
     CHECK(run(settings, arrivals).counts.timed_out == 1);
     settings.clients.patience = Seconds(3.5);
     CHECK(run(settings, arrivals).counts.timed_out == 3);
+
+    // The engine is told: request 1 leaves the queue at 4, and request 2 has its token at 7.
+    settings.clients = {.patience = Seconds(3)};
+    const Run told = run(settings, arrivals);
+    CHECK(told.counts.timed_out == 1);
+    CHECK(finished(told, 2) == 7.0);
+    // In the middle of its decodes: request 0 is given up at 2.5 and leaves at 3. Request 1 is given up then too, and
+    // not begun; request 2 finds the engine idle.
+    settings.clients = {.patience = Seconds(2.5), .waits = ClientRules::Waits::for_answer};
+    const Run none = run(settings, arrivals);
+    CHECK(none.counts.timed_out == 2);
+    CHECK(none.counts.end == Seconds(7));
+    CHECK(finished(none, 2) == 7.0);
 }
 
 TEST_CASE("a client tries again", "[cluster]") {

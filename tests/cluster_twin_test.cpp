@@ -15,7 +15,7 @@ struct Case {
     AffineTimer::Coefficients cost;
     int prefill = 1, decode = 0;  ///< without decode replicas the first do both
     std::vector<Arrival> arrivals;
-    bool least_outstanding = false, resubmit = false, link_of_decode = false, for_answer = false;
+    bool least_outstanding = false, resubmit = false, link_of_decode = false, for_answer = false, cancels = false;
     unsigned max_sequences = 1000;
     double token_time = 0, latency = 0, patience = infinity;
     std::vector<ReplicaChange> changes;
@@ -110,8 +110,19 @@ class Twin {
         engine(at).waiting.push_back(id);
         if (engine(at).end == infinity) engine(at).begins = true;
     }
+    /// Requests whose clients went away leave between steps.
+    void purge(Engine& engine) {
+        const auto leaves = [&](std::size_t id) {
+            if (jobs[id].gone) --engine.outstanding;
+            return jobs[id].gone;
+        };
+        if (!of.cancels) return;
+        std::erase_if(engine.waiting, leaves);
+        std::erase_if(engine.running, leaves);
+    }
     void begin(Engine& engine) {
         engine.begins = false;
+        purge(engine);
         engine.filling.clear();
         while (!engine.waiting.empty() && engine.running.size() + engine.filling.size() < of.max_sequences) {
             engine.filling.push_back(engine.waiting.front());
@@ -149,6 +160,7 @@ class Twin {
             else if (!jobs[id].gone)
                 jobs[id].finish = now;
         }
+        purge(engine);
     }
     void hand_over(std::size_t id) {
         if (jobs[id].gone) return;
@@ -233,6 +245,7 @@ Case random_case(std::uint64_t seed) {
             result.changes.push_back({Seconds(time += number(0.1, 2)), which, ReplicaChange::Kind::start});
         }
     }
+    result.cancels = chance(0.5);
     if (chance(0.4)) result.patience = number(0.05, 3);
     // A client that leaves while its KV waits for a link frees the link for others: here none does.
     result.for_answer = result.decode == 0 && chance(0.4);
@@ -246,6 +259,7 @@ ClusterSettings settings_of(const Case& from, const StepTimer& timer) {
     settings.resubmit_lost = from.resubmit;
     settings.changes = from.changes;
     settings.clients.patience = Seconds(from.patience);
+    settings.clients.cancels = from.cancels;
     settings.clients.waits = from.for_answer ? ClientRules::Waits::for_answer : ClientRules::Waits::for_first_token;
     if (from.decode == 0) return settings;
     Disaggregation& split = settings.disaggregation.emplace();

@@ -1,7 +1,10 @@
 #include <cmath>
 
+#include "simulator/affine_timer.hpp"
+#include "simulator/metrics.hpp"
 #include "simulator/random.hpp"
 #include "simulator/search.hpp"
+#include "simulator/simulation.hpp"
 #include "tests/catch.hpp"
 
 using namespace plimsoll;
@@ -84,4 +87,35 @@ TEST_CASE("search: the interval covers the true load, and more runs are spent ne
         REQUIRE(result.trials.front().ratios.size() == 4);
     }
     CHECK(covered >= 88);
+}
+
+TEST_CASE("search: the rate of a simulated M/D/1 queue under a limit of its mean wait") {
+    // Service S = 0.1 s; S + u S / (2 (1 - u)) = 0.2 s at a utilization u of 2/3 (Pollaczek, Khinchine).
+    const AffineTimer timer({.constant = Seconds{0.1}});
+    const SchedulerKind& kind = schedulers().at("vllm-v0", "scheduler", "test");
+    SchedulerSettings engine = kind.defaults;
+    engine.max_sequences = 1;
+    engine.kv_blocks = 100;
+    const Slo slo{.terms = {{Metric::ttft, Statistic::mean, Seconds{0.2}}}};
+    SearchSettings settings;
+    settings.whole = false;
+    settings.least = 0.1;
+    settings.most = 9.9;
+    settings.guess = 4.0;
+    const SearchResult result = highest_load(settings, [&](double rate, std::uint32_t replication) {
+        LoadPlan plan;
+        plan.seed = replication_seed(1, replication);
+        plan.rate = PerSecond(rate);
+        plan.requests = 6000;
+        const auto source = make_source(plan, "test");
+        RequestTable requests;
+        Replica replica(requests, timer, kind, engine);
+        Metrics metrics;
+        simulate(*source, requests, replica, &metrics);
+        return metrics.report().latencies().worst_ratio(slo);
+    });
+    CHECK(result.highest == Approx(20.0 / 3.0).epsilon(0.03));
+    CHECK(result.ci95.low <= 20.0 / 3.0);
+    CHECK(result.ci95.high >= 20.0 / 3.0);
+    CHECK(result.ci95.high - result.ci95.low < 0.6);
 }

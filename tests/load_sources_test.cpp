@@ -213,6 +213,22 @@ TEST_CASE("load: users start along the ramp, and think between an answer and the
     }
 }
 
+TEST_CASE("load: a user without an answer thinks on from when that is known") {
+    LoadPlan plan = closed_plan(2, "fixed:1s");
+    plan.ramp = Seconds{10.0};
+    const auto source = make_source(plan, "test");
+    Request lost = answered(source->take(), never);
+    CHECK(source->next_time() == Seconds{5.0});
+    const Arrival second = source->take();
+    source->finished(lost);  // it does not say when: after the last that was sent
+    CHECK(source->next_time() == Seconds{6.0});
+    lost.tag = second.tag;
+    lost.finished = Seconds{7.5};
+    source->finished(lost);
+    CHECK(source->take().time == Seconds{6.0});
+    CHECK(source->next_time() == Seconds{8.5});
+}
+
 TEST_CASE("load: a user's n-th request is the same whatever the servers do") {
     LoadPlan plan = closed_plan(20, "exponential:mean=2s");
     plan.prompt = Distribution::parse_tokens("geometric:mean=300", "test");
@@ -224,6 +240,22 @@ TEST_CASE("load: a user's n-th request is the same whatever the servers do") {
         return prompts;
     };
     CHECK(by_user(Seconds{0.1}) == by_user(Seconds{7.0}));
+}
+
+TEST_CASE("load: one request a user, all of one length") {
+    LoadPlan plan;
+    plan.kind = "one-each";
+    plan.users = 4;
+    plan.ramp = Seconds{2.0};
+    plan.prompt = Distribution::fixed(42);
+    plan.output = Distribution::fixed(285);
+    const std::vector<Arrival> all = sent(plan, 100);
+    REQUIRE(all.size() == 4);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        CHECK(all[i].time == Seconds{0.5 * i});
+        CHECK((all[i].prompt == 42 && all[i].output == 285));
+        CHECK(RequestTag::of(all[i].tag).session == i);
+    }
 }
 
 TEST_CASE("load: a stratified queue has the mean of its law") {
@@ -256,6 +288,9 @@ TEST_CASE("load: a conversation sends what went before it") {
     using Seen = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
     // 100 + 10; then 110 + 5 + 10; then 125 + 5 + 10; then another conversation.
     CHECK(turns() == Seen{{110, 100}, {125, 115}, {140, 130}, {110, 100}});
+    CHECK(sent(plan, 2)[1].cached == 0);
+    plan.prefix_cache = true;
+    CHECK(sent(plan, 2)[1].cached == 115);
     plan.session.max_context = 144;  // the third turn would need 140 + 5
     CHECK(turns() == Seen{{110, 100}, {125, 115}, {110, 100}, {125, 115}});
     plan.users = 0;

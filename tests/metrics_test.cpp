@@ -149,6 +149,28 @@ TEST_CASE("metrics: token gaps from strides add up to the requests' decode times
     }
 }
 
+TEST_CASE("metrics: requests that come from another replica bring no idle time into the gaps") {
+    Metrics metrics(all_of_the_run());
+    Stride stride{.start = Seconds{0.0}, .end = Seconds{2.0}};
+    stride.steps = 2;
+    stride.decodes = 1;
+    stride.piece.first = Seconds{1.0};
+    metrics.stride(stride);
+    Request request;
+    request.arrival = request.scheduled = request.first_token = Seconds{0.0};
+    request.finished = Seconds{2.0};
+    request.prompt = 1;
+    request.output = 3;
+    metrics.finished(request);
+    stride.start = Seconds{50.0};
+    stride.end = Seconds{52.0};
+    stride.decodes = 3;
+    metrics.stride(stride);
+    const Report report = metrics.report();
+    CHECK(report[Measure::itl].count == 8);
+    CHECK(report[Measure::itl].most == Approx(1.0).epsilon(0.001));
+}
+
 TEST_CASE("metrics: a closed loop obeys Little's law") {
     LoadPlan plan;
     plan.kind = "closed";

@@ -62,7 +62,7 @@ TEST_CASE("rows: one a request, in order of arrival") {
           "output_tokens,replica,class,status\n"
           "0,0,1,5,1,1.3333333333333333,5,0,0,4,4,0,0,ok\n"
           "1,0.5,2,3,1.5,1,2.5,0,0.5,5,2,0,0,ok\n"
-          "2,0.75,,,,,,0,,90,2,0,0,refused\n"
+          "2,0.75,,,,,,0,,90,2,0,0,failed\n"
           "3,7.25,8.25,8.25,1,,1,0,0,6,1,0,0,ok\n");
     CHECK(Csv::from_text(text.text, "rows").rows() == 4);
 }

@@ -4,16 +4,12 @@
 #include <vector>
 
 #include "model/base/error.hpp"
+#include "model/base/interval.hpp"
 #include "model/cost/memory.hpp"
 #include "model/spec/forecast.hpp"
 #include "model/spec/scenario.hpp"
 
 namespace plimsoll {
-
-/// A value with the interval that 80 % of the draws of the constants' errors fall into.
-struct Interval {
-    double low = 0, high = 0;
-};
 
 /// One way of serving one model on one node type, judged.
 struct Candidate {
@@ -23,7 +19,7 @@ struct Candidate {
     std::optional<Infeasible> refusal;  ///< set: everything below is empty
 
     double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
-    Interval users_interval;
+    Interval users_interval;  ///< that 80 % of the draws of the constants' errors fall into
     PerSecond rate_per_instance;  ///< most that meets the promises (open load); closed: rate at that many users
     double users_per_node = 0;
     PerSecond rate_per_node;

@@ -15,6 +15,7 @@ std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
 
 void read_scheduling(const Fields& fields, Engine& engine) {
     engine.scheduling = static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked"}));
+    engine.scheduler = fields.string("scheduler");
     if (engine.scheduling == Scheduling::exclusive_prefill) {
         engine.max_prefill_tokens = static_cast<int>(fields.integer("max_prefill_tokens", tokens));
         if (fields.has("waiting_served_ratio"))

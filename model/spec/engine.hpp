@@ -27,6 +27,7 @@ struct Engine {
     std::vector<std::string> aliases;
     std::string description;
     Scheduling scheduling = Scheduling::chunked;
+    std::string scheduler;                       ///< the simulator's rule for it, a name of its schedulers
     std::optional<double> waiting_served_ratio;  ///< TGI: a prefill starts when waiting >= ratio x running ...
     std::optional<int> max_waiting_tokens;       ///< ... or after this many decode steps
     int max_prefill_tokens = 0;                  ///< prompt tokens of one exclusive prefill

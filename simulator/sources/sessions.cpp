@@ -18,7 +18,8 @@ class SessionSource final : public Source {
           starts_(plan.seed, "arrivals"),
           gap_(plan.rate > PerSecond{} ? 1.0 / plan.rate : never),
           calendar_(plan.users),
-          left_(plan.requests == 0 ? ~std::uint64_t{0} : plan.requests) {
+          left_(plan.requests == 0 ? ~std::uint64_t{0} : plan.requests),
+          prefix_cache_(plan.prefix_cache) {
         for (std::uint32_t user = 0; user < plan.users; ++user) {
             begin(user);
             calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : think(user), user);
@@ -39,6 +40,7 @@ class SessionSource final : public Source {
         arrival.time = time;
         arrival.tag = RequestTag{.session = id, .shared_prefix = session.context}.packed();
         arrival.prompt += session.context;
+        if (prefix_cache_) arrival.cached = session.context;
         --left_;
         return arrival;
     }
@@ -57,7 +59,7 @@ class SessionSource final : public Source {
             }
             begin(id);
         }
-        calendar_.add(answered_at(request) + think(id), id);
+        calendar_.add(calendar_.answered(request) + think(id), id);
     }
 
   private:
@@ -111,6 +113,7 @@ class SessionSource final : public Source {
     std::vector<std::uint32_t> free_;
     UserCalendar calendar_;
     std::uint64_t left_, begun_ = 0;
+    bool prefix_cache_;
 };
 
 std::optional<std::string> refusal(const LoadPlan& plan) {

@@ -14,7 +14,8 @@ class TraceSource final : public Source {
           lengths_(plan),
           end_(plan.requests == 0 ? trace_->size()
                                   : std::min<std::size_t>(trace_->size(), static_cast<std::size_t>(plan.requests))),
-          speed_(plan.trace_speed) {}
+          speed_(plan.trace_speed),
+          prefix_cache_(plan.prefix_cache) {}
 
     [[nodiscard]] Seconds next_time() const override { return next_ < end_ ? trace_->arrival[next_] / speed_ : never; }
     Arrival take() override {
@@ -22,6 +23,7 @@ class TraceSource final : public Source {
         arrival.time = next_time();
         RequestTag tag{.session = static_cast<std::uint32_t>(next_)};
         if (!trace_->shared_prefix.empty()) tag.shared_prefix = trace_->shared_prefix[next_];
+        if (prefix_cache_) arrival.cached = tag.shared_prefix;
         arrival.tag = tag.packed();
         ++next_;
         return arrival;
@@ -32,6 +34,7 @@ class TraceSource final : public Source {
     Lengths lengths_;
     std::size_t next_ = 0, end_;
     double speed_;
+    bool prefix_cache_;
 };
 
 std::optional<std::string> refusal(const LoadPlan& plan) {

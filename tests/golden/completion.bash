@@ -2,7 +2,7 @@ _plimsoll() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $each in
-            check|compare|completion|explain|list|plan|show|validate) command=$each; break ;;
+            check|compare|completion|explain|list|plan|show|simulate|validate) command=$each; break ;;
         esac
     done
     case $command:$previous in
@@ -69,6 +69,50 @@ _plimsoll() {
         plan:--headroom) COMPREPLY=(); return ;;
         plan:--set) COMPREPLY=(); return ;;
         show:--kind) COMPREPLY=($(compgen -W 'gpu node model engine workload link efficiency-class' -- "$word")); return ;;
+        simulate:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
+        simulate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
+        simulate:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        simulate:--weights) COMPREPLY=(); return ;;
+        simulate:--kv-cache) COMPREPLY=(); return ;;
+        simulate:--tensor-parallel) COMPREPLY=(); return ;;
+        simulate:--pipeline-parallel) COMPREPLY=(); return ;;
+        simulate:--instances) COMPREPLY=(); return ;;
+        simulate:--max-sequences) COMPREPLY=(); return ;;
+        simulate:--users) COMPREPLY=(); return ;;
+        simulate:--active-share) COMPREPLY=(); return ;;
+        simulate:--peak-factor) COMPREPLY=(); return ;;
+        simulate:--rate) COMPREPLY=(); return ;;
+        simulate:--think-time) COMPREPLY=(); return ;;
+        simulate:--workload) COMPREPLY=($(compgen -W "$(plimsoll list workloads --names 2>/dev/null)" -- "$word")); return ;;
+        simulate:--prompt-tokens) COMPREPLY=(); return ;;
+        simulate:--output-tokens) COMPREPLY=(); return ;;
+        simulate:--ttft) COMPREPLY=(); return ;;
+        simulate:--tpot) COMPREPLY=(); return ;;
+        simulate:--e2e) COMPREPLY=(); return ;;
+        simulate:--statistic) COMPREPLY=($(compgen -W 'mean p50 p90 p95 p99' -- "$word")); return ;;
+        simulate:--spares) COMPREPLY=(); return ;;
+        simulate:--headroom) COMPREPLY=(); return ;;
+        simulate:--set) COMPREPLY=(); return ;;
+        simulate:--cost-tables) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        simulate:--layers) COMPREPLY=(); return ;;
+        simulate:--scheduler) COMPREPLY=($(compgen -W 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1' -- "$word")); return ;;
+        simulate:--max-step-tokens) COMPREPLY=(); return ;;
+        simulate:--kv-blocks) COMPREPLY=(); return ;;
+        simulate:--kv-block-tokens) COMPREPLY=(); return ;;
+        simulate:--watermark) COMPREPLY=(); return ;;
+        simulate:--replicas) COMPREPLY=(); return ;;
+        simulate:--router) COMPREPLY=($(compgen -W 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity' -- "$word")); return ;;
+        simulate:--arrivals) COMPREPLY=($(compgen -W 'constant gamma poisson weibull' -- "$word")); return ;;
+        simulate:--cv) COMPREPLY=(); return ;;
+        simulate:--requests) COMPREPLY=(); return ;;
+        simulate:--duration) COMPREPLY=(); return ;;
+        simulate:--warm-up) COMPREPLY=(); return ;;
+        simulate:--seed) COMPREPLY=(); return ;;
+        simulate:--replications) COMPREPLY=(); return ;;
+        simulate:--threads) COMPREPLY=(); return ;;
+        simulate:--requests-out) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        simulate:--trace-out) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        simulate:--series-out) COMPREPLY=($(compgen -f -- "$word")); return ;;
         validate:--assumptions) COMPREPLY=(); return ;;
         validate:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
         validate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
@@ -97,7 +141,7 @@ _plimsoll() {
             fi ;;
         list)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--names --data --format --output --width --help' -- "$word"))
-            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes blocks parallelism commands formats' -- "$word"))
+            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads' -- "$word"))
             fi ;;
         plan)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --verbose --all --data --format --output --width --help' -- "$word"))
@@ -107,11 +151,15 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null)" -- "$word"))
             fi ;;
+        simulate)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --replicas --router --arrivals --cv --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -f -- "$word"))
+            fi ;;
         validate)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
-        *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show validate --help --version' -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
     esac
 }
 complete -o filenames -F _plimsoll plimsoll

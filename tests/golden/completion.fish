@@ -6,6 +6,7 @@ complete -c plimsoll -n __fish_use_subcommand -a explain -d 'Where the time of o
 complete -c plimsoll -n __fish_use_subcommand -a list -d 'What there is: GPUs, nodes, models, engines and more'
 complete -c plimsoll -n __fish_use_subcommand -a plan -d 'How many nodes a load needs, at what cost, and what limits them'
 complete -c plimsoll -n __fish_use_subcommand -a show -d 'One entry: its facts with units, origins and sources'
+complete -c plimsoll -n __fish_use_subcommand -a simulate -d 'Runs a deployment request by request: tails, bursts and schedulers, beside the forecast'
 complete -c plimsoll -n __fish_use_subcommand -a validate -d 'Predictions beside a table of measurements, with the errors'
 complete -c plimsoll -n __fish_use_subcommand -l version -d 'the version'
 complete -c plimsoll -n __fish_use_subcommand -l help -d 'the commands'
@@ -73,7 +74,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from list' -l format -d 'how to 
 complete -c plimsoll -n '__fish_seen_subcommand_from list' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from list' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from list' -l help -d 'the help of this command'
-complete -c plimsoll -n '__fish_seen_subcommand_from list' -x -a 'gpus nodes models engines workloads links classes blocks parallelism commands formats'
+complete -c plimsoll -n '__fish_seen_subcommand_from list' -x -a 'gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l node -d 'node types that may be used' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
@@ -113,6 +114,59 @@ complete -c plimsoll -n '__fish_seen_subcommand_from show' -l output -d 'write t
 complete -c plimsoll -n '__fish_seen_subcommand_from show' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l node -d 'node types that may be used' -x -a '(plimsoll list nodes --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l weights -d 'weight dtypes to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-cache -d 'dtype of the KV cache' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l instances -d 'instances per node to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l max-sequences -d 'limits on running requests to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l users -d 'users of the simulated replicas together; their share of the plan\'s load if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l active-share -d 'share of them that is active at the same time' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l peak-factor -d 'peak load over mean load' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l rate -d 'requests that arrive at the simulated replicas together, such as 12/s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l workload -d 'prompt and output lengths by name, or a recorded workload with its arrivals: FILE.csv, FILE.jsonl' -x -a '(plimsoll list workloads --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l output-tokens -d 'the same for the output' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l ttft -d 'promised time to first token, such as 3.15s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l tpot -d 'promised time per output token, such as 100ms' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l e2e -d 'promised time to the last token' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l spares -d 'nodes beyond those needed' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cost-tables -d 'time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l layers -d 'layers of the model that the tables are of' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l scheduler -d 'rule of the engine, instead of its own' -x -a 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l max-step-tokens -d 'tokens of a step, or of a prefill that runs alone' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-blocks -d 'KV blocks of a replica' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-block-tokens -d 'tokens of a KV block' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l watermark -d 'share of the KV blocks that admission keeps free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l padded-prefill -d 'vllm-v0: count requests x longest prompt against the tokens of a prefill, as early versions did'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l replicas -d 'instances behind a router' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l router -d 'how requests are given to replicas' -x -a 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l arrivals -d 'law of the times between requests of a rate' -x -a 'constant gamma poisson weibull'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cv -d 'gamma, weibull: standard deviation of these times over their mean' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l requests -d 'requests of a run, answered or refused; 100000 if neither this nor --duration is given, all of a file' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l duration -d 'simulated time after which a run ends, such as 1h' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l warm-up -d 'requests that are not counted at the start, \'none\', or \'auto\': found in the run\'s own course (auto if absent; none for a file or a finite queue)' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l seed -d 'of all that is drawn' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l replications -d 'independent runs' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l threads -d 'runs at the same time; the machine\'s cores if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l requests-out -d 'write a CSV row for each request (of the first replication)' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l trace-out -d 'write the first replication as Chrome trace events, for Perfetto' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l series-out -d 'write the course of the first replication in at most 512 intervals as CSV' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l timing -d 'add wall time and requests per second'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l verbose -d 'also the intervals of the percentiles and the limits of the engine'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l assumptions -d 'what the table does not say: an entry of scenarios/library/assumptions or a file' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate' -l node -d 'node type of every row' -x -a '(plimsoll list nodes --names 2>/dev/null)'

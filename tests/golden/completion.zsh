@@ -9,6 +9,7 @@ _plimsoll() {
         'list:What there is\: GPUs, nodes, models, engines and more'
         'plan:How many nodes a load needs, at what cost, and what limits them'
         'show:One entry\: its facts with units, origins and sources'
+        'simulate:Runs a deployment request by request\: tails, bursts and schedulers, beside the forecast'
         'validate:Predictions beside a table of measurements, with the errors'
     )
     if (( CURRENT == 2 )); then
@@ -88,7 +89,7 @@ _plimsoll() {
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:KIND:(gpus nodes models engines workloads links classes blocks parallelism commands formats)' ;;
+            '1:KIND:(gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads)' ;;
         plan) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
@@ -130,6 +131,60 @@ _plimsoll() {
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null))' ;;
+        simulate) _arguments \
+            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '*--weights[weight dtypes to try]:DTYPE: ' \
+            '--kv-cache[dtype of the KV cache]:DTYPE: ' \
+            '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
+            '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--instances[instances per node to try]:N: ' \
+            '*--max-sequences[limits on running requests to try]:N: ' \
+            '--users[users of the simulated replicas together; their share of the plan'\''s load if absent]:N: ' \
+            '--active-share[share of them that is active at the same time]:F: ' \
+            '--peak-factor[peak load over mean load]:F: ' \
+            '--rate[requests that arrive at the simulated replicas together, such as 12/s]:RATE: ' \
+            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--workload[prompt and output lengths by name, or a recorded workload with its arrivals\: FILE.csv, FILE.jsonl]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
+            '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
+            '--output-tokens[the same for the output]:LENGTH: ' \
+            '--ttft[promised time to first token, such as 3.15s]:TIME: ' \
+            '--tpot[promised time per output token, such as 100ms]:TIME: ' \
+            '--e2e[promised time to the last token]:TIME: ' \
+            '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
+            '--spares[nodes beyond those needed]:N: ' \
+            '--headroom[fraction of the capacity kept free]:F: ' \
+            '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
+            '--cost-tables[time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario]:DIR:_files -/' \
+            '--layers[layers of the model that the tables are of]:N: ' \
+            '--scheduler[rule of the engine, instead of its own]:NAME:(lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1)' \
+            '--max-step-tokens[tokens of a step, or of a prefill that runs alone]:N: ' \
+            '--kv-blocks[KV blocks of a replica]:N: ' \
+            '--kv-block-tokens[tokens of a KV block]:N: ' \
+            '--watermark[share of the KV blocks that admission keeps free]:F: ' \
+            '--padded-prefill[vllm-v0\: count requests x longest prompt against the tokens of a prefill, as early versions did]' \
+            '--replicas[instances behind a router]:N: ' \
+            '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
+            '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
+            '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
+            '--requests[requests of a run, answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
+            '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \
+            '--warm-up[requests that are not counted at the start, '\''none'\'', or '\''auto'\''\: found in the run'\''s own course (auto if absent; none for a file or a finite queue)]:N: ' \
+            '--seed[of all that is drawn]:N: ' \
+            '--replications[independent runs]:N: ' \
+            '--threads[runs at the same time; the machine'\''s cores if absent]:N: ' \
+            '--requests-out[write a CSV row for each request (of the first replication)]:FILE:_files' \
+            '--trace-out[write the first replication as Chrome trace events, for Perfetto]:FILE:_files' \
+            '--series-out[write the course of the first replication in at most 512 intervals as CSV]:FILE:_files' \
+            '--timing[add wall time and requests per second]' \
+            '--verbose[also the intervals of the percentiles and the limits of the engine]' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:SCENARIO:_files' ;;
         validate) _arguments \
             '--assumptions[what the table does not say\: an entry of scenarios/library/assumptions or a file]:NAME: ' \
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \

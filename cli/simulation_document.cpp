@@ -1,0 +1,164 @@
+#include "cli/simulation_document.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "cli/plan_document.hpp"
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::string count_text(std::uint64_t count) {
+    return to_text(Cell::count(static_cast<double>(count)));
+}
+
+std::string load_text(const SimulationQuestion& question) {
+    const LoadPlan& load = question.setup.load;
+    std::string text;
+    if (load.kind == "trace")
+        text = fmt::format("{} recorded requests", count_text(load.trace->size()));
+    else if (load.users > 0)
+        text = fmt::format("{} users, thinking {}", count_text(load.users), to_text(question.think_time));
+    else
+        text = fmt::format("{} requests/s, {} arrivals", plain_number(load.rate.value()), load.kind);
+    if (load.kind == "shared-queue") text += fmt::format(", a queue of {} requests", count_text(load.requests));
+    return text;
+}
+
+std::string headline(const SimulationQuestion& question, const SimulationResult& result) {
+    return fmt::format("{}; {}. {} requests and {} engine steps in {} simulated{}.", question.subject,
+                       load_text(question), count_text(result.counts.requests), count_text(result.counts.iterations),
+                       to_text(result.counts.end),
+                       question.replications > 1 ? fmt::format(", {} replications", question.replications) : "");
+}
+
+Facts deployment_facts(const Deployment& d) {
+    return {"deployment",
+            "",
+            {{"model", "", d.model->name},
+             {"node", "", d.node->name},
+             {"gpu", "", d.gpu->name},
+             {"engine", "", d.engine->name},
+             {"weights", "", to_string(d.weights)},
+             {"kv_cache", "", to_string(d.kv)},
+             {"tensor_parallel", "", Cell::count(d.tensor_parallel)},
+             {"pipeline_parallel", "", Cell::count(d.pipeline_parallel)},
+             {"instances_per_node", "", Cell::count(d.instances_per_node)}}};
+}
+
+std::string scheduler_name(const SimulationQuestion& question) {
+    for (const auto& [name, kind] : schedulers())
+        if (&kind == question.setup.scheduler) return name;
+    return "";
+}
+
+Facts setup_facts(const SimulationQuestion& question, bool verbose) {
+    const SimulationSetup& setup = question.setup;
+    const SchedulerSettings& settings = setup.settings;
+    Facts facts{"setup",
+                verbose ? "Limits" : "",
+                {{"scheduler", "scheduler", scheduler_name(question)},
+                 {"max_sequences", "sequences", Cell::count(settings.max_sequences)},
+                 {"max_step_tokens", "tokens a step", Cell::count(settings.max_step_tokens)},
+                 {"kv_blocks", "KV blocks", Cell::count(static_cast<double>(settings.kv_blocks))},
+                 {"kv_block_tokens", "tokens a block", Cell::count(settings.block_tokens)},
+                 {"watermark", "watermark", Cell::fraction(settings.watermark)},
+                 {"replicas", "replicas", Cell::count(setup.replicas)},
+                 {"router", "router", setup.replicas > 1 ? Cell(setup.router) : Cell()},
+                 {"seed", "seed", Cell::count(static_cast<double>(setup.load.seed))},
+                 {"replications", "replications", Cell::count(question.replications)}}};
+    if (!verbose)
+        for (auto& fact : facts.facts) fact.title.clear();
+    return facts;
+}
+
+Facts load_facts(const SimulationQuestion& question) {
+    const LoadPlan& load = question.setup.load;
+    const bool users = load.users > 0, rate = load.rate > PerSecond{};
+    const double prompt = load.trace ? load.trace->mean_prompt() : load.prompt.mean();
+    const double output = load.trace ? load.trace->mean_output() : load.output.mean();
+    return {"load",
+            "",
+            {{"kind", "", load.kind},
+             {"users", "", users ? Cell::count(load.users) : Cell()},
+             {"think_time_s", "", users ? Cell(question.think_time) : Cell()},
+             {"rate_per_s", "", rate ? Cell::number(load.rate.value()) : Cell()},
+             {"prompt_tokens_mean", "", Cell::number(prompt)},
+             {"output_tokens_mean", "", Cell::number(output)}}};
+}
+
+Facts simulated_facts(const SimulationResult& result) {
+    const Report& report = result.report;
+    const auto count = [](std::uint64_t n) { return Cell::count(static_cast<double>(n)); };
+    return {"simulated",
+            "",
+            {{"requests", "", count(result.counts.requests)},
+             {"refused", "", count(result.counts.refused)},
+             {"iterations", "", count(result.counts.iterations)},
+             {"events", "", count(result.counts.events)},
+             {"end_s", "", result.counts.end},
+             {"counted_requests", "", count(report.finished)},
+             {"warm_up_requests", "", count(report.warm_up_requests)},
+             {"counted_from_s", "", report.from},
+             {"unsettled", "", Cell::flag(report.unsettled)}}};
+}
+
+void add_timing(const SimulationResult& result, Seconds wall, std::vector<Item>& items) {
+    const double seconds = wall.value();
+    const auto per_second = [&](std::uint64_t n) { return Cell::number(static_cast<double>(n) / seconds); };
+    items.emplace_back(Facts{"timing",
+                             "",
+                             {{"wall_s", "wall time", wall},
+                              {"requests_per_s", "requests /s of wall time", per_second(result.counts.requests)},
+                              {"iterations_per_s", "steps /s of wall time", per_second(result.counts.iterations)}}});
+}
+
+/// What readers of the numbers should know of them.
+Bullets remarks(const SimulationQuestion& question, const SimulationResult& result) {
+    Bullets bullets{"notes", "", question.notes};
+    const Report& report = result.report;
+    auto& lines = bullets.lines;
+    if (result.interrupted) lines.insert(lines.begin(), "Interrupted: this is what had been counted by then.");
+    if (question.forecast && question.forecast->overloaded)
+        lines.emplace_back("The forecast has no latencies: the load is more than can be served.");
+    if (report.unsettled)
+        lines.emplace_back("The run had not settled: it is too short, or the load is more than can be served.");
+    else if (report.warm_up_requests > 0)
+        lines.push_back(
+            fmt::format("The first {} requests are left out as warm-up.", count_text(report.warm_up_requests)));
+    if (result.counts.refused > 0)
+        lines.push_back(fmt::format("{} requests were refused.", count_text(result.counts.refused)));
+    std::string few;
+    for (std::size_t q = 0; q < reported_quantiles.size(); ++q)
+        if (report[Measure::ttft].percentiles[q].few)
+            few += fmt::format("{}p{:.0f}", few.empty() ? "" : ", ", reported_quantiles[q] * 100.0);
+    if (!few.empty() && report.finished > 0)
+        lines.push_back(fmt::format("Too few requests for the {} of TTFT: less than ten lie beyond.", few));
+    if (report[Measure::ttft].correlated)
+        lines.emplace_back("The run is short against its own memory: the intervals are too narrow.");
+    return bullets;
+}
+
+}  // namespace
+
+Document simulation_document(const SimulationQuestion& question, const SimulationResult& result,
+                             const SimulationDetail& detail) {
+    Document document;
+    auto& items = document.items;
+    if (!question.scenario_json.empty()) items.emplace_back(RawJson{"scenario", question.scenario_json});
+    items.emplace_back(Paragraph{headline(question, result)});
+    add_latencies(question, result.report, detail.verbose, items);
+    add_figures(question, result.report, items);
+    items.emplace_back(Facts{"", "", {{"interrupted", "", Cell::flag(result.interrupted)}}});
+    items.emplace_back(simulated_facts(result));
+    if (question.deployment) items.emplace_back(deployment_facts(*question.deployment));
+    items.emplace_back(setup_facts(question, detail.verbose));
+    items.emplace_back(load_facts(question));
+    if (detail.wall) add_timing(result, *detail.wall, items);
+    items.emplace_back(remarks(question, result));
+    return document;
+}
+
+}  // namespace plimsoll

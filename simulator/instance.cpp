@@ -1,0 +1,41 @@
+#include "simulator/instance.hpp"
+
+#include "simulator/engine_rule.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// The budget of a deployment that can run.
+MemoryBudget checked_budget(const Architecture& architecture, const Deployment& deployment) {
+    const std::string place = deployment.model->name + " on " + deployment.node->name;
+    if (const auto why =
+            architecture.refusal({.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel}))
+        throw InputError(place, *why);
+    MemoryBudget budget = memory_budget(architecture, deployment);
+    if (const auto why = budget.refusal(*deployment.gpu)) throw InputError(place, why->why);
+    return budget;
+}
+
+}  // namespace
+
+const SchedulerKind& scheduler_named(const std::string& name, const std::string& place) {
+    return schedulers().at(name, "scheduler", place);
+}
+
+void check_settings(const SchedulerKind& kind, const SchedulerSettings& settings, const std::string& place) {
+    if (!kind.refusal) return;
+    if (const auto why = kind.refusal(settings)) throw InputError(place, *why);
+}
+
+Instance::Instance(const Deployment& deployment)
+    : deployment_(deployment),
+      architecture_(*deployment.model),
+      memory_(checked_budget(architecture_, deployment_)),
+      cost_(architecture_, deployment_),
+      timer_(cost_, static_cast<std::uint32_t>(deployment.max_sequences)),
+      scheduler_(&scheduler_named(deployment.engine->scheduler, "engine " + deployment.engine->name)),
+      settings_(engine_rule(deployment_, memory_).settings) {
+    check_settings(*scheduler_, settings_, "engine " + deployment.engine->name);
+}
+
+}  // namespace plimsoll

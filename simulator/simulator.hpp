@@ -1,0 +1,55 @@
+#pragma once
+/// What a program needs that simulates: one include.
+#include <atomic>
+#include <functional>
+
+#include "simulator/affine_timer.hpp"
+#include "simulator/cluster.hpp"
+#include "simulator/instance.hpp"
+#include "simulator/load_plan.hpp"
+#include "simulator/metrics.hpp"
+#include "simulator/replications.hpp"
+#include "simulator/tabulated_timer.hpp"
+
+namespace plimsoll {
+
+/// Replicas of one kind behind a router, and what is sent to them. What is pointed to must outlive the runs.
+struct SimulationSetup {
+    SimulationSetup() = default;
+    /// Replicas of a deployment's instance.
+    explicit SimulationSetup(const Instance& instance)
+        : timer(&instance.timer()), scheduler(&instance.scheduler()), settings(instance.settings()) {}
+
+    const StepTimer* timer = nullptr;
+    const SchedulerKind* scheduler = nullptr;
+    SchedulerSettings settings;
+    std::uint32_t replicas = 1;
+    std::string router = "round-robin";  ///< a name of routers()
+    LoadPlan load;                       ///< of all replicas together
+    RunLimits limits;
+    MetricsSettings metrics;                  ///< `block_tokens` is filled in, and so are `promises` from the load
+    const std::atomic<bool>* stop = nullptr;  ///< once true the runs end, with what they have counted
+};
+
+/// What one run, or several together, came to.
+struct SimulationResult {
+    Report report;
+    ClusterCounts counts;
+    bool interrupted = false;  ///< by `stop`
+};
+
+/// One run with the seed of the load. Throws InputError for an unknown router and a load or limits that make no sense.
+[[nodiscard]] SimulationResult simulate(const SimulationSetup& setup, Observer* observer = nullptr);
+
+/// Independent runs with the seeds that follow from that of the load, on up to `threads` threads; the results do not
+/// depend on their number. `observer_of(index)` may watch a run; null: nobody does. When stopped, the runs that have
+/// answered nothing are left out.
+[[nodiscard]] std::vector<SimulationResult> simulate_replications(
+    const SimulationSetup& setup, std::uint32_t count, std::uint32_t threads,
+    const std::function<Observer*(std::uint32_t)>& observer_of = nullptr);
+
+/// Several runs as one: counts added, figures averaged with intervals by Student's law over the runs. A single run
+/// keeps its own intervals (batch means). At least one.
+[[nodiscard]] SimulationResult combined(std::span<const SimulationResult> results);
+
+}  // namespace plimsoll
