@@ -95,7 +95,7 @@ _plimsoll() {
         simulate:--set) COMPREPLY=(); return ;;
         simulate:--cost-tables) COMPREPLY=($(compgen -d -- "$word")); return ;;
         simulate:--layers) COMPREPLY=(); return ;;
-        simulate:--scheduler) COMPREPLY=($(compgen -W 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1' -- "$word")); return ;;
+        simulate:--scheduler) COMPREPLY=($(compgen -W 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async' -- "$word")); return ;;
         simulate:--max-step-tokens) COMPREPLY=(); return ;;
         simulate:--kv-blocks) COMPREPLY=(); return ;;
         simulate:--kv-block-tokens) COMPREPLY=(); return ;;

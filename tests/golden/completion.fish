@@ -140,7 +140,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l headroom -d 'f
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cost-tables -d 'time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l layers -d 'layers of the model that the tables are of' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l scheduler -d 'rule of the engine, instead of its own' -x -a 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l scheduler -d 'rule of the engine, instead of its own' -x -a 'lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l max-step-tokens -d 'tokens of a step, or of a prefill that runs alone' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-blocks -d 'KV blocks of a replica' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l kv-block-tokens -d 'tokens of a KV block' -x
@@ -150,7 +150,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l replicas -d 'i
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l router -d 'how requests are given to replicas' -x -a 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l arrivals -d 'law of the times between requests of a rate' -x -a 'constant gamma poisson weibull'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cv -d 'gamma, weibull: standard deviation of these times over their mean' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l requests -d 'requests of a run, answered or refused; 100000 if neither this nor --duration is given, all of a file' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l requests -d 'a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l duration -d 'simulated time after which a run ends, such as 1h' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l warm-up -d 'requests that are not counted at the start, \'none\', or \'auto\': found in the run\'s own course (auto if absent; none for a file or a finite queue)' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l seed -d 'of all that is drawn' -x

@@ -158,7 +158,7 @@ _plimsoll() {
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--cost-tables[time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario]:DIR:_files -/' \
             '--layers[layers of the model that the tables are of]:N: ' \
-            '--scheduler[rule of the engine, instead of its own]:NAME:(lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1)' \
+            '--scheduler[rule of the engine, instead of its own]:NAME:(lightllm llama-cpp orca sarathi sglang static-batching tensorrt-llm tensorrt-llm-max-utilization tgi tgi-chunked vllm-v0 vllm-v1 vllm-v1-async)' \
             '--max-step-tokens[tokens of a step, or of a prefill that runs alone]:N: ' \
             '--kv-blocks[KV blocks of a replica]:N: ' \
             '--kv-block-tokens[tokens of a KV block]:N: ' \
@@ -168,7 +168,7 @@ _plimsoll() {
             '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
             '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
             '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
-            '--requests[requests of a run, answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
+            '--requests[a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
             '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \
             '--warm-up[requests that are not counted at the start, '\''none'\'', or '\''auto'\''\: found in the run'\''s own course (auto if absent; none for a file or a finite queue)]:N: ' \
             '--seed[of all that is drawn]:N: ' \
