@@ -55,7 +55,7 @@ std::string against(double change) {
 }
 
 std::vector<std::string> explain(const ProtocolComparison& comparison) {
-    if (comparison.rows.empty()) return {};
+    if (comparison.rows.empty()) return {"no row of the table has printed lengths: nothing to compare"};
     double wave = 0;
     for (const ProtocolRow& row : comparison.rows) wave += static_cast<double>(row.users) / row.requests;
     wave /= static_cast<double>(comparison.rows.size());

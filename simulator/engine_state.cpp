@@ -28,7 +28,7 @@ void EngineState::enqueue(std::uint32_t id) {
 void EngineState::admit(std::uint64_t blocks, std::uint32_t cached) {
     const std::uint32_t id = waiting_.front();
     PLIMSOLL_ASSERT(cached < requests_[id].target);
-    requests_[id].prefilled = cached;
+    requests_[id].prefilled = std::max(requests_[id].prefilled, cached);
     waiting_.remove(requests_, id);
     filling_.push_back(requests_, id);
     requests_[id].phase = Request::Phase::filling;

@@ -48,7 +48,7 @@ class EngineState {
     }
 
     /// Moves the first waiting request to the end of those filling and gives it `blocks`, of which the first hold
-    /// `cached` of its tokens already (fewer than it is to prefill).
+    /// at least `cached` of its tokens already (fewer than it is to prefill).
     void admit(std::uint64_t blocks, std::uint32_t cached = 0);
     /// Gives a filling request more blocks.
     void take_blocks(std::uint32_t id, std::uint64_t blocks);

@@ -20,16 +20,12 @@ class Stopper final : public Observer {
     RunLimits& limits_;
 };
 
-/// Where a source's tag keeps what routers go by (RequestTag): a session's requests share their beginning.
-constexpr TagField session_bits{.shift = 0, .bits = 32};
-
 ClusterSettings cluster_of(const SimulationSetup& setup) {
     ClusterSettings cluster;
     cluster.replicas.assign(setup.replicas,
                             {.timer = setup.timer, .scheduler = setup.scheduler, .settings = setup.settings});
     cluster.router = &routers().at(setup.router, "router", "router");
     cluster.routing.seed = derived_seed(setup.load.seed, "router", 0);
-    cluster.routing.session = cluster.routing.prefix = session_bits;
     return cluster;
 }
 

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "simulator/run.hpp"
+#include "stepper.hpp"
 #include "tests/catch.hpp"
 #include "tests/instance.hpp"
 

@@ -110,7 +110,8 @@ class VllmV1Async final : public Scheduler {
 
     std::uint32_t admit(EngineState& state, Step& step, std::uint32_t id, std::uint32_t budget) {
         const std::uint64_t owner = state[id].sequence, kept = free_.kept(owner);
-        const auto cached = static_cast<std::uint32_t>(kept * state.kv().block_tokens());
+        const auto found = static_cast<std::uint32_t>(kept * state.kv().block_tokens());
+        const std::uint32_t cached = std::max(state[id].prefilled, found);
         const std::uint32_t tokens = std::min(budget, state[id].target - cached);
         const std::uint64_t blocks = state.kv().blocks_for(std::uint64_t{cached} + tokens);
         free_.take_back(owner);

@@ -1,4 +1,4 @@
-#include "simulator/run.hpp"
+#include "stepper.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/instance.hpp"

@@ -1,4 +1,4 @@
-#include "simulator/draws.hpp"
+#include "stepper_draws.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "simulator/observed.hpp"
+#include "stepper_observed.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #include <limits>
 #include <vector>
 
-#include "simulator/run.hpp"
+#include "stepper.hpp"
 
 namespace plimsoll {
 

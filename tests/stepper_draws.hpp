@@ -1,6 +1,6 @@
 #pragma once
 #include "model/spec/load.hpp"
-#include "simulator/run.hpp"
+#include "stepper.hpp"
 
 namespace plimsoll {
 

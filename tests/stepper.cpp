@@ -1,4 +1,4 @@
-#include "simulator/run.hpp"
+#include "stepper.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "model/base/error.hpp"
-#include "simulator/draws.hpp"
-#include "simulator/observed.hpp"
+#include "stepper_draws.hpp"
+#include "stepper_observed.hpp"
 
 namespace plimsoll {
 namespace {
