@@ -201,13 +201,10 @@ void for_each_simulated(Visit visit) {
         for (std::size_t s = 0; s < statistic_names.size(); ++s) visit(m, s);
 }
 
-void add_simulated_columns(bool verbose, std::vector<Column>& columns) {
+void add_simulated_columns(std::vector<Column>& columns) {
     for_each_simulated([&](std::size_t m, std::size_t s) {
         const std::string key = fmt::format("simulated.{}_s", metric_names[m]);
-        const bool shown = verbose && static_cast<Statistic>(s) == Statistic::mean;
-        columns.push_back({fmt::format("{}.{}", key, statistic_names[s]),
-                           shown ? "simulated " + upper(metric_names[m]) : "", 6, false,
-                           static_cast<Metric>(m) == Metric::tpot ? "ms" : "s"});
+        columns.push_back({fmt::format("{}.{}", key, statistic_names[s]), "", 0});
         const std::string interval = s == 0 ? "ci95" : std::string(statistic_names[s]) + "_ci95";
         columns.push_back({fmt::format("{}.{}.low", key, interval), "", 0});
         columns.push_back({fmt::format("{}.{}.high", key, interval), "", 0});
@@ -246,7 +243,7 @@ std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {
     for (const Field& field : fields()) {
         columns.push_back(field.column);
         if (field.column.key == latencies_behind) add_latency_columns(scenario, verbose, columns);
-        if (field.column.key == simulated_behind) add_simulated_columns(verbose, columns);
+        if (field.column.key == simulated_behind) add_simulated_columns(columns);
     }
     columns.push_back({"reason", "", 1, true});
     if (scenario.load.kind == Load::Kind::open)

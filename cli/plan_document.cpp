@@ -16,22 +16,6 @@ std::string plural(int count, const std::string& noun) {
     return fmt::format("{} {}{}", to_text(Cell::count(count)), noun, count == 1 ? "" : "s");
 }
 
-/// " Simulated, 860 (95 % interval 840 to 872) fit, which takes 12 nodes: the forecast is 2.1 % above that."
-std::string simulated_sentence(const Candidate& best) {
-    if (!best.simulated) return "";
-    const Simulated& s = *best.simulated;
-    if (!s.refusal.empty()) return " It could not be simulated: " + s.refusal + ".";
-    const double instances = best.deployment.instances_per_node;
-    const bool closed = best.users_per_instance > 0;
-    const double load = closed ? s.users_per_instance : s.rate_per_instance.value();
-    if (!(load > 0)) return " In the simulation no load keeps the promises.";
-    const Interval around = closed ? s.users_interval : s.rate_interval;
-    return fmt::format(" Simulated, {} (95 % interval {}) fit, which takes {}: the forecast is {} {} that.",
-                       plain_number(load * instances), interval_text({around.low * instances, around.high * instances}),
-                       plural(static_cast<int>(s.nodes_needed), "node"), to_text(Cell::fraction(std::abs(s.gap))),
-                       s.gap < 0 ? "below" : "above");
-}
-
 /// "llama-13b: 12 nodes of a100-40gb-sxm-8 (96 GPUs), ..."; what the plan comes to for one model.
 std::string sentence(const Scenario& scenario, const Plan& plan, const Transformer* model) {
     const Answer* answer = best_answer(plan, model);
@@ -253,6 +237,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
         items.push_back(Paragraph{sentence(scenario, plan, model)});
         items.push_back(shown_answers(scenario, plan, model, detail.verbose));
         items.push_back(reasons(plan, model));
+        if (detail.verbose) items.push_back(simulated_latencies(plan, model));
         if (detail.verbose) items.push_back(shown_runners_up(scenario, plan, model));
     }
     items.push_back(comparisons(plan, true, detail.verbose));
