@@ -1,7 +1,7 @@
 /// Requests and engine iterations a second of one replica: Llama-2-7B on one A100-80GB, vllm-v0, Poisson arrivals,
-/// lognormal prompts of 900 and outputs of 210 tokens (cv 1). `load` is in percent of the saturated rate.
+/// lognormal prompts of 900 and outputs of 210 tokens (cv 1). all metrics on. `load` is in
+/// percent of the saturated rate. Allocations are those of the last two thirds of a run.
 #include <atomic>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -12,7 +12,8 @@
 #include "model/spec/catalog.hpp"
 #include "simulator/engine_rule.hpp"
 #include "simulator/folded_timer.hpp"
-#include "simulator/random.hpp"
+#include "simulator/load_plan.hpp"
+#include "simulator/metrics.hpp"
 #include "simulator/simulation.hpp"
 
 namespace {
@@ -35,68 +36,14 @@ std::atomic<std::uint64_t> allocations{0};
 namespace plimsoll {
 namespace {
 
-/// A normal deviate by the polar method (Marsaglia, Bray 1964), one at a time.
-double normal(RandomStream& stream) {
-    for (;;) {
-        const double u = 2.0 * stream.uniform() - 1.0, v = 2.0 * stream.uniform() - 1.0, s = u * u + v * v;
-        if (s < 1.0) return u * std::sqrt(-2.0 * std::log(s) / s);
-    }
+std::unique_ptr<Source> poisson(double rate, std::uint64_t requests) {
+    LoadPlan plan;
+    plan.requests = requests;
+    plan.rate = PerSecond(rate);
+    plan.prompt = Distribution::parse_tokens("lognormal:mean=900,cv=1,max=4096", "benchmark");
+    plan.output = Distribution::parse_tokens("lognormal:mean=210,cv=1,max=4096", "benchmark");
+    return make_source(plan, "benchmark");
 }
-
-class Lognormal {
-  public:
-    Lognormal(double mean, double cv)
-        : sigma_(std::sqrt(std::log1p(cv * cv))), mu_(std::log(mean) - 0.5 * sigma_ * sigma_) {}
-    std::uint32_t operator()(RandomStream& stream) const {
-        return static_cast<std::uint32_t>(std::clamp(std::round(std::exp(mu_ + sigma_ * normal(stream))), 1.0, 4096.0));
-    }
-
-  private:
-    double sigma_, mu_;
-};
-
-class PoissonSource final : public Source {
-  public:
-    PoissonSource(double rate, std::uint64_t count) : rate_(rate), left_(count) { draw(); }
-    [[nodiscard]] Seconds next_time() const override { return next_; }
-    Arrival take() override {
-        Arrival arrival{.time = next_, .prompt = prompt_(prompts_), .output = output_(outputs_)};
-        draw();
-        return arrival;
-    }
-
-  private:
-    void draw() { next_ = left_-- == 0 ? never : next_ + Seconds(arrivals_.exponential() / rate_); }
-    double rate_;
-    std::uint64_t left_;
-    Seconds next_{};
-    RandomStream arrivals_{1, "arrivals"}, prompts_{1, "prompts"}, outputs_{1, "outputs"};
-    Lognormal prompt_{900, 1}, output_{210, 1};
-};
-
-/// Means and a logarithmic histogram, as metrics keep them.
-class Tally final : public Observer {
-  public:
-    void finished(const Request& request) override {
-        add(0, request.first_token - request.arrival);
-        add(1, request.finished - request.arrival);
-        if (request.output > 1) add(2, (request.finished - request.first_token) / (request.output - 1.0));
-    }
-    void stride(const Stride& stride) override {
-        if (stride.decodes > 0) add(3, stride.piece.first, static_cast<double>(stride.steps) * stride.decodes);
-    }
-    double sums[4] = {};
-
-  private:
-    void add(int metric, Seconds value, double weight = 1) {
-        int exponent = 0;
-        const double mantissa = std::frexp(value.value(), &exponent);
-        counts_[metric][static_cast<std::size_t>((exponent + 32) * 64 + static_cast<int>(mantissa * 128) - 64)] +=
-            weight;
-        sums[metric] += value.value() * weight;
-    }
-    double counts_[4][4096] = {};
-};
 
 struct Server {
     Catalog catalog{{PLIMSOLL_SOURCE_DIR}};
@@ -122,8 +69,7 @@ struct Server {
     RunCounts run(double rate, std::uint64_t count, Observer* observer, const RunLimits& limits = {}) const {
         RequestTable requests;
         Replica replica(requests, *timer, *schedulers().find("vllm-v0"), settings);
-        PoissonSource source(rate, count);
-        return simulate(source, requests, replica, observer, limits);
+        return simulate(*poisson(rate, count), requests, replica, observer, limits);
     }
     /// Requests a second when there are always more waiting.
     double saturated_rate() const {
@@ -147,18 +93,19 @@ void load(benchmark::State& state) {
     double requests = 0, iterations = 0, events = 0;
     std::uint64_t allocated = 0;
     for (auto _ : state) {
-        auto tally = std::make_unique<Tally>();
+        Metrics metrics;
         RequestTable table(4096);
         Replica replica(table, *server().timer, *schedulers().find("vllm-v0"), server().settings);
-        PoissonSource source(rate, count);
-        simulate(source, table, replica, tally.get(), {.requests = std::min<std::uint64_t>(count / 10, 10000)});
+        const auto source = poisson(rate, count);
+        // Histograms have seen their widest values after a third of the run.
+        const RunCounts first = simulate(*source, table, replica, &metrics, {.requests = count / 3});
         const std::uint64_t before = allocations.load();
-        const RunCounts counts = simulate(source, table, replica, tally.get());
+        const RunCounts counts = simulate(*source, table, replica, &metrics);
         allocated += allocations.load() - before;
-        requests += static_cast<double>(counts.requests);
-        iterations += static_cast<double>(counts.iterations);
-        events += static_cast<double>(counts.events);
-        benchmark::DoNotOptimize(tally->sums);
+        requests += static_cast<double>(first.requests + counts.requests);
+        iterations += static_cast<double>(first.iterations + counts.iterations);
+        events += static_cast<double>(first.events + counts.events);
+        benchmark::DoNotOptimize(metrics.report());
     }
     state.counters["requests/s"] = benchmark::Counter(requests, benchmark::Counter::kIsRate);
     state.counters["iterations/s"] = benchmark::Counter(iterations, benchmark::Counter::kIsRate);
@@ -191,8 +138,7 @@ void overload(benchmark::State& state) {
     for (auto _ : state) {
         RequestTable table(4096);
         Replica replica(table, *server().timer, kind, settings);
-        PoissonSource source(1.5 * saturated_rate(), 100000);
-        const RunCounts counts = simulate(source, table, replica);
+        const RunCounts counts = simulate(*poisson(1.5 * saturated_rate(), 100000), table, replica);
         requests += static_cast<double>(counts.requests);
         iterations += static_cast<double>(counts.iterations);
     }
