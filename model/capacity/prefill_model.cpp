@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/base/error.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -59,6 +61,7 @@ double PrefillModel::group_time(double prompts) const {
     const double quarters = std::ldexp(prompts, 2 - octave) - 4.0;  // in [0, 4)
     const double whole = std::floor(quarters);
     const auto index = static_cast<std::size_t>(4 * octave) + static_cast<std::size_t>(whole);
+    PLIMSOLL_ASSERT(prompts >= 1.0 && index + 1 < group_times_.size());
     return group_times_[index] + (quarters - whole) * (group_times_[index + 1] - group_times_[index]);
 }
 
@@ -115,7 +118,8 @@ double PrefillModel::window(const Surroundings& around, const Batch& batch, doub
     const double least = std::max(1.0, *rules.waiting_served_ratio * around.decoding - 0.5);
     const double most = *rules.max_waiting_tokens;
     if (least > largest_group_ || around.rate <= 0) return most;
-    const double until = (least - 1.0) / around.rate - pass(prompts, 1.0, batch);
+    const double passes = std::max(1.0, prompts / largest_group_);
+    const double until = (least - 1.0) / around.rate - pass(prompts, passes, batch);
     return std::clamp(until / batch.decode_step, 1.0, most);
 }
 
