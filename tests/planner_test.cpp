@@ -275,3 +275,18 @@ TEST_CASE("Published values stand beside the candidate of their layout") {
     CHECK(comparison.predicted == of_layout->users_per_instance);
     CHECK(comparison.error == Approx(comparison.predicted / 100 - 1));
 }
+
+TEST_CASE("A plan answers where one prompt fills a prefill, and where one request fills the KV cache") {
+    Scenario s = chat();
+    s.nodes = {&catalog().nodes.at("t4-16gb-pcie-8", "test"), &catalog().nodes.at("h200-141gb-sxm-8", "test")};
+    s.load.registered_users = 7;
+    for (const double prompt : {300.0, 1500.0}) {
+        s.workload.prompt = Distribution::fixed(prompt);
+        s.workload.output = Distribution::fixed(4.0);
+        const Plan result = plan(s, catalog());
+        CAPTURE(prompt);
+        REQUIRE(result.feasible());
+        for (const Candidate& c : result.candidates)
+            if (!c.refusal) CHECK(c.at_load.request_rate.value() > 0);
+    }
+}

@@ -68,10 +68,8 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
         grid_.push_back(solve(n, guess));
         guess = grid_.back().residence;
     }
-    if (preempts) {
-        prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean(), time_scale);
-        grid_.push_back(solve(batch_limit_, guess));
-    }
+    if (preempts) prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean(), time_scale);
+    if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_, guess));
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));
     std::vector<double> rates(levels);

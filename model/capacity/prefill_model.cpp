@@ -69,7 +69,8 @@ double PrefillModel::group_time(double prompts) const {
 /// chunked step cuts a prompt in two.
 double PrefillModel::pass(double prompts, double passes, const Batch& batch) const {
     const double share = prompts / passes;
-    if (!chunked_) return group_time(share);
+    // A pass over one prompt may be less by rounding.
+    if (!chunked_) return group_time(std::max(1.0, share));
     const StepShape shape{.prefill_sequences = share + 1.0 - 1.0 / passes,
                           .prefill_tokens = share * prompt_,
                           .attention_pairs = share * pairs_,
