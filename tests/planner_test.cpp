@@ -278,13 +278,15 @@ TEST_CASE("Published values stand beside the candidate of their layout") {
 
 TEST_CASE("A plan answers where one prompt fills a prefill") {
     for (const char* engine : {"tgi-lightllm-2023", "vllm-v0"}) {
-        Scenario s = chat("llama-3.1-8b", "h200-141gb-sxm-8", engine);
-        s.load.registered_users = 7;
+        Scenario s = chat("llama-3.1-8b", "a100-40gb-sxm-8", engine);
+        for (const char* node : {"t4-16gb-pcie-8", "h200-141gb-sxm-8"})
+            s.nodes.push_back(&catalog().nodes.at(node, "test"));
+        s.load.registered_users = 10000;
         s.workload.prompt = Distribution::fixed(s.engines[0]->max_prefill_tokens);
-        s.workload.output = Distribution::fixed(4.0);
-        s.slo.terms = {{Metric::ttft, Statistic::mean, Seconds(30)}};
+        s.workload.output = Distribution::fixed(1.0);
+        s.slo.terms = {{Metric::ttft, Statistic::p95, Seconds(5)}, {Metric::tpot, Statistic::p95, Seconds(0.1)}};
         CAPTURE(engine);
-        CHECK(best(plan(s, catalog())).at_load.request_rate.value() > 0);
+        CHECK(plan(s, catalog()).feasible());
     }
 }
 
