@@ -80,10 +80,9 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         add_forecast(at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo, all);
     }
     Uncertainty result;
-    const Surface capacity(all.capacity);
-    result.users = back(capacity.middle_80_percent());
-    if (closed()) result.users = {std::floor(result.users.low + 1e-9), std::floor(result.users.high + 1e-9)};
-    result.nodes = {nodes_for(*scenario_, d, result.users.high), nodes_for(*scenario_, d, result.users.low)};
+    result.capacity = back(Surface(all.capacity).middle_80_percent());
+    if (closed()) result.capacity = {std::floor(result.capacity.low + 1e-9), std::floor(result.capacity.high + 1e-9)};
+    result.nodes = {nodes_for(*scenario_, d, result.capacity.high), nodes_for(*scenario_, d, result.capacity.low)};
     for (std::size_t m = 0; m < metric_names.size(); ++m)
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
             result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());

@@ -10,8 +10,8 @@ namespace plimsoll {
 
 /// What the errors of the constants leave open of one instance. Intervals are of 80 %: the 10th to the 90th percentile.
 struct Uncertainty {
-    Interval users;  ///< of an instance, within the promises; open load: requests/s
-    Interval nodes;  ///< without spares
+    Interval capacity;  ///< of an instance within the promises: users, or requests/s of an open load
+    Interval nodes;     ///< without spares
     /// At the planned load, s; infinite where the instance is overloaded.
     std::array<std::array<Interval, statistic_names.size()>, metric_names.size()> latencies;
     double promise_probability = 0;  ///< that every promise holds at the planned load
