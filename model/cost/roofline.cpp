@@ -49,10 +49,11 @@ std::string_view to_string(Bound bound) {
     return names[static_cast<std::size_t>(bound)];
 }
 
-KernelTimes::KernelTimes(const Deployment& deployment)
+KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
       constants_(deployment.efficiency),
-      kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      factors_(factors),
+      kernel_efficiency_(deployment.engine->kernel_efficiency.value / factors[Cause::engine_kernels]),
       gemm_(kernel_forms().find("gemm")),
       prefill_(kernel_forms().find("attention_prefill")),
       decode_(kernel_forms().find("attention_decode")),
@@ -70,33 +71,45 @@ GpuPeaks KernelTimes::peaks(const Operator& op) const {
 
 KernelParts KernelTimes::parts(const Operator& op) const {
     const EfficiencyClass& c = *constants_;
-    const auto of = [&](const KernelForm* form, std::initializer_list<double> constants) {
-        return form->time(op, peaks(op), std::span(constants.begin(), constants.size()));
+    const double start = factors_[Cause::kernel_launch];
+    const auto of = [&](const KernelForm* form, double compute, double memory,
+                        std::initializer_list<double> constants) {
+        KernelParts parts = form->time(op, peaks(op), std::span(constants.begin(), constants.size()));
+        parts.compute *= compute, parts.memory *= memory;
+        return parts;
     };
     switch (op.kind) {
         case OperatorKind::gemm:
-            return of(gemm_, {c.gemm.compute_efficiency.value * kernel_efficiency_, c.gemm.memory_efficiency.value,
-                              c.gemm.launch.value.value(), c.gemm.sharpness.value, c.dequantization.value});
+            return of(gemm_, factors_[Cause::gemm_compute], factors_[Cause::gemm_memory],
+                      {c.gemm.compute_efficiency.value * kernel_efficiency_, c.gemm.memory_efficiency.value,
+                       c.gemm.launch.value.value() * start, c.gemm.sharpness.value, c.dequantization.value});
         case OperatorKind::prefill_attention: {
             const auto& p = c.prefill_attention;
-            return of(prefill_, {p.compute_efficiency.value * kernel_efficiency_, p.memory_efficiency.value,
-                                 p.launch.value.value(), p.per_sequence.value.value(), p.query_half.value,
-                                 p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
+            const double factor = factors_[Cause::prefill_attention];
+            return of(prefill_, factor, factor,
+                      {p.compute_efficiency.value * kernel_efficiency_, p.memory_efficiency.value,
+                       p.launch.value.value() * start, p.per_sequence.value.value() * start, p.query_half.value,
+                       p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
         }
         case OperatorKind::decode_attention: {
+            // Queries and outputs move at the cache's rate but stand outside the knee: the factor is the efficiency's.
             const auto& d = c.decode_attention;
-            return of(decode_, {d.memory_efficiency.value, d.compute_efficiency.value, d.launch.value.value(),
-                                d.per_sequence.value.value(), d.group_pad.value, d.sharpness.value});
+            const double factor = factors_[Cause::decode_attention];
+            return of(decode_, factor, 1.0,
+                      {d.memory_efficiency.value / factor, d.compute_efficiency.value, d.launch.value.value() * start,
+                       d.per_sequence.value.value() * start, d.group_pad.value, d.sharpness.value});
         }
         default:
-            return of(elementwise_, {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value()});
+            return of(elementwise_, 1.0, factors_[Cause::elementwise],
+                      {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value() * start});
     }
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
-    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
-    return point_to_point_.send_recv(op.work.message);
+    const double factor = factors_[Cause::links];
+    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message) * factor;
+    return point_to_point_.send_recv(op.work.message) * factor;
 }
 
 Seconds KernelTimes::time(const Operator& op) const {

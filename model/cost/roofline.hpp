@@ -1,4 +1,5 @@
 #pragma once
+#include "model/cost/causes.hpp"
 #include "model/cost/collective.hpp"
 #include "model/cost/kernel_form.hpp"
 #include "model/cost/work.hpp"
@@ -14,7 +15,7 @@ enum class Bound { launch, compute, memory, communication };
 /// residuals of the forms on measured kernels stand with the constants in hardware_db/classes.
 class KernelTimes {
   public:
-    explicit KernelTimes(const Deployment& deployment);
+    explicit KernelTimes(const Deployment& deployment, const TimeFactors& factors = {});
 
     /// Time of one occurrence of any operator.
     [[nodiscard]] Seconds time(const Operator& op) const;
@@ -32,6 +33,7 @@ class KernelTimes {
 
     const Gpu* gpu_;
     const EfficiencyClass* constants_;
+    TimeFactors factors_;
     double kernel_efficiency_;
     const KernelForm *gemm_, *prefill_, *decode_, *elementwise_;
     CollectiveTimes collectives_;
