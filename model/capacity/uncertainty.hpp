@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <string>
 #include <vector>
 
 #include "model/base/interval.hpp"
@@ -14,7 +15,8 @@ struct Uncertainty {
     Interval nodes;     ///< without spares
     /// At the planned load, s; infinite where the instance is overloaded.
     std::array<std::array<Interval, statistic_names.size()>, metric_names.size()> latencies;
-    double promise_probability = 0;  ///< that every promise holds at the planned load
+    double promise_probability = 0;            ///< that every promise holds at the planned load
+    std::vector<std::string> beyond_measured;  ///< sizes of operators that no measurement covers
 };
 
 /// Orthonormal directions in the space of the causes' standard deviations, the most telling first: along them, and to
