@@ -64,8 +64,8 @@ struct KernelModel {
     std::vector<FittedConstant> constants;
     std::vector<double> covariance;  ///< [constants x constants] of the fit's own coordinates
     ResidualLearner learner;         ///< empty: none
-    Residuals residuals;         ///< of single points left out (or tenths of them)
-    Residuals shape_residuals;   ///< of whole shapes left out: weights [n, k], heads, rank counts
+    Residuals residuals;             ///< of single points left out (or tenths of them)
+    Residuals shape_residuals;       ///< of whole shapes left out: weights [n, k], heads, rank counts
     std::vector<ValidRange> ranges;
     std::size_t points = 0;  ///< that were fitted
     Origin origin = Origin::fitted;
