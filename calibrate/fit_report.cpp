@@ -48,7 +48,7 @@ TestErrors errors_of(const std::vector<Judged>& judged) {
 }  // namespace
 
 FitReport fit_and_judge(const std::vector<KernelRow>& rows, const SplitRule& rule, std::uint64_t seed,
-                        const FitOptions& options, Catalog& catalog, std::vector<std::string>& left_out) {
+                        const FitOptions& options, Catalog& catalog) {
     struct Part {
         std::vector<KernelRow> train, test;
     };
@@ -60,7 +60,7 @@ FitReport fit_and_judge(const std::vector<KernelRow>& rows, const SplitRule& rul
     FitReport report;
     for (const auto& [group, part] : groups) {
         if (part.train.size() < fewest_rows) {
-            left_out.push_back(
+            report.left_out.push_back(
                 fmt::format("{}: {} rows to fit, {} are needed", group.text(), part.train.size(), fewest_rows));
             continue;
         }

@@ -33,11 +33,12 @@ struct OperatorReport {
 struct FitReport {
     std::vector<GroupReport> groups;
     std::vector<OperatorReport> operators;
+    std::vector<std::string> left_out;  ///< groups with too few rows to fit, and why
 };
 
-/// Splits the rows, fits each group and judges it by its other rows. Groups with fewer than four rows to fit are left
-/// out with a word in `left_out`.
+/// Splits the rows, fits each group and judges it by its other rows. Groups with fewer than `fewest_rows` to fit
+/// are left out.
 [[nodiscard]] FitReport fit_and_judge(const std::vector<KernelRow>& rows, const SplitRule& rule, std::uint64_t seed,
-                                      const FitOptions& options, Catalog& catalog, std::vector<std::string>& left_out);
+                                      const FitOptions& options, Catalog& catalog);
 
 }  // namespace plimsoll

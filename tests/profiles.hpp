@@ -19,6 +19,7 @@ inline Profile sample_profile() {
                       .median_ape = 0.04,
                       .p90_ape = 0.1,
                       .quantiles = {-0.2, -0.05, 0.0, 0.05, 0.2}};
+    gemm.shape_residuals = gemm.residuals;
     gemm.learner = {.low = {0.0, 1.0},
                     .high = {1.0, 2.0},
                     .widths = {0.5, 0.25},
