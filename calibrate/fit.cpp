@@ -19,7 +19,8 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr std::size_t fewest_for_path = 10, fewest_for_learner = 16, folds = 10;
+constexpr std::size_t fewest_for_path = 16, fewest_for_learner = 16, folds = 10;
+constexpr Index most_for_nested_choice = 400;
 
 /// Rows in parts that are left out by turns.
 using Parts = std::vector<std::vector<Index>>;
@@ -107,14 +108,19 @@ std::vector<VectorXd> residuals_by_part(const KernelForm& form, const FitData& d
     return result;
 }
 
+/// ln(measured / predicted) of rows left out. Where the rows are few, widths of the learner are chosen anew without
+/// each part: chosen with it, they would make the errors look smaller than they are.
 VectorXd left_out_residuals(const Parts& parts, const std::vector<VectorXd>& by_part, const LearnerFit* learner,
-                            const std::optional<LearnerShape>& shape, double bound) {
+                            const LearnerShape& shape, double bound) {
     VectorXd result(by_part.front().size());
+    const bool few = result.size() < most_for_nested_choice;
     for (std::size_t p = 0; p < parts.size(); ++p) {
         VectorXd corrected = by_part[p];
-        if (learner != nullptr && shape) {
+        if (learner != nullptr) {
             const VectorXd weights = weights_without(huber_weights(by_part[p], robust_scale(by_part[p])), parts[p]);
-            corrected -= learner->corrections(*shape, by_part[p], weights, bound);
+            if (weights.maxCoeff() > 0)
+                corrected -= learner->corrections(few ? learner->choose(by_part[p], weights) : shape, by_part[p],
+                                                  weights, bound);
         }
         for (const Index row : parts[p]) result[row] = corrected[row];
     }
@@ -128,19 +134,20 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
     const auto by_part = residuals_by_part(form, rows.data, prior, result.constants.logs, parts);
     const auto by_shape = residuals_by_part(form, rows.data, prior, result.constants.logs, shapes);
     result.held_out = left_out_residuals(parts, by_part, nullptr, {}, 0);
-    std::optional<LearnerFit> learner;
-    if (options.learner && rows.rows.size() >= fewest_for_learner) {
-        learner.emplace(features_of(form, rows.data), options.most_centers);
-        const VectorXd residuals = log_residuals(form, rows.data, result.constants.logs);
-        const LearnerShape shape = learner->choose(residuals, huber_weights(residuals, result.constants.scale));
-        const VectorXd corrected = left_out_residuals(parts, by_part, &*learner, shape, options.learner_bound);
-        if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
-            result.shape = shape;
-            result.held_out = corrected;
-        }
+    if (!options.learner || rows.rows.size() < fewest_for_learner) {
+        result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
+        return result;
+    }
+    const LearnerFit learner(features_of(form, rows.data), options.most_centers);
+    const VectorXd residuals = log_residuals(form, rows.data, result.constants.logs);
+    const LearnerShape shape = learner.choose(residuals, huber_weights(residuals, result.constants.scale));
+    VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
+    if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
+        result.shape = shape;
+        result.held_out = std::move(corrected);
     }
     result.shape_held_out =
-        left_out_residuals(shapes, by_shape, learner ? &*learner : nullptr, result.shape, options.learner_bound);
+        left_out_residuals(shapes, by_shape, result.shape ? &learner : nullptr, shape, options.learner_bound);
     return result;
 }
 
@@ -247,7 +254,7 @@ GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, co
         Rows left = gather(without, peaks);
         Candidate alone = best_form(left, options, nullptr);
         Candidate own = best_form(apart, options, &alone);
-        if (alone.error() + own.error() >= 0.98 * base.error()) continue;
+        if (alone.error() + own.error() >= 0.95 * base.error()) continue;
         chosen.push_back({std::string(path), std::move(own), apart});
         remaining = std::move(left), base = std::move(alone);
     }
