@@ -54,7 +54,7 @@ Rows gather(const std::vector<const KernelRow*>& rows, const GpuPeaks& peaks) {
 MatrixXd features_of(const KernelForm& form, const FitData& data) {
     MatrixXd result(data.size(), static_cast<Index>(form.feature_names.size()));
     for (Index i = 0; i < data.size(); ++i) {
-        const FormFeatures f = form.features(*data.operators[static_cast<std::size_t>(i)]);
+        const FormFeatures f = form.features(*data.operators[static_cast<std::size_t>(i)], data.peaks);
         for (Index c = 0; c < result.cols(); ++c) result(i, c) = f.values[static_cast<std::size_t>(c)];
     }
     return result;
@@ -227,7 +227,7 @@ Seconds predict(const KernelModel& model, const Operator& op, const GpuPeaks& pe
     const KernelForm& form = kernel_forms().at(model.form, "form", "profile");
     std::vector<double> constants;
     for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
-    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op)));
+    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op, peaks)));
 }
 
 GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, const FitOptions& options) {
