@@ -22,26 +22,34 @@ std::vector<const Transformer*> users_of(const std::string& kind) {
     std::vector<const Transformer*> found;
     for (const std::string& name : testing::library().models.names()) {
         const Transformer& entry = model(name);
-        const std::string attention = "attention_" + entry.attention.string("kind");
-        const std::string ffn = "ffn_" + entry.ffn.string("kind");
+        const std::string attention = "attention_" + entry.groups.back().attention.string("kind");
+        const std::string ffn = "ffn_" + entry.groups.back().ffn.string("kind");
         if ((attention == kind || ffn == kind) && found.size() < 3) found.push_back(&entry);
     }
     return found;
 }
 
 const Fields& fields_of(const std::string& kind, const Transformer& model) {
-    return block_kinds().at(kind, "kind", "test").is_attention ? model.attention : model.ffn;
+    return block_kinds().at(kind, "kind", "test").is_attention ? model.groups.back().attention
+                                                               : model.groups.back().ffn;
 }
 
-std::vector<Operator> operators_of(const Block& block, const StepShape& shape, int tensor, Storage storage) {
+std::vector<Operator> operators_of(const Block& block, const StepShape& shape, const Split& split, Storage storage) {
     std::vector<Operator> operators;
-    block.add_operators(shape, tensor, storage, operators);
+    block.add_operators(shape, split, storage, operators);
     return operators;
 }
 
 double flop(const std::vector<Operator>& operators) {
     double sum = 0;
     for (const Operator& op : operators) sum += op.count * op.work.flop.value();
+    return sum;
+}
+
+/// Arithmetic of all ranks together, where what each does alike counts once.
+double flop_of_ranks(const std::vector<Operator>& operators, int ranks) {
+    double sum = 0;
+    for (const Operator& op : operators) sum += op.count * op.work.flop.value() * (op.replicated ? 1 : ranks);
     return sum;
 }
 
@@ -71,10 +79,10 @@ TEST_CASE("every kind of block keeps the laws of work") {
         for (const Transformer* entry : models) {
             INFO(entry->name);
             const auto block = maker.make(fields_of(kind, *entry), entry->hidden);
-            CHECK(block->matrix_parameters_per_rank(1) == block->matrix_parameters());
-            CHECK(maker.is_attention == (block->kv_values_per_token(1) > 0));
+            CHECK(block->matrix_parameters_per_rank({}) == block->matrix_parameters());
+            CHECK(maker.is_attention == (block->kv_values_per_token({}) > 0));
 
-            const auto whole = operators_of(*block, mixed, 1, fp16);
+            const auto whole = operators_of(*block, mixed, {}, fp16);
             CHECK(flop(whole) > 0);
             for (const Operator& op : whole) {
                 CHECK(!op.name.empty());
@@ -85,11 +93,11 @@ TEST_CASE("every kind of block keeps the laws of work") {
             for (double StepShape::*part : {&StepShape::prefill_tokens, &StepShape::decode_sequences}) {
                 StepShape more = mixed;
                 more.*part += 1;
-                CHECK(flop(operators_of(*block, more, 1, fp16)) > flop(whole));
-                CHECK(bytes(operators_of(*block, more, 1, fp16)) > bytes(whole));
+                CHECK(flop(operators_of(*block, more, {}, fp16)) > flop(whole));
+                CHECK(bytes(operators_of(*block, more, {}, fp16)) > bytes(whole));
             }
             // Half the bytes a weight make less traffic and the same arithmetic.
-            const auto quantized = operators_of(*block, mixed, 1, {Dtype::awq_int4, Dtype::fp16});
+            const auto quantized = operators_of(*block, mixed, {}, {Dtype::awq_int4, Dtype::fp16});
             CHECK(flop(quantized) == Approx(flop(whole)));
             CHECK(bytes(quantized) < bytes(whole));
         }
@@ -100,22 +108,23 @@ TEST_CASE("every kind of block divides its work over ranks") {
     for (const auto& [kind, maker] : block_kinds())
         for (const Transformer* entry : users_of(kind)) {
             const auto block = maker.make(fields_of(kind, *entry), entry->hidden);
-            const double whole = flop(operators_of(*block, mixed, 1, fp16));
+            const double whole = flop(operators_of(*block, mixed, {}, fp16));
             double parameters = 1e30, kv = 1e30, widest = 1e30;
             for (const int tensor : {1, 2, 4, 8}) {
-                if (block->refusal(tensor)) continue;
+                const Split split{.tensor = tensor};
+                if (block->refusal(split)) continue;
                 INFO(kind << " of " << entry->name << " over " << tensor);
-                CHECK(flop(operators_of(*block, mixed, tensor, fp16)) * tensor == Approx(whole).epsilon(1e-12));
+                CHECK(flop_of_ranks(operators_of(*block, mixed, split, fp16), tensor) == Approx(whole).epsilon(1e-12));
                 // All ranks together hold every parameter, some of them twice.
-                const auto here = static_cast<double>(block->matrix_parameters_per_rank(tensor));
+                const auto here = static_cast<double>(block->matrix_parameters_per_rank(split));
                 CHECK(here * tensor >= static_cast<double>(block->matrix_parameters()));
                 CHECK(here <= parameters);
-                CHECK(block->kv_values_per_token(tensor) * tensor >= block->kv_values_per_token(1));
-                CHECK(block->kv_values_per_token(tensor) <= kv);
-                CHECK(block->widest_activation(tensor) <= widest);
+                CHECK(block->kv_values_per_token(split) * tensor >= block->kv_values_per_token({}));
+                CHECK(block->kv_values_per_token(split) <= kv);
+                CHECK(block->widest_activation(split) <= widest);
                 parameters = here;
-                kv = block->kv_values_per_token(tensor);
-                widest = block->widest_activation(tensor);
+                kv = block->kv_values_per_token(split);
+                widest = block->widest_activation(split);
             }
         }
 }
@@ -183,7 +192,8 @@ TEST_CASE("weights of one rank are all weights, of any type") {
 
 TEST_CASE("layers add up") {
     Transformer one = model("llama-13b"), two = one, three = one;
-    one.layers = 1, two.layers = 2, three.layers = 3;
+    one.layers = one.groups[0].layers = 1, two.layers = two.groups[0].layers = 2;
+    three.layers = three.groups[0].layers = 3;
     const double first = flop(step(Architecture(one), mixed, {}));
     const double second = flop(step(Architecture(two), mixed, {}));
     const double third = flop(step(Architecture(three), mixed, {}));
@@ -219,9 +229,10 @@ TEST_CASE("splits that cannot be are refused in words") {
 
 TEST_CASE("an unknown kind of block is refused with the known ones") {
     Transformer odd = model("llama-13b");
-    odd.attention = Fields::from_text(R"({"kind": "gqq", "heads": 1})", "odd.json");
+    odd.groups[0].attention = Fields::from_text(R"({"kind": "gqq", "heads": 1})", "odd.json");
     CHECK_THROWS_WITH(Architecture(odd), ContainsSubstring("odd.json: /kind") && ContainsSubstring("attention_gqa"));
-    odd.attention = Fields::from_text(R"({"kind": "gqa", "heads": 40, "kv_heads": 7, "head_dim": 128})", "odd.json");
+    odd.groups[0].attention =
+        Fields::from_text(R"({"kind": "gqa", "heads": 40, "kv_heads": 7, "head_dim": 128})", "odd.json");
     CHECK_THROWS_WITH(Architecture(odd), ContainsSubstring("/kv_heads: must divide 'heads'"));
 }
 

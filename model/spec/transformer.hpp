@@ -13,6 +13,13 @@ namespace plimsoll {
 struct Transformer {
     std::string name;
     std::vector<std::string> aliases;
+    /// Layers of one kind. Where a model has several kinds their order is not kept: a pipeline stage has its share of
+    /// each.
+    struct Group {
+        int layers = 0;
+        Fields attention;  ///< `kind` and what that block kind reads
+        Fields ffn;
+    };
     int layers = 0;
     int hidden = 0;
     int vocabulary = 0;
@@ -21,8 +28,7 @@ struct Transformer {
     int norms_per_layer = 2;
     Dtype native_dtype = Dtype::fp16;
     std::optional<std::int64_t> published_parameters;
-    Fields attention;  ///< `kind` and what that block kind reads
-    Fields ffn;
+    std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
 };
 
 [[nodiscard]] Transformer read_transformer(const Fields& fields);
