@@ -38,23 +38,28 @@ std::int64_t Architecture::embedding_parameters() const {
     return static_cast<std::int64_t>(model_->vocabulary) * model_->hidden;
 }
 
+/// Of one norm.
+std::int64_t Architecture::norm_parameters() const {
+    return std::int64_t{model_->hidden} * (model_->norm_biases ? 2 : 1);
+}
+
 std::int64_t Architecture::head_parameters() const {
     return model_->tied_embeddings ? 0 : embedding_parameters();
 }
 
 std::int64_t Architecture::parameters() const {
-    std::int64_t sum = embedding_parameters() + head_parameters() + model_->hidden;
+    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
     for (const Group& group : groups_)
-        sum += group.layers * (group.matrix_parameters() + group.other_parameters() +
-                               static_cast<std::int64_t>(model_->norms_per_layer) * model_->hidden);
+        sum += group.layers *
+               (group.matrix_parameters() + group.other_parameters() + model_->norms_per_layer * norm_parameters());
     return sum;
 }
 
 std::int64_t Architecture::active_parameters() const {
-    std::int64_t sum = embedding_parameters() + head_parameters() + model_->hidden;
+    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
     for (const Group& group : groups_)
         sum += group.layers * (group.attention->active_parameters() + group.ffn->active_parameters() +
-                               static_cast<std::int64_t>(model_->norms_per_layer) * model_->hidden);
+                               model_->norms_per_layer * norm_parameters());
     return sum;
 }
 
@@ -94,14 +99,13 @@ double Architecture::fullest_stage(Split split, Of of) const {
 Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
     const double activation = bytes_per_value(activation_dtype(weights));
     const double layers = fullest_stage(split, [&](const Group& group) {
-        const auto small = static_cast<double>(group.other_parameters() +
-                                               static_cast<std::int64_t>(model_->norms_per_layer) * model_->hidden);
+        const auto small = static_cast<double>(group.other_parameters() + model_->norms_per_layer * norm_parameters());
         return group.matrix_bytes(split, weights) + small * activation;
     });
     const double vocabulary_rows = share(model_->vocabulary, split.tensor) * model_->hidden;
     // One stage holds both tables; of several, the first holds one and the last the other (or a copy of a tied one).
     const double tables = split.pipeline == 1 && !model_->tied_embeddings ? 2.0 : 1.0;
-    return Bytes(layers + (tables * vocabulary_rows + model_->hidden) * activation);
+    return Bytes(layers + (tables * vocabulary_rows + static_cast<double>(norm_parameters())) * activation);
 }
 
 Bytes Architecture::kv_bytes_per_token(Dtype kv) const {

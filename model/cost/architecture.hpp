@@ -61,6 +61,7 @@ class Architecture {
         [[nodiscard]] double matrix_bytes(const Split& split, Dtype weights) const;
     };
     [[nodiscard]] std::int64_t embedding_parameters() const;
+    [[nodiscard]] std::int64_t norm_parameters() const;
     [[nodiscard]] std::int64_t head_parameters() const;
     /// Layers of a kind in a stage, an even share of them.
     [[nodiscard]] double layers_per_stage(const Group& group, Split split) const;

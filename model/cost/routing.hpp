@@ -8,7 +8,7 @@ struct Routing {
     int experts = 1;
     int top_k = 1;               ///< different experts that each token is sent to
     double skew = 0;             ///< exponent of Zipf's law of their popularity; 0: all alike
-    std::vector<double> shares;  ///< given popularities instead, one an expert; empty: by the skew
+    std::vector<double> shares = {};  ///< given popularities instead, one an expert; empty: by the skew
 };
 
 /// Probability of each expert to be among the `top_k` of a token: all alike k / E. Otherwise as if each expert rang

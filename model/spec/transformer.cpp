@@ -38,6 +38,7 @@ Transformer read_transformer(const Fields& fields) {
                       .max_context = static_cast<int>(fields.integer("max_context", {1, 1e9})),
                       .tied_embeddings = fields.boolean("tied_embeddings"),
                       .norms_per_layer = static_cast<int>(fields.integer_or("norms_per_layer", 2, {0, 16})),
+                      .norm_biases = fields.boolean_or("norm_biases", false),
                       .native_dtype = parse_dtype(fields.string("native_dtype"), fields.place("native_dtype")),
                       .published_parameters = std::nullopt,
                       .groups = {}};

@@ -26,6 +26,7 @@ struct Transformer {
     int max_context = 0;  ///< tokens, prompt + output
     bool tied_embeddings = false;
     int norms_per_layer = 2;
+    bool norm_biases = false;  ///< norms have a bias beside their weight (LayerNorm)
     Dtype native_dtype = Dtype::fp16;
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
