@@ -111,7 +111,8 @@ TEST_CASE("the experts that a batch reaches") {
     // Two tokens with two choices each of four experts: 4 (1 - (3/4)^4) = 2.734 experts are read.
     const Operator op =
         moe_row(cells({{"num_tokens", 2}, {"hidden", 100}, {"inter", 50}, {"topk", 2}, {"experts", 4}}));
-    CHECK(op.sequences == Approx(2.734375));
+    CHECK(op.experts == Approx(2.734375));
+    CHECK(op.m * op.experts == Approx(4));
     CHECK(op.work.flop.value() == Approx(2.0 * 4 * 3 * 50 * 100));
 }
 

@@ -29,7 +29,7 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
           engine.host.per_layer.origin, engine.host.per_sequence.origin, engine.host.per_prefill.origin,
           engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    if (is_four_bit(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
+    if (is_expanded(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
     return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
