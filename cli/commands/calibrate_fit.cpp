@@ -86,7 +86,7 @@ void register_calibrate_fit(Registry<Command>& registry) {
              "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
              "library and type on its own. Rows that --train does not take judge the fit.",
          .examples =
-             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where 'n>=1024' --train 0.5 --seed 1"},
+             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1"},
          .options =
              {{.name = "from",
                .value = "FILE",

@@ -106,7 +106,7 @@ ByCause<double> deviations(const Deployment& d) {
     ByCause<double> result;
     result[Cause::gemm_compute] =
         std::hypot(logarithmic(c.gemm.compute_efficiency),
-                   is_four_bit(d.weights) ? c.dequantization.standard_deviation / (1.0 + c.dequantization.value) : 0.0);
+                   is_expanded(d.weights) ? c.dequantization.standard_deviation / (1.0 + c.dequantization.value) : 0.0);
     result[Cause::gemm_memory] = logarithmic(c.gemm.memory_efficiency);
     result[Cause::prefill_attention] = logarithmic(c.prefill_attention.compute_efficiency);
     result[Cause::decode_attention] = logarithmic(c.decode_attention.memory_efficiency);

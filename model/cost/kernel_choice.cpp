@@ -22,7 +22,9 @@ struct Types {
 std::vector<std::string> alike(Dtype dtype) {
     if (dtype == Dtype::fp16) return {"fp16", "bf16"};
     if (dtype == Dtype::bf16) return {"bf16", "fp16"};
-    if (is_four_bit(dtype)) return {std::string(to_string(dtype)), "int4_wo"};
+    // As tables of measurements call them.
+    if (dtype == Dtype::awq_int4 || dtype == Dtype::gptq_int4) return {std::string(to_string(dtype)), "int4_wo"};
+    if (dtype == Dtype::fp8_block) return {std::string(to_string(dtype)), "fp8_block"};
     return {std::string(to_string(dtype))};
 }
 
