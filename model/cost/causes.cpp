@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/cost/kernel_choice.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -131,6 +133,19 @@ ByCause<double> deviations(const Deployment& d) {
     result[Cause::host_request] = logarithmic(host.per_request);
     result[Cause::host_layer] = logarithmic(host.per_layer);
     result[Cause::host_speed] = logarithmic(d.node->host_speed);
+    return result;
+}
+
+ByCause<double> deviations(const Deployment& d, const std::vector<Operator>& operators) {
+    ByCause<double> result = deviations(d);
+    constexpr double of_an_octave = 0.1;
+    const auto widen = [&](Cause cause, OperatorKind kind) {
+        result[cause] = std::hypot(result[cause], of_an_octave * octaves_beyond_measured(d, kind, operators));
+    };
+    widen(Cause::gemm_compute, OperatorKind::gemm);
+    widen(Cause::gemm_memory, OperatorKind::gemm);
+    widen(Cause::prefill_attention, OperatorKind::prefill_attention);
+    widen(Cause::decode_attention, OperatorKind::decode_attention);
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "model/cost/kernel_choice.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <tuple>
 
@@ -185,23 +186,42 @@ std::string kernel_source(const Deployment& d, OperatorKind kind) {
            model.source;
 }
 
-std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<Operator>& operators) {
-    std::vector<std::string> result;
+namespace {
+
+/// Calls `visit(model, range, size)` for each size of an operator outside the range that was measured of its kind.
+template <class Visit>
+void for_each_beyond(const Deployment& d, const std::vector<Operator>& operators, Visit visit) {
     for (const Operator& op : operators) {
         const MeasuredKernel* kernel = measured_of(d, op.kind);
-        if (!kernel) continue;
+        if (!kernel || op.experts > 0) continue;
         const std::pair<std::string_view, double> sizes[] = {
             {"n", op.n}, {"k", op.k}, {"heads", op.heads}, {"kv_heads", op.kv_heads}, {"head_dim", op.head_dim}};
         for (const auto& [name, size] : sizes)
-            for (const ValidRange& range : kernel->models.front()->ranges) {
-                if (range.name != name || size <= 0 || (size >= range.low && size <= range.high)) continue;
-                const std::string text = kernel->models.front()->kernel + " " + range.name + " = " + shown(size) +
-                                         (size < range.low ? " (measured from " + shown(range.low) + ")"
-                                                           : " (measured to " + shown(range.high) + ")");
-                if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(text);
-            }
+            for (const ValidRange& range : kernel->models.front()->ranges)
+                if (range.name == name && size > 0 && (size < range.low || size > range.high))
+                    visit(op.kind, range, size);
     }
+}
+
+}  // namespace
+
+std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<Operator>& operators) {
+    std::vector<std::string> result;
+    for_each_beyond(d, operators, [&](OperatorKind kind, const ValidRange& range, double size) {
+        const std::string measured =
+            size < range.low ? "(measured from " + shown(range.low) + ")" : "(measured to " + shown(range.high) + ")";
+        const std::string text = std::string(to_string(kind)) + " " + range.name + " = " + shown(size) + " " + measured;
+        if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(text);
+    });
     return result;
+}
+
+double octaves_beyond_measured(const Deployment& d, OperatorKind kind, const std::vector<Operator>& operators) {
+    double most = 0;
+    for_each_beyond(d, operators, [&](OperatorKind of, const ValidRange& range, double size) {
+        if (of == kind) most = std::max(most, std::log2(size < range.low ? range.low / size : size / range.high));
+    });
+    return most;
 }
 
 }  // namespace plimsoll
