@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "simulator/statistics.hpp"
 #include "tests/catch.hpp"
 #include "tests/clusters.hpp"
 
