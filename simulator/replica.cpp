@@ -173,9 +173,9 @@ std::span<const std::uint32_t> Replica::drop_all() {
 }
 
 std::uint64_t Replica::kv_blocks_used(Seconds now) const {
-    if (!busy_ || !step_.decode || stride_.steps == 1 || now <= stride_.start) return state_.kv().used();
+    if (!busy_ || !step_.decode || now <= stride_.start) return state_.kv().used();
     // Steps that have begun by now have taken their blocks.
-    const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
+    const std::uint64_t steps = stride_.steps == 1 ? 1 : stride_.piece.steps_until(stride_.start, now, stride_.steps);
     return state_.kv().used() + state_.kv().need(steps);
 }
 
