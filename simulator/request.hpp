@@ -5,6 +5,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/units.hpp"
+#include "simulator/content.hpp"
 
 namespace plimsoll {
 
@@ -40,6 +41,10 @@ struct Request {
     std::uint32_t next = no_request;
     std::uint32_t previous = no_request;
     std::uint32_t heap_slot = 0;
+
+    std::uint32_t found = 0;         ///< prompt tokens that were there already when it was first admitted
+    std::uint32_t place = no_place;  ///< in the replica's prefix cache
+    Content content{};               ///< what a prefix cache goes by
 };
 
 /// All requests that are somewhere in the system, as rows with ids; rows of finished requests are used again, so memory
