@@ -44,7 +44,4 @@ struct Content {
     }
 };
 
-/// No row in a prefix cache.
-inline constexpr std::uint32_t no_place = ~std::uint32_t{0};
-
 }  // namespace plimsoll

@@ -24,9 +24,14 @@ void EngineState::enqueue(std::uint32_t id) {
     request.base = request.target = request.prompt;
     request.prefilled = std::min(request.cached, request.prompt - 1);
     request.generated = 0;
-    request.place = no_place;
     waiting_.push_back(requests_, id);
-    if (cache_ == nullptr || caching_ || !request.content.known()) return;
+    if (cache_ == nullptr || !requests_.described(id)) return;
+    requests_.content(id).place = no_place;
+    start_caching();
+}
+
+void EngineState::start_caching() {
+    if (caching_) return;
     caching_ = true;
     owed_ = paid_ = 0;
     cache_->start(kv_.used());
@@ -45,17 +50,16 @@ void EngineState::admit(std::uint64_t blocks, std::uint32_t cached) {
 }
 
 PrefixHit EngineState::find_prefix(std::uint32_t id) {
-    const Request& request = requests_[id];
-    if (!caching_ || !request.content.known()) return {};
-    return cache_->find(request.content, request.target - 1);
+    if (!caching_ || !requests_.described(id)) return {};
+    return cache_->find(requests_.content(id).content, requests_[id].target - 1);
 }
 
 void EngineState::admit(std::uint64_t blocks, const PrefixHit& hit) {
-    Request& request = requests_[waiting_.front()];
-    if (caching_ && request.content.known()) {
-        request.place = cache_->hold();
+    const std::uint32_t id = waiting_.front();
+    if (caching_ && requests_.described(id)) {
+        requests_.content(id).place = cache_->hold();
         kv_.take(hit.idle);
-        request.blocks += hit.blocks;
+        requests_[id].blocks += hit.blocks;
     }
     admit(blocks - hit.blocks, hit.tokens);
 }
@@ -67,8 +71,7 @@ void EngineState::take_blocks(std::uint32_t id, std::uint64_t blocks) {
 }
 
 void EngineState::settle() {
-    if (caching_ && owed_ > 0) cache_->take(owed_);
-    owed_ = 0;
+    if (caching_) cache_->take(std::exchange(owed_, 0));
 }
 
 void EngineState::settle_decode() {
@@ -78,22 +81,27 @@ void EngineState::settle_decode() {
 }
 
 void EngineState::announce(std::uint32_t id, std::uint32_t tokens) {
+    if (!caching_) return;
     settle();
-    const Request& request = requests_[id];
-    if (request.place != no_place) kv_.give(cache_->store(request.place, request.content, tokens));
+    if (!requests_.described(id)) return;
+    const auto& [content, place] = requests_.content(id);
+    kv_.give(cache_->store(place, content, tokens));
 }
 
-void EngineState::give_blocks(Request& request, std::uint64_t blocks, std::uint64_t tokens, bool preempted) {
-    request.blocks = 0;
+void EngineState::give_blocks(std::uint32_t id, std::uint64_t blocks, std::uint64_t tokens, bool preempted) {
+    requests_[id].blocks = 0;
     if (caching_ && blocks > 0) {
-        blocks = cache_->release(std::exchange(request.place, no_place), request.content,
-                                 static_cast<std::uint32_t>(tokens), blocks, preempted);
+        const RequestContent held = requests_.described(id) ? requests_.content(id) : RequestContent{};
+        blocks = cache_->release(held.place, held.content, static_cast<std::uint32_t>(tokens), blocks, preempted);
+        if (held.content.known()) requests_.content(id).place = no_place;
     }
     kv_.give(blocks);
+    if (!preempted) freed_ += blocks;
 }
 
 void EngineState::forget_prefixes() {
     caching_ = false;
+    freed_ = 0;
     owed_ = paid_ = 0;
 }
 
@@ -123,7 +131,7 @@ void EngineState::leave(std::uint32_t id, bool preempted) {
     } else {
         (request.phase == Request::Phase::swapped ? swapped_ : waiting_).remove(requests_, id);
     }
-    give_blocks(request, blocks, tokens, preempted);
+    give_blocks(id, blocks, tokens, preempted);
     request.phase = Request::Phase::done;
 }
 
@@ -139,6 +147,17 @@ void EngineState::preempt(std::uint32_t id, bool to_front) {
         waiting_.push_front(requests_, id);
     else
         waiting_.push_back(requests_, id);
+}
+
+void EngineState::preempt_known(std::uint32_t id) {
+    if (cache_ != nullptr && !requests_.described(id)) {
+        // A conversation of its own, under a name that no source gives.
+        requests_.describe(id, {.own = joint_name(~std::uint64_t{0}, requests_[id].sequence)});
+        start_caching();
+        cache_->find(requests_.content(id).content, 0);
+        requests_.content(id).place = cache_->hold();
+    }
+    preempt(id);
 }
 
 std::uint32_t EngineState::make_room_for_decode() {

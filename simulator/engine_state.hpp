@@ -82,6 +82,14 @@ class EngineState {
     void take_blocks(std::uint32_t id, std::uint64_t blocks);
     /// Takes a running request's blocks; it waits, before or behind all others, to be computed again.
     void preempt(std::uint32_t id, bool to_front = true);
+    /// The same to the front; it finds its blocks again that nobody has used, even if it is not known what they hold.
+    void preempt_known(std::uint32_t id);
+    /// Blocks that requests have freed by ending, since the start.
+    [[nodiscard]] std::uint64_t freed() const { return freed_; }
+    /// From now on such blocks are `hidden` when they are found.
+    void mark_freed() {
+        if (caching_) cache_->mark();
+    }
     /// Moves a decoding request out of the pool, behind those swapped out before.
     void swap_out(std::uint32_t id);
     /// The first request that was swapped out decodes again; its blocks must be free.
@@ -114,9 +122,10 @@ class EngineState {
     void forget_prefixes();
 
   private:
+    void start_caching();
     void leave(std::uint32_t id, bool preempted = false);
     /// Gives back a leaving request's blocks, which hold `tokens` tokens.
-    void give_blocks(Request& request, std::uint64_t blocks, std::uint64_t tokens, bool preempted);
+    void give_blocks(std::uint32_t id, std::uint64_t blocks, std::uint64_t tokens, bool preempted);
     void start_decoding(std::uint32_t id);
     /// Tokens stored of a request that decodes or is swapped out.
     [[nodiscard]] std::uint64_t stored(std::uint32_t id) const {
@@ -129,6 +138,7 @@ class EngineState {
     std::unique_ptr<PrefixCache> cache_;
     bool caching_ = false;
     std::uint64_t owed_ = 0;  ///< blocks given away that the cache does not know of
+    std::uint64_t freed_ = 0;
     std::uint64_t paid_ = 0;  ///< blocks of the next decode step that it knows of
     RequestList waiting_, filling_, decoding_, swapped_;
     FinishHeap finishing_;

@@ -5,6 +5,9 @@
 
 namespace plimsoll {
 
+/// No row in a prefix cache.
+inline constexpr std::uint32_t no_place = ~std::uint32_t{0};
+
 /// What a prefix cache has of the beginning of a request.
 struct PrefixHit {
     std::uint32_t tokens = 0;

@@ -16,7 +16,11 @@ void RadixCache::start(std::uint64_t used) {
     places_.clear();
     unused_place_ = none;
     // Far fewer nodes than tokens: each is a turn or a fork.
-    buckets_.assign(std::bit_ceil(std::clamp<std::uint64_t>(tokens_ / 16, 64, 65536)), none);
+    const auto expected = static_cast<std::size_t>(std::bit_ceil(std::clamp<std::uint64_t>(tokens_ / 32, 64, 16384)));
+    buckets_.assign(expected, none);
+    nodes_.reserve(expected);
+    unused_nodes_.reserve(expected);
+    leaves_.reserve(expected);
 }
 
 PrefixHit RadixCache::find(const Content& content, std::uint32_t most) {

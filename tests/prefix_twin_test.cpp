@@ -22,7 +22,7 @@ class PrefixScenario {
         settings.max_sequences = between(1, 12);
         settings.max_step_tokens = one_of(24u, 64u, 150u, 600u);
         if (scheduler != "sglang") settings.block_tokens = one_of(1u, 4u, 16u, 7u);
-        settings.kv_blocks = between(150, 1500) / settings.block_tokens + 1;
+        settings.kv_blocks = between(120, one_of(400u, 1500u)) / settings.block_tokens + 1;
         settings.chunk_tokens = one_of(0u, 20u, 64u);
         settings.new_token_ratio = one_of(0.1, 0.7);
         settings.least_new_token_ratio = 0.02;
@@ -152,7 +152,7 @@ class PrefixUsers final : public Source {
 };
 
 struct Tally {
-    int compared = 0, preemptions = 0, hits = 0, hits_after_preemption = 0;
+    int compared = 0, preemptions = 0, hits = 0;
     double worst = 0;
 };
 
@@ -203,6 +203,6 @@ TEST_CASE("Prefix caches hit, evict and share as the plain ones of the stepper d
                   << " preemptions, worst " << tally.worst);
         CHECK(tally.compared > 6000);
         CHECK(tally.hits > 2000);
-        CHECK(tally.preemptions > 100);
+        CHECK(tally.preemptions > 50);
     }
 }
