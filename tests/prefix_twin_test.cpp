@@ -138,8 +138,7 @@ class PrefixUsers final : public Source {
     void finished(const Request& request) override {
         const std::size_t user = request.tag / 100;
         if (sent_[user] == scenario_.users[user].size()) return;
-        const Seconds end = request.finished == never ? request.arrival : request.finished;
-        due_[user] = end + Seconds(scenario_.users[user][sent_[user]].gap);
+        due_[user] = request.finished + Seconds(scenario_.users[user][sent_[user]].gap);
     }
 
   private:
@@ -179,7 +178,7 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
             REQUIRE(u * 100 + i < record.requests.size());
             const Request& request = record.requests[u * 100 + i];
             CAPTURE(u, i);
-            REQUIRE((request.finished == never) == expected[u][i].refused);
+            REQUIRE((request.first_token == never) == expected[u][i].refused);
             if (expected[u][i].refused) continue;
             const double worst = std::max(apart(request.first_token, expected[u][i].first_token),
                                           apart(request.finished, expected[u][i].finished));
