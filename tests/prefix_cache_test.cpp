@@ -179,7 +179,7 @@ TEST_CASE("A radix tree evicts whole leaves, the one asked for longest ago first
 TEST_CASE("A cache can only lower what is computed, and shared blocks stay within the budget") {
     for (const char* name : {"vllm-v1", "vllm-v1-async", "sglang"}) {
         CAPTURE(name);
-        for (const std::uint64_t kv : {1'000'000, 6'000}) {
+        for (const std::uint64_t kv : {1'000'000U, 6'000U}) {
             SimulationSetup with = setup(name, kv, varied(20, 2000));
             SimulationSetup without = with;
             without.settings.prefix_cache = false;

@@ -159,8 +159,9 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
     const PrefixScenario scenario(scheduler, number);
     const SchedulerKind& kind = *schedulers().find(scheduler);
     if (kind.refusal && kind.refusal(scenario.settings)) return;
-    const auto twin = twin::make_with_prefix_cache(scheduler, scenario.settings, scenario.timer);
-    REQUIRE(twin);
+    const auto make =
+        scheduler == "sglang" ? twin::make_sglang_with_prefix_cache : twin::make_vllm_v1_with_prefix_cache;
+    const auto twin = make(scenario.settings, scenario.timer);
     const auto expected = twin->run(scenario.users);
 
     RequestTable requests;

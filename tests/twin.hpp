@@ -100,9 +100,8 @@ std::unique_ptr<Engine> make_reserving(const std::string& scheduler, const Sched
 std::unique_ptr<Engine> make_paged(const std::string& scheduler, const SchedulerSettings& settings,
                                    const StepTimer& timer);
 std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
-/// vllm-v1 and sglang with their prefix caches.
-std::unique_ptr<Engine> make_with_prefix_cache(const std::string& scheduler, const SchedulerSettings& settings,
-                                               const StepTimer& timer);
+std::unique_ptr<Engine> make_vllm_v1_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
+std::unique_ptr<Engine> make_sglang_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
 inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
                                     const StepTimer& timer) {
     if (scheduler == "vllm-v1-async") return make_vllm_v1_async(settings, timer);
