@@ -194,7 +194,7 @@ bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
     Request& request = requests_[id];
     request.prefilled += tokens;
     if (request.prefilled < request.target) {
-        announce(id, request.prefilled);
+        if (caching_) announce(id, request.prefilled);
         return false;
     }
     request.first_token = std::min(request.first_token, now_);
@@ -203,7 +203,7 @@ bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
         leave(id);
         return true;
     }
-    announce(id, request.prefilled);
+    if (caching_) announce(id, request.prefilled);
     filling_.remove(requests_, id);
     start_decoding(id);
     return false;
