@@ -83,7 +83,7 @@ class RequestTable {
         return id;
     }
     /// Says what a request's tokens are.
-    void describe(std::uint32_t id, Content content) {
+    void describe(std::uint32_t id, const Content& content) {
         if (contents_.size() <= id) {
             if (!content.known()) return;
             contents_.resize(rows_.capacity());
