@@ -99,6 +99,7 @@ void Cluster::take_arrival() {
     if (id >= journeys_.size()) journeys_.resize(std::max<std::size_t>(1024, 2 * std::size_t{id}));
     requests_[id].tag = arrival.tag;
     requests_[id].arrival = arrival.time;
+    requests_.describe(id, arrival.content);
     journeys_[id] = {
         .prompt = arrival.prompt, .output = arrival.output, .max_output = std::max(arrival.max_output, arrival.output)};
     ++present_;
