@@ -159,8 +159,9 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
     const PrefixScenario scenario(scheduler, number);
     const SchedulerKind& kind = *schedulers().find(scheduler);
     if (kind.refusal && kind.refusal(scenario.settings)) return;
-    const auto make =
-        scheduler == "sglang" ? twin::make_sglang_with_prefix_cache : twin::make_vllm_v1_with_prefix_cache;
+    const auto make = scheduler == "sglang"    ? twin::make_sglang_with_prefix_cache
+                      : scheduler == "vllm-v1" ? twin::make_vllm_v1_with_prefix_cache
+                                               : twin::make_vllm_v1_async_with_prefix_cache;
     const auto twin = make(scenario.settings, scenario.timer);
     const auto expected = twin->run(scenario.users);
 
@@ -196,7 +197,7 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
 }  // namespace
 
 TEST_CASE("Prefix caches hit, evict and share as the plain ones of the stepper do") {
-    for (const char* name : {"vllm-v1", "sglang"}) {
+    for (const char* name : {"vllm-v1", "vllm-v1-async", "sglang"}) {
         Tally tally;
         for (std::uint64_t number = 0; number < 400; ++number) compare(name, number, tally);
         INFO(name << ": " << tally.compared << " requests, " << tally.hits << " with hits, " << tally.preemptions

@@ -101,6 +101,7 @@ std::unique_ptr<Engine> make_paged(const std::string& scheduler, const Scheduler
                                    const StepTimer& timer);
 std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
 std::unique_ptr<Engine> make_vllm_v1_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
+std::unique_ptr<Engine> make_vllm_v1_async_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
 std::unique_ptr<Engine> make_sglang_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
 inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
                                     const StepTimer& timer) {
