@@ -253,6 +253,9 @@ TEST_CASE("an output file is whole or absent") {
     const cli::Result missing = run({"list", "gpus", "--output", folder.path() + "/none/answer.txt"});
     CHECK(missing.code == 4);
     CHECK(missing.errors == "plimsoll: " + folder.path() + "/none/answer.txt: No such file or directory\n");
+    // A profile is written as every file is: nothing lost when the disk is full.
+    CHECK(run({"calibrate", "fit", "--from", "tests/cli/kernels/gemm.csv", "--profile", "/dev/full"}, cli::shipped_data)
+              .code == 4);
     CHECK(run({"list", "gpus", "--output", "/dev/full"}).code == 4);
     CHECK(run({"list", "gpus", "--output", folder.path()}).code == 4);
     CHECK(folder.files() == 1);

@@ -187,9 +187,10 @@ TEST_CASE("an overlay's profile changes what a plan stands on") {
         s.nodes = {&catalog.nodes.at("a30-24gb-pcie-8", "test")};
         s.engines = {&catalog.engines.at("vllm-v1", "test")};
         s.workload.prompt = s.workload.output = Distribution::fixed(200);
+        s.tensor_parallel = {1};
         s.load.registered_users = 100000;
         s.load.think_time = Distribution::uniform(1.0, 3.0);
-        s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.1)}};
+        s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.08)}, {Metric::ttft, Statistic::mean, Seconds(2.0)}};
         s.cost.amortization = Seconds(1e8);
         s.profiles = choice;
         const Plan result = plan(s, catalog);
