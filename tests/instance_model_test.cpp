@@ -40,16 +40,6 @@ TEST_CASE("The mean field keeps Little's law for the decoding requests and never
     }
 }
 
-TEST_CASE("Times scale together") {
-    TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, "vllm-v1", "400", "150");
-    one.fold();
-    const InstanceModel model = one.model(), slower = one.model(1.5);
-    for (const double n : {1.0, 7.0, 40.0}) {
-        CHECK(slower.at(n).residence.value() == Approx(1.5 * model.at(n).residence.value()).epsilon(1e-3));
-        CHECK(slower.at(n).decoding == Approx(model.at(n).decoding).epsilon(1e-3));
-    }
-}
-
 TEST_CASE("The batch limit under a full reservation, by hand") {
     TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, "tgi-lightllm-2023", "300", "100");
     one.engine.reserved_output_tokens.reset();
