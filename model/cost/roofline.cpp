@@ -50,10 +50,11 @@ std::string_view to_string(Bound bound) {
     return names[static_cast<std::size_t>(bound)];
 }
 
-KernelTimes::KernelTimes(const Deployment& deployment)
+KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
       constants_(deployment.efficiency),
-      kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      factors_(factors),
+      kernel_efficiency_(deployment.engine->kernel_efficiency.value / factors[Cause::engine_kernels]),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {}
@@ -75,9 +76,10 @@ FlopPerSecond KernelTimes::peak(const Operator& op) const {
 KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
     const auto& c = constants_->gemm;
     const double extra = op.four_bit_weights ? 1.0 + constants_->dequantization.value : 1.0;
-    return {.launch = c.launch.value,
-            .compute = op.work.flop * extra / (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
+    return {.launch = c.launch.value * factors_[Cause::kernel_launch],
+            .compute = op.work.flop * (extra * factors_[Cause::gemm_compute]) /
+                       (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
+            .memory = (op.work.bytes_read + op.work.bytes_written) * factors_[Cause::gemm_memory] /
                       (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
             .sharpness = c.sharpness.value};
 }
@@ -96,9 +98,10 @@ KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
                         (1.0 + c.query_half.value / std::max(query, fewest_tile_rows) + gpu_->multiprocessors / tiles);
     // A tile on the diagonal computes 128 x 128 pairs for 128 x 129 / 2 that count: 63.5 a query in vain.
     const double diagonal = 1.0 + op.m * 63.5 / op.pairs;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
-            .compute = op.work.flop * diagonal * loss / (peak(op) * std::min(1.0, efficiency)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
+    const double factor = factors_[Cause::prefill_attention];
+    return {.launch = (c.launch.value + c.per_sequence.value * op.sequences) * factors_[Cause::kernel_launch],
+            .compute = op.work.flop * (diagonal * loss * factor) / (peak(op) * std::min(1.0, efficiency)),
+            .memory = (op.work.bytes_read + op.work.bytes_written) * factor /
                       (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
             .sharpness = c.sharpness.value};
 }
@@ -106,13 +109,15 @@ KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
 KernelTimes::Parts KernelTimes::decode_parts(const Operator& op) const {
     const auto& c = constants_->decode_attention;
     const double padding = std::max(1.0, c.group_pad.value / (op.heads / op.kv_heads));
-    const BytesPerSecond bandwidth = gpu_->memory_bandwidth.value * c.memory_efficiency.value;
+    const double factor = factors_[Cause::decode_attention];
+    const BytesPerSecond bandwidth = gpu_->memory_bandwidth.value * (c.memory_efficiency.value / factor);
     // Queries are read as outputs are written; what remains is the cache. Only work in proportion to the context may
     // stand under the knee, or the time would not be affine in it.
     const Bytes queries_and_outputs = op.work.bytes_written * 2.0;
     const Bytes cache = op.work.bytes_read - op.work.bytes_written;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences + queries_and_outputs / bandwidth,
-            .compute = op.work.flop * padding / (peak(op) * c.compute_efficiency.value),
+    const Seconds launch = (c.launch.value + c.per_sequence.value * op.sequences) * factors_[Cause::kernel_launch];
+    return {.launch = launch + queries_and_outputs / bandwidth,
+            .compute = op.work.flop * (padding * factor) / (peak(op) * c.compute_efficiency.value),
             .memory = cache / bandwidth,
             .sharpness = c.sharpness.value};
 }
@@ -126,17 +131,18 @@ KernelTimes::Parts KernelTimes::parts(const Operator& op) const {
         case OperatorKind::decode_attention:
             return decode_parts(op);
         default:
-            return {.launch = constants_->elementwise.launch.value,
+            return {.launch = constants_->elementwise.launch.value * factors_[Cause::kernel_launch],
                     .compute = Seconds(0),
-                    .memory = (op.work.bytes_read + op.work.bytes_written) /
+                    .memory = (op.work.bytes_read + op.work.bytes_written) * factors_[Cause::elementwise] /
                               (gpu_->memory_bandwidth.value * constants_->elementwise.memory_efficiency.value)};
     }
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
-    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
-    return point_to_point_.send_recv(op.work.message);
+    const double factor = factors_[Cause::links];
+    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message) * factor;
+    return point_to_point_.send_recv(op.work.message) * factor;
 }
 
 Seconds KernelTimes::time(const Operator& op) const {

@@ -1,4 +1,5 @@
 #pragma once
+#include "model/cost/causes.hpp"
 #include "model/cost/collective.hpp"
 #include "model/cost/work.hpp"
 #include "model/spec/deployment.hpp"
@@ -22,7 +23,7 @@ enum class Bound { launch, compute, memory, communication };
 /// The forms and their residuals on measured kernels stand with the constants in hardware_db/classes.
 class KernelTimes {
   public:
-    explicit KernelTimes(const Deployment& deployment);
+    explicit KernelTimes(const Deployment& deployment, const TimeFactors& factors = {});
 
     /// Time of one occurrence of any operator.
     [[nodiscard]] Seconds time(const Operator& op) const;
@@ -48,6 +49,7 @@ class KernelTimes {
 
     const Gpu* gpu_;
     const EfficiencyClass* constants_;
+    TimeFactors factors_;
     double kernel_efficiency_;
     CollectiveTimes collectives_;
     CollectiveTimes point_to_point_;

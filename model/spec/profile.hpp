@@ -1,6 +1,8 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,14 @@
 namespace plimsoll {
 
 class Fields;
+
+/// What a profile's file calls its format; another version is refused.
+inline constexpr std::string_view profile_schema = "plimsoll/profile/1";
+
+/// The kernels that a profile may hold.
+inline constexpr std::array<std::string_view, 10> profile_kernels{
+    "gemm",       "attention_prefill", "attention_decode", "moe",        "elementwise",
+    "all_reduce", "all_gather",        "reduce_scatter",   "all_to_all", "send_recv"};
 
 /// One fitted constant of a kernel form; its unit is the form's affair (model/cost/forms).
 struct FittedConstant {
@@ -44,7 +54,7 @@ struct ResidualLearner {
 
 /// One kernel on one GPU as fitted: which kernel, by which form, with which constants, how well.
 struct KernelModel {
-    std::string kernel;   ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe", "elementwise"
+    std::string kernel;   ///< one of profile_kernels
     std::string library;  ///< library or framework with its version
     std::string dtype, kv_dtype;
     std::string path;      ///< regime of the kernel, where a library has several; empty: all
