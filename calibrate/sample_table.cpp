@@ -97,11 +97,13 @@ std::string_view to_string(KernelClass kernel) {
 std::map<std::string, std::string> sample_tables(std::span<const Measured> samples, const SampleLabels& labels) {
     std::map<std::string, std::string> tables;
     for (const Measured& measured : samples) {
-        const KernelClass kernel = measured.sample.point.kernel;
-        const Layout& layout = layout_of(kernel);
-        std::string& table = tables[std::string(to_string(kernel)) + ".csv"];
+        const Layout& layout = layout_of(measured.sample.point.kernel);
+        std::string& table = tables[measured.benchmark + ".csv"];
         if (table.empty()) table = layout.columns + std::string(more_columns) + "\n";
-        table += row_of(measured, layout, labels);
+        SampleLabels own = labels;
+        const std::int64_t threads = measured.sample.point.shape.ranks;
+        if (labels.threads != 0 && threads != labels.threads) own.gpu += fmt::format(":{}", threads);
+        table += row_of(measured, layout, own);
     }
     return tables;
 }

@@ -187,14 +187,19 @@ KernelPoint point(const std::string& kv_dtype, std::int64_t batch, std::int64_t 
     const bool decode = query == 1;
     return {.kernel = decode ? KernelClass::attention_decode : KernelClass::attention_prefill,
             .path = "online-softmax",
-            .dtype = "fp32",
+            .dtype = kv_dtype,
             .kv_dtype = kv_dtype,
             .shape = {.batch = batch, .query = query, .kv = kv, .heads = heads, .kv_heads = kv_heads, .head_dim = 128}};
 }
 
+/// Queries are fp32 in any case; a deployment has activations and cache of one type, by which it looks a kernel up.
+std::vector<std::string> dtypes(bool quick) {
+    return quick ? std::vector<std::string>{"bf16", "fp16"} : std::vector<std::string>{"bf16", "fp16", "fp32"};
+}
+
 std::vector<KernelPoint> decode_points(bool quick) {
     std::vector<KernelPoint> all;
-    for (const std::string dtype : {"bf16", "fp32"}) {
+    for (const std::string& dtype : dtypes(quick)) {
         for (const auto& [batch, kv] : {std::pair{8, 1024}, {1, 256}, {1, 4096}, {16, 256}, {4, 2048}, {32, 512}})
             for (const std::int64_t kv_heads : {8, 32})
                 if (kv_heads == 8 || !quick) all.push_back(point(dtype, batch, 1, kv, 32, kv_heads));
@@ -210,7 +215,7 @@ std::vector<KernelPoint> decode_points(bool quick) {
 
 std::vector<KernelPoint> prefill_points(bool quick) {
     std::vector<KernelPoint> all;
-    for (const std::string dtype : {"bf16", "fp32"}) {
+    for (const std::string& dtype : dtypes(quick)) {
         for (const auto& [query, kv] : {std::pair{256, 256}, {128, 128}, {512, 512}, {128, 1024}})
             for (const std::int64_t heads : {8, 32}) all.push_back(point(dtype, 1, query, kv, heads, 8));
         all.push_back(point(dtype, 4, 128, 128, 32, 8));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
 #include <Eigen/Core>
 
@@ -103,6 +104,7 @@ KernelPoint point(const std::string& dtype, std::int64_t m, std::int64_t n, std:
 /// Weight shapes of small models' layers, rows from one sequence to a prefill; a processor is bound by arithmetic from
 /// a few tens of rows on, so that the knee lies inside.
 std::vector<KernelPoint> points(bool quick) {
+    constexpr std::int64_t most_quick = 2'000'000'000;  ///< products that take too long for a few seconds in all
     std::vector<std::pair<std::int64_t, std::int64_t>> weights{{4096, 4096}, {1024, 4096}, {2048, 2048}};
     std::vector<std::int64_t> rows{1, 64, 8, 256, 24};
     if (!quick) {
@@ -110,18 +112,38 @@ std::vector<KernelPoint> points(bool quick) {
         rows.insert(rows.end(), {2, 4, 16, 32, 48, 128, 512});
     }
     std::vector<KernelPoint> all;
-    for (const std::string dtype : {"fp32", "bf16", "int8"})
-        for (const std::int64_t m : rows)
-            for (const auto& [n, k] : weights) all.push_back(point(dtype, m, n, k));
+    for (const std::int64_t m : rows)
+        for (const auto& [n, k] : weights)
+            for (const std::string dtype : {"fp32", "bf16", "fp16", "int8"})
+                if (!quick || m * n * k < most_quick) all.push_back(point(dtype, m, n, k));
     return all;
+}
+
+/// The same product on 1, 2, 4 ... threads and on all, bound by arithmetic and by memory.
+std::vector<KernelPoint> scaling_points(bool) {
+    const auto most = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    std::vector<std::int64_t> counts;
+    for (std::int64_t threads = 1; threads < most; threads *= 2) counts.push_back(threads);
+    counts.push_back(std::max<std::int64_t>(1, most));
+    std::vector<KernelPoint> all;
+    for (const std::int64_t threads : counts)
+        for (const std::int64_t m : {1, 64}) all.push_back(point("fp32", m, 2048, 2048, threads));
+    return all;
+}
+
+std::unique_ptr<PreparedKernel> prepare(const KernelPoint& wanted) {
+    return std::make_unique<Gemm>(wanted);
 }
 
 }  // namespace
 
 void register_gemm(Registry<Microbenchmark>& registry) {
-    registry.add("gemm", {.description = "products with weights of fp32, bf16 and int8, expanded to fp32",
+    registry.add("gemm", {.description = "products with weights of fp32, bf16, fp16 and int8, expanded to fp32",
                           .points = points,
-                          .prepare = [](const KernelPoint& wanted) { return std::make_unique<Gemm>(wanted); }});
+                          .prepare = prepare});
+    registry.add(
+        "gemm-threads",
+        {.description = "a product on one thread, two, four and so on", .points = scaling_points, .prepare = prepare});
 }
 
 }  // namespace plimsoll

@@ -14,6 +14,21 @@ float from_bf16(std::uint16_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
 }
 
+/// Exact but for infinities and what is no number, which no operand is; compilers make vectors of it.
+float from_fp16(std::uint16_t bits) {
+    constexpr float exponent_bias = 0x1p112F;  // 2^(127 - 15)
+    const auto magnitude = static_cast<std::uint32_t>(bits & 0x7FFFU) << 13U;
+    const float value = std::bit_cast<float>(magnitude) * exponent_bias;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | static_cast<std::uint32_t>(bits & 0x8000U)
+                                                                          << 16U);
+}
+
+template <class Narrow, class Widen>
+void widen(const void* numbers, std::size_t count, float* expanded, Widen one) {
+    const auto* narrow = static_cast<const Narrow*>(numbers);
+    for (std::size_t i = 0; i < count; ++i) expanded[i] = one(narrow[i]);
+}
+
 }  // namespace
 
 HostKernel::HostKernel(const KernelPoint& point, int repeats)
@@ -31,21 +46,20 @@ Reading HostKernel::run() {
 
 std::size_t bytes_of_dtype(const std::string& dtype) {
     if (dtype == "fp32") return 4;
-    if (dtype == "bf16") return 2;
+    if (dtype == "fp16" || dtype == "bf16") return 2;
     if (dtype == "int8") return 1;
     throw std::runtime_error("no numbers of type " + dtype + " on a processor");
 }
 
 void expand(const void* numbers, const std::string& dtype, std::size_t count, float* expanded) {
-    if (bytes_of_dtype(dtype) == 4) {
+    if (bytes_of_dtype(dtype) == 4)
         std::copy_n(static_cast<const float*>(numbers), count, expanded);
-    } else if (bytes_of_dtype(dtype) == 2) {
-        const auto* narrow = static_cast<const std::uint16_t*>(numbers);
-        for (std::size_t i = 0; i < count; ++i) expanded[i] = from_bf16(narrow[i]);
-    } else {
-        const auto* narrow = static_cast<const std::int8_t*>(numbers);
-        for (std::size_t i = 0; i < count; ++i) expanded[i] = static_cast<float>(narrow[i]);
-    }
+    else if (dtype == "fp16")
+        widen<std::uint16_t>(numbers, count, expanded, from_fp16);
+    else if (dtype == "bf16")
+        widen<std::uint16_t>(numbers, count, expanded, from_bf16);
+    else
+        widen<std::int8_t>(numbers, count, expanded, [](std::int8_t number) { return static_cast<float>(number); });
 }
 
 double number_at(const void* numbers, const std::string& dtype, std::size_t index) {

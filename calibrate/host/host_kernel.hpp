@@ -47,7 +47,7 @@ struct Part {
     return {bound(thread), bound(thread + 1)};
 }
 
-/// Bytes of one number; throws std::runtime_error for another type than fp32, bf16 and int8.
+/// Bytes of one number; throws std::runtime_error for another type than fp32, fp16, bf16 and int8.
 [[nodiscard]] std::size_t bytes_of_dtype(const std::string& dtype);
 /// `count` numbers of any of these types as fp32.
 void expand(const void* numbers, const std::string& dtype, std::size_t count, float* expanded);

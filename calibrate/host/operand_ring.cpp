@@ -42,7 +42,7 @@ OperandRing& OperandRing::shared() {
 }
 
 OperandRing::OperandRing() : words_(ring_bytes() / sizeof(std::uint64_t)) {
-    // Each half word is a bfloat16: random sign, exponent of 0.5 or 1, random mantissa.
+    // Each half word is a bfloat16: random sign, exponent of 0.5 or 1, random mantissa; as an fp16 it is 1.75 to 2.
     constexpr std::uint64_t random_bits = 0x80FF80FF80FF80FFU, exponents = 0x3F003F003F003F00U;
     std::uint64_t state = 0;
     for (std::uint64_t& word : words_) {  // splitmix64 (G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014)

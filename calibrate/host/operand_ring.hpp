@@ -6,8 +6,8 @@
 namespace plimsoll {
 
 /// One store of random operands for all benchmarks of the processor, larger than its caches: whoever walks through it
-/// finds everything cold. Any aligned part of it is a row of fp32 or bf16 numbers of magnitude 0.5 to 2 and random
-/// sign, or of int8 numbers.
+/// finds everything cold. Any aligned part of it is a row of random fp32, fp16 or bf16 numbers of magnitude 0.5 to 2
+/// and either sign, or of int8 numbers.
 class OperandRing {
   public:
     /// The ring of this process, made and filled at the first call.
