@@ -133,6 +133,8 @@ std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples,
     if (result.peaks.empty() || !bandwidth || launches.empty()) return std::nullopt;
     result.bandwidth = *bandwidth;
     result.launch = summary(launches);
+    constexpr double between_runs = 0.5;  // estimated: how far the wake-up of threads differs with what else runs
+    result.launch.deviation = std::max(result.launch.deviation, between_runs * result.launch.value);
     result.clock_mhz = median(
         rates.values([](const KernelPoint&) { return true; }, [](const Sample& sample) { return sample.clock_mhz; }));
     const Work peak = [&](const KernelPoint& point) { return result.peaks.at(point.dtype).value; };

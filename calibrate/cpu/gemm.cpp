@@ -137,6 +137,15 @@ std::unique_ptr<PreparedKernel> prepare(const KernelPoint& wanted) {
 
 }  // namespace
 
+std::string cpu_library() {
+    return "eigen-" + std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+           std::to_string(EIGEN_MINOR_VERSION);
+}
+
+std::string cpu_instruction_sets() {
+    return Eigen::SimdInstructionSetsInUse();
+}
+
 void register_gemm(Registry<Microbenchmark>& registry) {
     registry.add("gemm", {.description = "products with weights of fp32, bf16, fp16 and int8, expanded to fp32",
                           .points = points,

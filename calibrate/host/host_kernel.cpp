@@ -41,7 +41,10 @@ Reading HostKernel::run() {
     const TeamTime time = team_.run([this](int thread) {
         for (int i = 0; i < repeats_; ++i) share(thread, team_.threads());
     });
-    return {time.busiest / static_cast<double>(repeats_), clock, clock < full_clock * highest_clock_};
+    const Seconds wake = time.elapsed - time.busiest;
+    shortest_wake_ = std::min(shortest_wake_.value_or(wake), wake);
+    return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock,
+            clock < full_clock * highest_clock_};
 }
 
 std::size_t bytes_of_dtype(const std::string& dtype) {

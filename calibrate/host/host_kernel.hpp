@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "calibrate/host/operand_ring.hpp"
 #include "calibrate/host/thread_team.hpp"
@@ -8,9 +9,9 @@
 
 namespace plimsoll {
 
-/// A kernel of the processor: a team of threads does the work. Its time is that of the busiest thread on its processor,
-/// so that neither waking the threads (a benchmark of its own) nor other programs count; a reading at a lowered clock
-/// is discarded.
+/// A kernel of the processor: a team of threads does the work. Its time is that of the busiest thread on its processor
+/// and the shortest wake-up of the team so far, so that other programs do not count; a reading at a lowered clock is
+/// discarded.
 class HostKernel : public PreparedKernel {
   public:
     Reading run() final;
@@ -32,6 +33,7 @@ class HostKernel : public PreparedKernel {
     bool cold_;
     int repeats_;
     double highest_clock_ = 0;
+    std::optional<Seconds> shortest_wake_;
 };
 
 /// What one thread of many has to do: [first, last) of `count`, in units of `grain`.
