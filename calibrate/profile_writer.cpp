@@ -17,7 +17,7 @@ void set_text(Json& object, const char* key, const std::string& text) {
 }
 
 Json json_of(const ResidualLearner& learner) {
-    return {{"low", learner.low},     {"high", learner.high},       {"width", learner.width},
+    return {{"low", learner.low},     {"high", learner.high},       {"widths", learner.widths},
             {"bound", learner.bound}, {"centers", learner.centers}, {"weights", learner.weights}};
 }
 
@@ -42,6 +42,7 @@ Json json_of(const KernelModel& model) {
             {{"name", constant.name}, {"value", constant.value}, {"standard_error", constant.standard_error}});
     if (!model.covariance.empty()) object["covariance"] = model.covariance;
     object["residuals"] = json_of(model.residuals);
+    if (model.shape_residuals.count > 0) object["shape_residuals"] = json_of(model.shape_residuals);
     if (!model.ranges.empty()) object["ranges"] = Json::array();
     for (const ValidRange& range : model.ranges)
         object["ranges"].push_back({{"name", range.name}, {"low", range.low}, {"high", range.high}});

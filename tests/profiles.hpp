@@ -19,11 +19,12 @@ inline Profile sample_profile() {
                       .median_ape = 0.04,
                       .p90_ape = 0.1,
                       .quantiles = {-0.2, -0.05, 0.0, 0.05, 0.2}};
+    gemm.shape_residuals = gemm.residuals;
     gemm.learner = {.low = {0.0, 1.0},
                     .high = {1.0, 2.0},
+                    .widths = {0.5, 0.25},
                     .centers = {0.1, 0.2, 0.3, 0.4},
                     .weights = {0.01, -0.02},
-                    .width = 0.5,
                     .bound = 0.3};
     gemm.ranges = {{"m", 1, 4096}, {"n", 1024, 16384}};
     gemm.points = 120;

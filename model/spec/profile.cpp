@@ -63,9 +63,10 @@ ResidualLearner read_learner(const Fields& fields) {
     learner.high = fields.numbers("high", any_number);
     learner.centers = fields.numbers("centers", any_number);
     learner.weights = fields.numbers("weights", any_number);
-    learner.width = fields.number("width", {1e-6, 1e6});
+    learner.widths = fields.numbers("widths", {1e-6, 1e6});
     learner.bound = fields.number("bound", {0, 10});
     if (learner.high.size() != learner.low.size()) fields.fail("high", "as many as 'low' are needed");
+    if (learner.widths.size() != learner.low.size()) fields.fail("widths", "as many as 'low' are needed");
     if (learner.centers.size() != learner.weights.size() * learner.low.size())
         fields.fail("centers", "expected " + std::to_string(learner.weights.size()) + " points of " +
                                    std::to_string(learner.low.size()) + " numbers, got " +
@@ -92,6 +93,7 @@ KernelModel read_kernel(const Fields& fields) {
                                       std::to_string(model.constants.size()) + " numbers");
     if (fields.has("learner")) model.learner = read_learner(fields.object("learner"));
     model.residuals = read_residuals(fields.object("residuals"));
+    if (fields.has("shape_residuals")) model.shape_residuals = read_residuals(fields.object("shape_residuals"));
     if (fields.has("ranges"))
         for (const Fields& range : fields.objects("ranges")) model.ranges.push_back(read_range(range));
     model.points = static_cast<std::size_t>(fields.integer("points", {1, 1e9}));

@@ -31,7 +31,7 @@ struct FittedConstant {
 /// had not seen.
 struct Residuals {
     std::size_t count = 0;
-    double bias = 0;  ///< mean of measured / predicted - 1
+    double bias = 0;  ///< mean of predicted / measured - 1
     double mean_ape = 0, median_ape = 0, p90_ape = 0;
     std::vector<double> quantiles;  ///< of the logarithm, at i / (size - 1), i = 0 .. size - 1
 };
@@ -42,13 +42,14 @@ struct ValidRange {
     double low = 0, high = 0;
 };
 
-/// A small correction on top of a form: the logarithm of the time is moved by at most `bound`, by the distance-weighted
-/// residuals of points in the space of the form's features; nothing beyond the range of the points.
+/// A small correction on top of a form: the logarithm of the time is moved by sum_i weights_i exp(-d_i^2 / 2), d_i the
+/// distance to a center in the form's features, each divided by its width; by at most `bound`, and by nothing for a
+/// kernel with a feature outside the range of the points that it was fitted on (evaluated in model/cost/kernel_form).
 struct ResidualLearner {
     std::vector<double> low, high;  ///< [features] range
-    std::vector<double> centers;    ///< [points x features], scaled to that range
+    std::vector<double> widths;     ///< [features] of the kernel function
+    std::vector<double> centers;    ///< [points x features], not scaled
     std::vector<double> weights;    ///< [points]
-    double width = 0;               ///< of the kernel function, scaled
     double bound = 0;
 };
 
@@ -63,7 +64,8 @@ struct KernelModel {
     std::vector<FittedConstant> constants;
     std::vector<double> covariance;  ///< [constants x constants] of the fit's own coordinates
     ResidualLearner learner;         ///< empty: none
-    Residuals residuals;
+    Residuals residuals;             ///< of single points left out (or tenths of them)
+    Residuals shape_residuals;       ///< of whole shapes left out: weights [n, k], heads, rank counts
     std::vector<ValidRange> ranges;
     std::size_t points = 0;  ///< that were fitted
     Origin origin = Origin::fitted;
