@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <Eigen/Dense>
 
@@ -49,29 +48,42 @@ class Problem {
     };
 
     [[nodiscard]] Used everything() const { return Used(rows_.size(), true); }
-    [[nodiscard]] State start() const {
-        State state;
-        state.u = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(constants_.size()));
-        return state;
-    }
-
-    /// Descends from a state whose residuals and Jacobian may come from other rows in use.
-    [[nodiscard]] State minimise(State state, const Used& used, int iterations) const {
-        if (state.residuals.size() == 0) state = evaluated(state.u, everything());
-        mask(state, used);
+    /// Descends to the optimum for all rows; the state ends with its Jacobian.
+    [[nodiscard]] State fitted_to_all() const {
+        State state = evaluated(Eigen::VectorXd::Zero(static_cast<Eigen::Index>(constants_.size())), everything());
         double damping = 1e-3;
-        for (int i = 0; i < iterations; ++i) {
-            if (state.jacobian.size() == 0) differentiate(state, used);
-            const State next = step(state, used, damping);
-            if (next.loss >= state.loss) break;
-            const bool settled = state.loss - next.loss < 1e-3 * (1.0 + state.loss);
-            state = next;
-            if (settled) break;
+        for (int i = 0; i < settings_.iterations; ++i) {
+            differentiate(state, everything());
+            State next = step(state, everything(), damping);
+            const double gain = state.loss - next.loss;
+            if (gain <= 0) break;
+            state = std::move(next);
+            if (gain < 1e-3 * (1.0 + state.loss)) break;
         }
-        if (state.jacobian.size() == 0) differentiate(state, used);
+        if (state.jacobian.size() == 0) differentiate(state, everything());
         return state;
     }
 
+    /// The optimum without some rows, from that with all. `steps` of them are made with the Jacobian at hand, which is
+    /// near enough where little is left out; `renewals` times it is taken anew.
+    [[nodiscard]] State without(const State& all, const Used& used, int renewals) const {
+        State state = masked(all, used);
+        double damping = 1e-3;
+        for (int renewal = 0;; ++renewal) {
+            for (int i = 0; i < settings_.held_out_steps; ++i) {
+                State next = step(state, used, damping);
+                const double gain = state.loss - next.loss;
+                if (gain <= 0) break;
+                next.jacobian = std::move(state.jacobian);
+                state = std::move(next);
+                if (gain < 1e-3 * (1.0 + state.loss)) break;
+            }
+            if (renewal >= renewals) return state;
+            differentiate(state, used);
+        }
+    }
+
+    /// The state needs a Jacobian.
     [[nodiscard]] ServingFit fit_of(const State& state) const {
         ServingFit fit;
         fit.loss = state.loss;
@@ -103,13 +115,17 @@ class Problem {
         return measured ? std::log(std::max(predicted[column], 1e-9) / *measured) / settings_.scatter[column] : 0.0;
     }
 
-    void mask(State& state, const Used& used) const {
-        for (std::size_t row = 0; row < rows_.size(); ++row)
-            for (std::size_t c = 0; c < columns && !used[row]; ++c) {
+    /// The state with nothing of the rows that are not used.
+    [[nodiscard]] State masked(State state, const Used& used) const {
+        for (std::size_t row = 0; row < rows_.size(); ++row) {
+            if (used[row]) continue;
+            for (std::size_t c = 0; c < columns; ++c) {
                 state.residuals[place(row, c)] = 0;
-                if (state.jacobian.size() > 0) state.jacobian.row(place(row, c)).setZero();
+                state.jacobian.row(place(row, c)).setZero();
             }
+        }
         state.loss = loss_of(state);
+        return state;
     }
 
     [[nodiscard]] State evaluated(const Eigen::VectorXd& u, const Used& used) const {
@@ -194,19 +210,19 @@ ServingFits fit_serving(const std::vector<ServingConstant>& constants, const std
                         const std::function<std::vector<ServingMeans>(const std::vector<ServingTrial>&)>& predict,
                         const ServingFitSettings& settings) {
     const Problem problem(constants, rows, predict, settings);
-    const Problem::State all = problem.minimise(problem.start(), problem.everything(), settings.iterations);
+    const Problem::State all = problem.fitted_to_all();
     ServingFits fits{.all = problem.fit_of(all), .without_row = {}, .without_group = {}};
-    const auto without = [&](const auto& left_out) {
+    const auto without = [&](int renewals, const auto& left_out) {
         Problem::Used used;
         for (std::size_t row = 0; row < rows.size(); ++row) used.push_back(!left_out(row));
-        return problem.fit_of(problem.minimise(all, used, settings.held_out_iterations));
+        return problem.fit_of(problem.without(all, used, renewals));
     };
     std::size_t groups = 0;
     for (const ServingRow& row : rows) groups = std::max(groups, row.group + 1);
     for (std::size_t row = 0; row < rows.size(); ++row)
-        fits.without_row.push_back(without([&](std::size_t other) { return other == row; }));
+        fits.without_row.push_back(without(0, [&](std::size_t other) { return other == row; }));
     for (std::size_t group = 0; group < groups; ++group)
-        fits.without_group.push_back(without([&](std::size_t other) { return rows[other].group == group; }));
+        fits.without_group.push_back(without(1, [&](std::size_t other) { return rows[other].group == group; }));
     return fits;
 }
 

@@ -45,9 +45,9 @@ concept ServingPredictor = requires(const P& predict, const std::vector<ServingT
 struct ServingFitSettings {
     /// Scatter of ln(measured / predicted) by column that even true constants would leave: errors of the model's form
     /// and of the measurement.
-    ServingMeans scatter{0.2, 0.1};
-    int iterations = 12;          ///< of a fit from the defaults, at most
-    int held_out_iterations = 3;  ///< of a fit without some rows, from the fit with all
+    ServingMeans scatter{0.2, 0.07};
+    int iterations = 12;     ///< of the fit from the defaults, at most
+    int held_out_steps = 6;  ///< of a fit without some rows, from the fit with all
 };
 
 struct ServingFit {

@@ -84,6 +84,8 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
     std::string workload = table.text(row, "load");
+    if (!assumptions.scheduler.empty()) result.engine->scheduler = assumptions.scheduler;
+    if (assumptions.max_waiting_tokens) result.engine->max_waiting_tokens = assumptions.max_waiting_tokens;
     if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
         if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
         if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
@@ -124,6 +126,7 @@ InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
     InstanceLoad load{.users = static_cast<std::uint32_t>(users),
                       .steady_state = assumptions_.steady_state,
                       .ramp = assumptions_.ramp,
+                      .tpot_over_tokens = assumptions_.tpot_over_tokens,
                       .runs = runs};
     load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
                                                                  : std::max(assumptions_.requests, 2 * users));

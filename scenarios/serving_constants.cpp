@@ -41,8 +41,9 @@ EngineConstantEntry entry_of(const Engine& engine, EngineConstant constant) {
 }
 
 bool bus_is_measured(const Node& node) {
-    return std::ranges::all_of(node.collectives,
-                               [](const CollectiveCurve& curve) { return curve.origin <= Origin::measured_elsewhere; });
+    return std::ranges::any_of(node.collectives, [](const CollectiveCurve& curve) {
+        return curve.bandwidth_origin <= Origin::measured_elsewhere;
+    });
 }
 
 }  // namespace
@@ -62,17 +63,15 @@ bool EngineConstantEntry::moves(const MeasuredRow& row) const {
     return !collective || row.deployment.tensor_parallel > 1;
 }
 
-std::vector<EngineConstantEntry> engine_constants(const std::vector<MeasuredRow>& rows, std::size_t least_rows) {
+std::vector<EngineConstantEntry> engine_constants(const std::vector<const MeasuredRow*>& rows, std::size_t least_rows) {
     std::vector<EngineConstantEntry> constants;
     std::set<std::string> seen;
-    for (const MeasuredRow& row : rows) {
-        if (!row.problem.empty()) continue;
+    for (const MeasuredRow* row : rows) {
         if (seen.insert("").second)
-            for (const EngineConstant constant : engine_wide) constants.push_back(entry_of(*row.engine, constant));
-        const Node& node = *row.deployment.node;
-        const auto same = std::ranges::count_if(rows, [&](const MeasuredRow& other) {
-            return other.problem.empty() && other.deployment.gpu == row.deployment.gpu;
-        });
+            for (const EngineConstant constant : engine_wide) constants.push_back(entry_of(*row->engine, constant));
+        const Node& node = *row->deployment.node;
+        const auto same = std::ranges::count_if(
+            rows, [&](const MeasuredRow* other) { return other->deployment.gpu == row->deployment.gpu; });
         if (static_cast<std::size_t>(same) < least_rows || !seen.insert(node.gpu).second) continue;
         constants.push_back(
             {EngineConstant::host_speed, node.gpu, node.host_speed.value, node.host_speed.standard_deviation});

@@ -30,7 +30,7 @@ struct EngineConstantEntry {
 
 /// The constants behind the rows that carry a deviation, so that a measured one stays as it is. A machine's own count
 /// where at least `least_rows` rows are of its GPU.
-[[nodiscard]] std::vector<EngineConstantEntry> engine_constants(const std::vector<MeasuredRow>& rows,
+[[nodiscard]] std::vector<EngineConstantEntry> engine_constants(const std::vector<const MeasuredRow*>& rows,
                                                                 std::size_t least_rows);
 
 /// Copies of a row's engine and node with other values of the constants.

@@ -83,6 +83,11 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
                              "over " +
                              std::to_string(shown_runs) + " runs with other lengths and think times, " +
                              std::to_string(searched_runs) + " in the search for users"};
+    if (!a.scheduler.empty()) text.push_back("scheduler: " + a.scheduler);
+    if (a.max_waiting_tokens)
+        text.push_back("max_waiting_tokens: " + std::to_string(*a.max_waiting_tokens) +
+                       " where no rule says otherwise");
+    if (a.tpot_over_tokens) text.emplace_back("TPOT: time after the first token over all tokens of a request");
     text.insert(text.end(), scaled.begin(), scaled.end());
     for (const auto& rule : a.rules) {
         std::string where;
@@ -110,9 +115,13 @@ int Validation::skipped() const {
         std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.skipped.empty(); }));
 }
 
+std::vector<std::string> validated_table_columns() {
+    return {"model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens", "output_tokens", "users",
+                   "ttft_s", "tpot_s", "request_rate_per_s"};
+}
+
 Validation validate(const Csv& table, const ValidationAssumptions& assumptions, Catalog& catalog) {
-    table.require({"model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens", "output_tokens", "users",
-                   "ttft_s", "tpot_s", "request_rate_per_s"});
+    table.require(validated_table_columns());
     Validation result;
     std::map<std::string, std::string> scaled;
     for (std::size_t i = 0; i < table.rows(); ++i) {
