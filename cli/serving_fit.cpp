@@ -57,20 +57,23 @@ class Rows {
         });
     }
 
-    /// Each row by the constants that `values` gives for it.
+    /// Each row by the constants that `values` gives for it; the band of users only where asked for.
     template <class Values>
-    [[nodiscard]] std::vector<ServingPrediction> predictions(Values values) const {
+    [[nodiscard]] std::vector<ServingPrediction> predictions(bool band, Values values) const {
         return replicate(static_cast<std::uint32_t>(calibration_.table.rows.size()), threads_, [&](std::uint32_t i) {
             const ServingTableRow& row = calibration_.table.rows[i];
             const ChangedRow changed(row.measured, calibration_.constants, values(i));
             const RowPredictor predictor(changed.deployment(), row.measured.workload, assumptions_);
             const InstanceMeans means = predictor.at(row.users);
+            ServingPrediction result;
+            result.ttft = means.ttft.value();
+            result.tpot = means.tpot.value();
             const auto most = [&](double share) { return predictor.most_users(row.ttft, row.tpot * share); };
-            const int low = most(1.0 - tpot_band), middle = most(1.0), high = most(1.0 + tpot_band);
-            return ServingPrediction{.ttft = means.ttft.value(),
-                                     .tpot = means.tpot.value(),
-                                     .users = middle,
-                                     .users_band = {static_cast<double>(low), static_cast<double>(high)}};
+            result.users = most(1.0);
+            if (band)
+                result.users_band =
+                    Interval{static_cast<double>(most(1.0 - tpot_band)), static_cast<double>(most(1.0 + tpot_band))};
+            return result;
         });
     }
 
@@ -124,11 +127,11 @@ ServingErrorTable errors_of(const ServingTable& table, const std::vector<Serving
 void judge(ServingCalibration& result, const Rows& rows, const std::vector<ServingRow>& fitted) {
     std::vector<double> defaults;
     for (const EngineConstantEntry& entry : result.constants) defaults.push_back(entry.value);
-    result.by_default = rows.predictions([&](std::size_t) { return defaults; });
-    result.in_sample = rows.predictions([&](std::size_t) { return result.fits.all.values; });
-    result.without_row = rows.predictions([&](std::size_t i) { return result.fits.without_row[i].values; });
+    result.by_default = rows.predictions(false, [&](std::size_t) { return defaults; });
+    result.in_sample = rows.predictions(false, [&](std::size_t) { return result.fits.all.values; });
+    result.without_row = rows.predictions(true, [&](std::size_t i) { return result.fits.without_row[i].values; });
     result.without_campaign =
-        rows.predictions([&](std::size_t i) { return result.fits.without_group[fitted[i].group].values; });
+        rows.predictions(false, [&](std::size_t i) { return result.fits.without_group[fitted[i].group].values; });
     const auto itself = [](std::size_t row, std::size_t other) { return row == other; };
     const auto campaign = [&](std::size_t row, std::size_t other) { return fitted[row].group == fitted[other].group; };
     result.default_errors = errors_of(result.table, result.by_default, itself);
