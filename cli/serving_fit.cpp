@@ -14,7 +14,7 @@ constexpr std::size_t most_constants = 12;
 /// Rows that a machine needs for constants of its own.
 constexpr std::size_t least_rows_of_a_machine = 3;
 /// Seeds that a trial of the fit is averaged over; all trials meet the same ones.
-constexpr std::uint32_t fitted_runs = 4;
+constexpr std::uint32_t fitted_runs = 8;
 /// By which TPOT limits are moved for the band of users: a limit near the floor of a step decides over many users.
 constexpr double tpot_band = 0.1;
 
