@@ -143,12 +143,13 @@ void judge(ServingCalibration& result, const Rows& rows, const std::vector<Servi
 }  // namespace
 
 ServingCalibration calibrate_serving(const Csv& table, const ValidationAssumptions& assumptions, Catalog& catalog,
-                                     std::uint32_t threads) {
+                                     double widen, std::uint32_t threads) {
     ServingCalibration result;
     result.table = read_serving_table(table, assumptions, catalog);
     std::vector<const MeasuredRow*> measured;
     for (const ServingTableRow& row : result.table.rows) measured.push_back(&row.measured);
     result.constants = engine_constants(measured, least_rows_of_a_machine);
+    for (EngineConstantEntry& entry : result.constants) entry.deviation *= widen;
     if (result.constants.empty())
         throw InputError("--engine", "no constant of the engine or of the machines has a deviation: nothing to fit");
     if (result.constants.size() > most_constants)

@@ -37,9 +37,10 @@ struct ServingCalibration {
     ServingErrorTable default_errors, in_sample_errors, leave_one_out, leave_one_campaign_out;
 };
 
-/// Fits at most `most_constants` and predicts each row by the defaults, the fit, the fit without the row and the fit
-/// without its campaign. The same whatever the number of threads.
+/// Fits at most twelve constants, whose deviations in the data count `widen` times, and predicts each row by the
+/// defaults, the fit, the fit without the row and the fit without its campaign. The same whatever the number of
+/// threads.
 [[nodiscard]] ServingCalibration calibrate_serving(const Csv& table, const ValidationAssumptions& assumptions,
-                                                   Catalog& catalog, std::uint32_t threads);
+                                                   Catalog& catalog, double widen, std::uint32_t threads);
 
 }  // namespace plimsoll

@@ -163,10 +163,10 @@ bool scales_prompts(const ServingCalibration& calibration) {
 Document serving_fit_document(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
     ValidationAssumptions assumptions = assumptions_named(*arguments.value("assumptions"), catalog);
-    const std::string file = *arguments.value("serving");
-    const Csv table = Csv::from_file(file);
+    const Csv table = Csv::from_file(*arguments.value("serving"));
+    const double widen = arguments.integer("widen", {1, 100}).value_or(1);
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
-    const ServingCalibration calibration = calibrate_serving(table, assumptions, catalog, threads);
+    const ServingCalibration calibration = calibrate_serving(table, assumptions, catalog, widen, threads);
     Document document;
     document.items.push_back(constants_table(calibration));
     add_errors(calibration, "", std::string(errors_title), document);
@@ -174,7 +174,7 @@ Document serving_fit_document(const Arguments& arguments, Session& session) {
     document.items.push_back(Bullets{"assumptions", "Read into the table:", readings(calibration, assumptions)});
     if (scales_prompts(calibration)) {
         assumptions.prompt_scale = 1.0;
-        add_errors(calibrate_serving(table, assumptions, catalog, threads), "prompts_as_printed.",
+        add_errors(calibrate_serving(table, assumptions, catalog, widen, threads), "prompts_as_printed.",
                    "The same with prompts as printed", document);
     }
     if (!calibration.table.skipped.empty())

@@ -82,7 +82,7 @@ TEST_CASE("Constants that made a simulated serving table are found in it") {
         latencies.emplace_back(means.ttft.value(), means.tpot.value());
     }
     const Csv made = Csv::from_text(table_of(latencies), "runs.csv");
-    const ServingCalibration one = calibrate_serving(made, with, catalog, 1);
+    const ServingCalibration one = calibrate_serving(made, with, catalog, 1.0, 1);
     for (std::size_t i = 0; i < constants.size(); ++i) {
         INFO(constants[i].name());
         if (truth[i] != constants[i].value)
@@ -94,7 +94,7 @@ TEST_CASE("Constants that made a simulated serving table are found in it") {
     CHECK(one.default_errors[1].model.median > 0.1);
 
     SECTION("on any number of threads") {
-        const ServingCalibration several = calibrate_serving(made, with, catalog, 3);
+        const ServingCalibration several = calibrate_serving(made, with, catalog, 1.0, 3);
         CHECK(several.fits.all.values == one.fits.all.values);
         for (std::size_t row = 0; row < runs.size(); ++row) {
             CHECK(several.without_row[row].tpot == one.without_row[row].tpot);
@@ -172,7 +172,7 @@ TEST_CASE("The documents' serving matrix: rows and campaigns left out stay withi
     }
     Catalog& catalog = plimsoll::testing::library();
     const ServingCalibration fit =
-        calibrate_serving(Csv::from_file(*file), assumptions_named("serving-matrix-2023", catalog), catalog, 2);
+        calibrate_serving(Csv::from_file(*file), assumptions_named("serving-matrix-2023", catalog), catalog, 1.0, 2);
     CHECK(fit.table.rows.size() == 35);
     CHECK(fit.table.skipped.size() == 1);
     CHECK(fit.constants.size() <= 12);
