@@ -15,8 +15,8 @@ constexpr std::size_t most_constants = 12;
 constexpr std::size_t least_rows_of_a_machine = 3;
 /// Seeds that a trial of the fit is averaged over; all trials meet the same ones.
 constexpr std::uint32_t fitted_runs = 8;
-/// By which TPOT limits are moved for the band of users: a limit near the floor of a step decides over many users.
-constexpr double tpot_band = 0.1;
+/// By which both limits are moved for the band of users: a limit near the floor of a step decides over many users.
+constexpr double limit_band = 0.1;
 
 std::vector<ServingConstant> priors_of(const std::vector<EngineConstantEntry>& constants) {
     std::vector<ServingConstant> priors;
@@ -68,11 +68,11 @@ class Rows {
             ServingPrediction result;
             result.ttft = means.ttft.value();
             result.tpot = means.tpot.value();
-            const auto most = [&](double share) { return predictor.most_users(row.ttft, row.tpot * share); };
+            const auto most = [&](double share) { return predictor.most_users(row.ttft * share, row.tpot * share); };
             result.users = most(1.0);
             if (band)
                 result.users_band =
-                    Interval{static_cast<double>(most(1.0 - tpot_band)), static_cast<double>(most(1.0 + tpot_band))};
+                    Interval{static_cast<double>(most(1.0 - limit_band)), static_cast<double>(most(1.0 + limit_band))};
             return result;
         });
     }

@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 3> fitted_columns{"ttft", "tpot", 
 struct ServingPrediction {
     double ttft = 0, tpot = 0;  ///< s, at the row's users
     int users = 0;              ///< most at which the row's own TTFT and TPOT hold
-    Interval users_band;        ///< the same at nine and eleven tenths of the row's TPOT; of `without_row` alone
+    Interval users_band;        ///< the same at nine and eleven tenths of both; of `without_row` alone
 };
 
 /// Errors of one column beside those of a constant: the geometric mean of the rows of the same GPU that were not left

@@ -103,7 +103,7 @@ Table rows_table(const ServingCalibration& calibration) {
                  {"", "TTFT s", 0},
                  {"", "TPOT ms", 0},
                  {"", "users", 0},
-                 {"", "at TPOT -+10 %", 1}},
+                 {"", "limits -+10 %", 1}},
                 {}};
     for (const char* column : {"ttft_s", "tpot_s", "users"})
         for (const char* part : {".measured", ".without_row", ".without_campaign", ".in_sample"})
