@@ -101,7 +101,6 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
 RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
                            const ValidationAssumptions& assumptions)
     : deployment_(deployment),
-      workload_(workload),
       assumptions_(assumptions),
       architecture_(*deployment.model),
       memory_(memory_budget(architecture_, deployment)) {

@@ -42,7 +42,6 @@ class RowPredictor {
 
   private:
     const Deployment& deployment_;
-    const Workload& workload_;
     const ValidationAssumptions& assumptions_;
     Architecture architecture_;
     MemoryBudget memory_;
