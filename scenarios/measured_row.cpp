@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/cost/kernel_choice.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -78,11 +80,11 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
         result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
         return result;
     }
-    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
     result.engine = std::make_unique<Engine>(catalog.engines.at(assumptions.engine, "--engine"));
     d.engine = result.engine.get();
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
+    set_kernels(d, catalog, assumptions.profiles);
     std::string workload = table.text(row, "load");
     if (!assumptions.scheduler.empty()) result.engine->scheduler = assumptions.scheduler;
     if (assumptions.max_waiting_tokens) result.engine->max_waiting_tokens = assumptions.max_waiting_tokens;
