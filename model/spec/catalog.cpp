@@ -150,7 +150,7 @@ Catalog::Catalog(std::vector<std::string> data_directories)
                 const auto resolve = [&](const std::string& name, Link& link, const std::string& place) {
                     if (!name.empty()) link = links.at(name, place);
                 };
-                resolve(node.pcie_link_name, node.pcie, fields.object("pcie").place("link"));
+                resolve(node.pcie_link_name, node.pcie, fields.object_or_empty("pcie").place("link"));
                 resolve(node.socket_link_name, node.socket_link, fields.place("socket_link"));
                 resolve(node.nvlink_link_name, node.nvlink_link, fields.object("nvlink").place("link"));
                 resolve(node.nic_link_name, node.nic, fields.object_or_empty("nics").place("link"));
