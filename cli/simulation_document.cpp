@@ -65,8 +65,8 @@ Facts setup_facts(const SimulationQuestion& question, bool verbose) {
                  {"kv_blocks", "KV blocks", Cell::count(static_cast<double>(settings.kv_blocks))},
                  {"kv_block_tokens", "tokens a block", Cell::count(settings.block_tokens)},
                  {"watermark", "watermark", Cell::fraction(settings.watermark)},
-                 {"replicas", "replicas", Cell::count(setup.replicas)},
-                 {"router", "router", setup.replicas > 1 ? Cell(setup.router) : Cell()},
+                 {"replicas", "replicas", Cell::count(setup.all_replicas())},
+                 {"router", "router", question.front() > 1 ? Cell(setup.router) : Cell()},
                  {"seed", "seed", Cell::count(static_cast<double>(setup.load.seed))},
                  {"replications", "replications", Cell::count(question.replications)}}};
     if (!verbose)

@@ -19,7 +19,7 @@ Cell known(const std::optional<Forecast>& forecast, Kind kind, double (*figure)(
 }
 
 std::vector<Figure> rates(const SimulationQuestion& question, const Report& report) {
-    const double replicas = question.setup.replicas;
+    const double replicas = question.front();
     const auto rate = [](std::string key, std::string title, const Estimate& e, Cell forecast = {}) {
         return Figure{std::move(key), std::move(title), Cell::number(e.value), e, std::move(forecast)};
     };
@@ -43,7 +43,7 @@ std::vector<Figure> engine(const SimulationQuestion& question, const Report& rep
     const SchedulerSettings& settings = question.setup.settings;
     const auto blocks = static_cast<double>(settings.kv_blocks);
     const auto& batch = report.batch_percentiles;
-    const double replicas = question.setup.replicas;
+    const double replicas = question.front();
     // A full reservation holds more than what is stored, which is what the forecast tells.
     const bool paged = question.setup.scheduler->holding == KvHolding::paged;
     return {

@@ -8,7 +8,7 @@
 #include "cli/document.hpp"
 #include "cli/session.hpp"
 #include "model/spec/forecast.hpp"
-#include "simulator/simulator.hpp"
+#include "scenarios/simulated_cluster.hpp"
 
 namespace plimsoll {
 
@@ -24,9 +24,15 @@ struct SimulationQuestion {
     std::vector<std::string> notes;
     std::string refusal;  ///< why nothing can be simulated; everything else is empty then
 
-    std::unique_ptr<Engine> engine;  ///< the deployment's, with the options over it
-    std::unique_ptr<Instance> instance;
+    std::vector<std::string> assumptions;  ///< defaults that were taken
+
+    SimulatedCluster cluster;  ///< what `setup` points into
     std::unique_ptr<TabulatedTimer> tables;
+
+    /// Replicas that requests come to first.
+    [[nodiscard]] std::uint32_t front() const {
+        return setup.replicas + static_cast<std::uint32_t>(setup.others.size());
+    }
 };
 
 /// Reads the command line: a scenario's best deployment under its share of the load, or tabulated costs.
@@ -34,8 +40,8 @@ struct SimulationQuestion {
 
 // The parts of it.
 
-/// Timer, scheduler and limits from --cost-tables and the options beside it.
-void read_tables(const Arguments& arguments, SimulationQuestion& question);
+/// Timer, scheduler, limits and load from --cost-tables and the options beside it.
+void read_tables(const Arguments& arguments, Session& session, SimulationQuestion& question);
 /// The best deployment of the scenario's first model, its load on the replicas and the forecast of it.
 void read_deployment(const Arguments& arguments, Session& session, SimulationQuestion& question);
 /// A whole number of an option, with room for more than an int.

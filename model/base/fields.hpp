@@ -47,6 +47,8 @@ class Fields {
     [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback, Range range) const;
     /// A list of whole numbers; a single one counts as a list of one.
     [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key, Range range) const;
+    /// A list of numbers; a single one counts as a list of one.
+    [[nodiscard]] std::vector<double> numbers(std::string_view key, Range range) const;
     /// A list of lists of whole numbers.
     [[nodiscard]] std::vector<std::vector<std::int64_t>> integer_lists(std::string_view key, Range range) const;
     /// A text with a unit, such as "933 GB/s"; the range is in coherent units (s, bytes, flop, J, USD).

@@ -43,7 +43,8 @@ struct Scenario {
     std::vector<int> pipeline_parallel;   ///< empty: 1, and more where the weights do not fit otherwise
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
-    Workload workload;
+    Workload workload;  ///< what engines see of it: context of sessions included, classes pooled
+    Workload sent;      ///< what the clients of a load without classes send: with sessions, messages
     Load load;
     Slo slo;
     int spares = 0;             ///< nodes beyond those needed
@@ -52,6 +53,7 @@ struct Scenario {
     CostTerms cost;
     std::vector<MeasuredValue> measured;
     std::vector<std::string> assumptions;  ///< defaults that were taken, for the answer to state
+    std::vector<std::string> left_out;     ///< what it says and a plan does not model, as sentences
     std::string resolved_json;             ///< the scenario after extends and overrides
 };
 
