@@ -116,7 +116,8 @@ std::string json_object(const std::string& text, const std::string& place) {
         const std::size_t comma = std::min(text.find(',', from), text.size());
         const std::string part = text.substr(from, comma - from);
         const std::size_t equals = part.find('=');
-        if (equals == part.npos || equals == 0) throw InputError(place, "expected KEY=VALUE,..., got " + in_quotes(part));
+        if (equals == part.npos || equals == 0)
+            throw InputError(place, "expected KEY=VALUE,..., got " + in_quotes(part));
         object += (object.empty() ? "" : ",") + json_text(part.substr(0, equals)) + ":" +
                   json_number(part.substr(equals + 1));
         from = comma + 1;

@@ -87,7 +87,8 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
         if (!arguments.given("peak-factor")) asked.load.peak_factor = 1.0;
         if (asked.load.drain && asked.load.drain->requests > 0 && !arguments.given("protocol"))
             asked.load.drain.reset();
-        take_back(arguments, {"users", "rate", "think-time", "arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"});
+        take_back(arguments,
+                  {"users", "rate", "think-time", "arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"});
         questions.planned = read_question(file, arguments, catalog);
     }
     if (questions.trace && !asked.load.classes.empty())
@@ -115,7 +116,12 @@ std::optional<Candidate> choose(const Scenario& scenario, Catalog& catalog, Simu
 void add_forecast(const Questions& questions, const Load& load, SimulationQuestion& question) {
     const Instance& instance = *question.cluster.instances.front();
     const Engine& engine = *question.cluster.engines.front();
-    if (question.cluster.instances.size() > 1 || load.highest_factor() > 1.0) return;
+    if (question.cluster.instances.size() > 1 || load.highest_factor() > 1.0) {
+        question.notes.emplace_back(question.cluster.instances.size() > 1
+                                        ? "No forecast: the analytic model is of replicas that are alike."
+                                        : "No forecast: the analytic model is of a steady rate.");
+        return;
+    }
     MemoryBudget memory = instance.memory();
     if (const auto blocks = questions.terms.engine.kv_blocks)
         memory.kv_tokens = std::floor(static_cast<double>(*blocks) * (1.0 - engine.watermark)) * engine.block_tokens;
@@ -134,11 +140,11 @@ void add_forecast(const Questions& questions, const Load& load, SimulationQuesti
 }
 
 std::string pool_text(const Deployment& d, std::size_t replicas, const std::string& does) {
-    std::string text = fmt::format("{} instance{}{} on {}, TP{}", replicas, replicas == 1 ? "" : "s", does, d.node->name,
-                                   d.tensor_parallel);
+    std::string text = fmt::format("{} instance{}{} on {}, TP{}", replicas, replicas == 1 ? "" : "s", does,
+                                   d.node->name, d.tensor_parallel);
     if (d.pipeline_parallel > 1) text += fmt::format(" PP{}", d.pipeline_parallel);
-    return text + fmt::format(", {} weights, {} (scheduler {})", to_string(d.weights), d.engine->name,
-                              d.engine->scheduler);
+    return text +
+           fmt::format(", {} weights, {} (scheduler {})", to_string(d.weights), d.engine->name, d.engine->scheduler);
 }
 
 /// Several pools, or separate prefill and decode: the whole deployment.
@@ -146,11 +152,13 @@ std::string subject_of_pools(const SimulationQuestion& question, const Simulatio
     std::string text = question.deployment->model->name;
     for (std::size_t i = 0; i < question.cluster.instances.size(); ++i) {
         const bool decodes = terms.split && i + 1 == question.cluster.instances.size();
-        const std::size_t replicas =
-            decodes ? terms.split->decode.replicas : terms.pools.empty() ? terms.replicas : terms.pools[i].replicas;
-        text += (i == 0 ? ": " : "; ") +
-                pool_text(question.cluster.instances[i]->deployment(), replicas,
-                          decodes ? " that decode" : terms.split ? " that prefill" : "");
+        const std::size_t replicas = decodes               ? terms.split->decode.replicas
+                                     : terms.pools.empty() ? terms.replicas
+                                                           : terms.pools[i].replicas;
+        text += (i == 0 ? ": " : "; ") + pool_text(question.cluster.instances[i]->deployment(), replicas,
+                                                   decodes       ? " for decode"
+                                                   : terms.split ? " for prefill"
+                                                                 : "");
     }
     return text;
 }

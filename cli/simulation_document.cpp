@@ -14,15 +14,31 @@ std::string count_text(std::uint64_t count) {
     return to_text(Cell::count(static_cast<double>(count)));
 }
 
+std::string mixture_text(const SimulationQuestion& question) {
+    std::string text;
+    for (const LoadPlan& part : question.setup.load.classes)
+        text += (text.empty() ? "" : ", ") + part.class_name + " " +
+                (part.users > 0 ? fmt::format("{} users", count_text(part.users))
+                                : fmt::format("{} {}/s", plain_number(part.rate.value()),
+                                              part.kind == "sessions" ? "sessions" : "requests"));
+    return text;
+}
+
 std::string load_text(const SimulationQuestion& question) {
     const LoadPlan& load = question.setup.load;
     std::string text;
-    if (load.kind == "trace")
+    if (load.kind == "mixture")
+        text = mixture_text(question);
+    else if (load.kind == "trace")
         text = fmt::format("{} recorded requests", count_text(load.trace->size()));
     else if (load.users > 0)
         text = fmt::format("{} users, thinking {}", count_text(load.users), to_text(question.think_time));
     else
-        text = fmt::format("{} requests/s, {} arrivals", plain_number(load.rate.value()), load.kind);
+        text = fmt::format("{} {}/s, {} arrivals", plain_number(load.rate.value()),
+                           load.kind == "sessions" ? "sessions" : "requests",
+                           load.kind == "sessions" ? "poisson" : load.kind);
+    if (load.kind == "sessions") text += fmt::format(", {} turns each", plain_number(mean_turns(load.session)));
+    if (load.kind == "one-each") text += ", one request each";
     if (load.kind == "shared-queue") text += fmt::format(", a queue of {} requests", count_text(load.requests));
     return text;
 }
@@ -74,19 +90,33 @@ Facts setup_facts(const SimulationQuestion& question, bool verbose) {
     return facts;
 }
 
+/// Users and rate of a load or of all parts of a mixture.
+struct Totals {
+    double users = 0, rate = 0;
+};
+Totals totals_of(const LoadPlan& load) {
+    Totals totals{static_cast<double>(load.users), load.rate.value()};
+    for (const LoadPlan& part : load.classes) {
+        totals.users += part.users;
+        totals.rate += part.rate.value() * (part.kind == "sessions" ? mean_turns(part.session) : 1.0);
+    }
+    return totals;
+}
+
 Facts load_facts(const SimulationQuestion& question) {
     const LoadPlan& load = question.setup.load;
-    const bool users = load.users > 0, rate = load.rate > PerSecond{};
+    const Totals totals = totals_of(load);
+    const bool users = totals.users > 0, rate = totals.rate > 0, mixed = !load.classes.empty();
     const double prompt = load.trace ? load.trace->mean_prompt() : load.prompt.mean();
     const double output = load.trace ? load.trace->mean_output() : load.output.mean();
     return {"load",
             "",
             {{"kind", "", load.kind},
-             {"users", "", users ? Cell::count(load.users) : Cell()},
+             {"users", "", users ? Cell::count(totals.users) : Cell()},
              {"think_time_s", "", users ? Cell(question.think_time) : Cell()},
-             {"rate_per_s", "", rate ? Cell::number(load.rate.value()) : Cell()},
-             {"prompt_tokens_mean", "", Cell::number(prompt)},
-             {"output_tokens_mean", "", Cell::number(output)}}};
+             {"rate_per_s", "", rate ? Cell::number(totals.rate) : Cell()},
+             {"prompt_tokens_mean", "", mixed ? Cell() : Cell::number(prompt)},
+             {"output_tokens_mean", "", mixed ? Cell() : Cell::number(output)}}};
 }
 
 Facts simulated_facts(const SimulationResult& result) {
@@ -151,12 +181,16 @@ Document simulation_document(const SimulationQuestion& question, const Simulatio
     items.emplace_back(Paragraph{headline(question, result)});
     add_latencies(question, result.report, detail.verbose, items);
     add_figures(question, result.report, items);
+    add_classes(question, result.report, items);
+    add_happenings(question, result.counts, items);
     items.emplace_back(Facts{"", "", {{"interrupted", "", Cell::flag(result.interrupted)}}});
     items.emplace_back(simulated_facts(result));
     if (question.deployment) items.emplace_back(deployment_facts(*question.deployment));
     items.emplace_back(setup_facts(question, detail.verbose));
     items.emplace_back(load_facts(question));
     if (detail.wall) add_timing(result, *detail.wall, items);
+    items.emplace_back(
+        Bullets{"assumptions", "Assumed, as nothing is said of it:", question.assumptions, detail.verbose});
     items.emplace_back(remarks(question, result));
     return document;
 }

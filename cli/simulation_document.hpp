@@ -19,6 +19,10 @@ struct SimulationDetail {
 // The parts of it: the latencies with the forecast of them, and the other figures.
 void add_latencies(const SimulationQuestion& question, const Report& report, bool verbose, std::vector<Item>& items);
 void add_figures(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
+/// What each class of a mixture saw; an empty list without classes.
+void add_classes(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
+/// What happened to replicas, clients and KV beside the answers; shown to people where anything could.
+void add_happenings(const SimulationQuestion& question, const ClusterCounts& counts, std::vector<Item>& items);
 /// forecast / simulated - 1; unknown where either is.
 [[nodiscard]] Cell gap(const Cell& forecast, double simulated);
 

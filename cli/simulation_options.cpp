@@ -196,9 +196,9 @@ const std::vector<FieldOption>& simulation_field_options() {
 }
 
 const std::vector<std::string>& options_beside_tables() {
-    static const std::vector<std::string> names{
-        "users", "rate", "think-time", "workload", "prompt-tokens", "output-tokens",
-        "ttft",  "tpot", "e2e",        "statistic", "max-sequences", "set"};
+    static const std::vector<std::string> names{"users",         "rate",          "think-time",    "workload",
+                                                "prompt-tokens", "output-tokens", "ttft",          "tpot",
+                                                "e2e",           "statistic",     "max-sequences", "set"};
     return names;
 }
 

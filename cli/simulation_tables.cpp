@@ -46,7 +46,8 @@ LoadPlan load_of(const Arguments& arguments, Session& session, const Fields& fie
     Scenario asked;
     Assumptions assumptions;
     if (given(fields, "slo")) asked.slo = read_slo(fields.object("slo"));
-    const bool timed = given(fields, "load") && (given(fields.object("load"), "users") || given(fields.object("load"), "rate"));
+    const bool timed =
+        given(fields, "load") && (given(fields.object("load"), "users") || given(fields.object("load"), "rate"));
     LoadPlan load;
     if (timed) {
         asked.load = read_load(fields.object("load"), assumptions);
@@ -72,7 +73,8 @@ void read_terms(const Arguments& arguments, Session& session, const Fields& fiel
     const Fields simulation = object_or_empty(fields, "simulation");
     const SimulationTerms terms = read_simulation(simulation, session.catalog(), assumptions);
     for (const char* key : {"pools", "disaggregation", "preemption", "absent"})
-        if (given(simulation, key)) simulation.fail(key, "tables do not say what this needs of a deployment: give a scenario");
+        if (given(simulation, key))
+            simulation.fail(key, "tables do not say what this needs of a deployment: give a scenario");
     SimulationSetup& setup = question.setup;
     needed(arguments, "scheduler");
     setup.scheduler = &scheduler_named(*terms.engine.scheduler, "--scheduler");

@@ -29,7 +29,8 @@ void apply_one(const Setting<Value>& one, const EngineTerms& terms, const std::s
                SchedulerSettings& settings) {
     const std::optional<Value>& value = terms.*one.term;
     if (!value) return;
-    if (!one.schedulers.empty() && std::find(one.schedulers.begin(), one.schedulers.end(), scheduler) == one.schedulers.end()) {
+    if (!one.schedulers.empty() &&
+        std::find(one.schedulers.begin(), one.schedulers.end(), scheduler) == one.schedulers.end()) {
         std::string having;
         for (const std::string_view name : one.schedulers) having += (having.empty() ? "" : ", ") + std::string(name);
         throw InputError(terms.place, in_quotes(std::string(one.name)) + " is a setting of the scheduler " + having +
@@ -60,7 +61,8 @@ void apply(const EngineTerms& terms, const SchedulerKind& kind, SchedulerSetting
              {"least_new_token_ratio", &T::least_new_token_ratio, &S::least_new_token_ratio, sglang}})
         apply_one(one, terms, scheduler, settings);
     apply_one<std::uint64_t>({"kv_blocks", &T::kv_blocks, &S::kv_blocks, {}}, terms, scheduler, settings);
-    apply_one<bool>({"padded_prefill", &T::padded_prefill, &S::padded_prefill, {"vllm-v0"}}, terms, scheduler, settings);
+    apply_one<bool>({"padded_prefill", &T::padded_prefill, &S::padded_prefill, {"vllm-v0"}}, terms, scheduler,
+                    settings);
 }
 
 }  // namespace plimsoll

@@ -2,10 +2,8 @@
 #include <cstdint>
 #include <string>
 
-#include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
-#include "simulator/engine_rule.hpp"
-#include "simulator/folded_timer.hpp"
+#include "simulator/instance.hpp"
 
 namespace plimsoll {
 
@@ -13,9 +11,10 @@ namespace plimsoll {
 struct InstanceLoad {
     std::uint32_t users = 1;
     bool steady_state = false;
-    std::uint64_t requests = 250;  ///< of the shared queue; steady state: counted, after three a user of warm-up
-    Seconds ramp{1.0};             ///< over which the users start
-    std::uint32_t runs = 1;        ///< seeds 1, 2, ... whose means are averaged
+    std::uint64_t requests =
+        documents_queue;     ///< of the shared queue; steady state: counted, after three a user of warm-up
+    Seconds ramp{1.0};       ///< over which the users start
+    std::uint32_t runs = 1;  ///< seeds 1, 2, ... whose means are averaged
 };
 
 /// What the server's own measurements would say: means over requests, and requests by the time they took. TTFT from
@@ -29,20 +28,18 @@ struct InstanceMeans {
 /// queue has the moments of their laws) or go on for ever.
 class InstanceRunner {
   public:
-    /// The cost must outlive the runner.
-    InstanceRunner(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                   const Workload& workload, const Distribution& think_time);
+    /// The instance must outlive the runner.
+    InstanceRunner(const Instance& instance, const Workload& workload, const Distribution& think_time)
+        : instance_(instance), workload_(workload), think_time_(think_time) {}
 
     [[nodiscard]] InstanceMeans run(const InstanceLoad& load) const;
 
   private:
     [[nodiscard]] InstanceMeans run_once(const InstanceLoad& load, std::uint64_t seed) const;
 
-    EngineRule rule_;
-    FoldedTimer timer_;
+    const Instance& instance_;
     Workload workload_;
     Distribution think_time_;
-    std::uint32_t max_output_;
 };
 
 }  // namespace plimsoll

@@ -27,8 +27,7 @@ Distribution read_think_time(const Fields& fields) {
 
 Drain read_drain(const Fields& drain, bool documents, Assumptions& assumptions) {
     Drain result;
-    if (!documents || given(drain, "requests"))
-        result.requests = static_cast<int>(drain.integer("requests", {1, 1e8}));
+    if (!documents || given(drain, "requests")) result.requests = static_cast<int>(drain.integer("requests", {1, 1e8}));
     const char* ramp = documents ? "load.protocol.ramp" : "load.drain.ramp";
     result.ramp = assumptions.source(drain, ramp).quantity<Seconds>("ramp", {0, 1e6});
     drain.finish();
@@ -172,6 +171,18 @@ bool holds_sessions(const Load& load) {
     return any;
 }
 
+/// A rate has think times between the turns of its sessions only.
+void read_pauses(const Fields& load, Assumptions& assumptions, Load& result) {
+    if (!holds_sessions(result)) {
+        if (given(load, "think_time"))
+            load.fail("think_time", "'think_time' belongs to 'users' or to 'sessions', not to a rate");
+        return;
+    }
+    if (result.arrivals != Load::Arrivals::poisson)
+        load.fail("sessions", "sessions of a rate begin at Poisson times: no 'arrivals', 'diurnal' or 'spikes'");
+    result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
+}
+
 }  // namespace
 
 Load read_load(const Fields& load, Assumptions& assumptions) {
@@ -182,7 +193,6 @@ Load read_load(const Fields& load, Assumptions& assumptions) {
                             : "expected either 'users' or 'rate'");
     result.peak_factor = assumptions.source(load, "load.peak_factor").number("peak_factor", {1, 1000});
     if (given(load, "sessions")) result.sessions = read_sessions(load.object("sessions"));
-    const bool sessions = result.sessions || given(load, "classes");
     if (users) {
         read_users(load, assumptions, result);
         if (result.drain && result.sessions)
@@ -190,14 +200,12 @@ Load read_load(const Fields& load, Assumptions& assumptions) {
     } else {
         for (const std::string_view key : {"active_share", "drain", "protocol"})
             if (given(load, key)) load.fail(key, fmt::format("'{}' belongs to 'users', not to a rate", key));
-        if (given(load, "think_time") && !sessions)
-            load.fail("think_time", "'think_time' belongs to 'users' or to 'sessions', not to a rate");
         result.kind = Load::Kind::open;
         result.rate = load.quantity<PerSecond>("rate", {1e-6, 1e6});
         read_arrivals(load, assumptions, result);
-        if (sessions) result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
     }
-    static_cast<void>(load.has("classes"));
+    // What is left is read with the lengths.
+    for (const std::string_view key : {"classes", "think_time"}) static_cast<void>(load.has(key));
     load.finish();
     return result;
 }
@@ -214,9 +222,7 @@ void read_requests(const Fields& scenario, Catalog& catalog, Assumptions& assump
     }
     if (classes) read_classes(load, lengths, catalog, result);
     result.sent = lengths ? *lengths : result.load.classes.front().workload;
-    if (result.load.kind == Load::Kind::open && holds_sessions(result.load) &&
-        result.load.arrivals != Load::Arrivals::poisson)
-        load.fail("sessions", "sessions of a rate begin at Poisson times: no 'arrivals', 'diurnal' or 'spikes'");
+    if (result.load.kind == Load::Kind::open) read_pauses(load, assumptions, result.load);
     if (!result.load.classes.empty())
         result.workload = pooled(result.load.classes);
     else
@@ -228,16 +234,18 @@ std::vector<std::string> left_out_of(const Load& load) {
     if (load.drain) left.emplace_back("the users' benchmark run: the plan is for the steady state");
     const bool curve = load.arrivals == Load::Arrivals::diurnal || load.arrivals == Load::Arrivals::spikes;
     if (curve)
-        left.push_back(fmt::format("the course of the rate ({}): the plan is for its highest, {:.6g} /s, as if it "
-                                   "lasted",
-                                   to_string(load.arrivals), load.peak_rate().value()));
+        left.push_back(
+            fmt::format("the course of the rate ({}): the plan is for its highest, {:.6g} /s, as if it "
+                        "lasted",
+                        to_string(load.arrivals), load.peak_rate().value()));
     else if (load.arrivals != Load::Arrivals::poisson)
-        left.push_back(fmt::format("the law of the arrivals ({}{}): the plan is for Poisson arrivals",
-                                   to_string(load.arrivals),
-                                   load.arrivals == Load::Arrivals::constant ? "" : fmt::format(", cv {:.6g}", load.cv)));
+        left.push_back(
+            fmt::format("the law of the arrivals ({}{}): the plan is for Poisson arrivals", to_string(load.arrivals),
+                        load.arrivals == Load::Arrivals::constant ? "" : fmt::format(", cv {:.6g}", load.cv)));
     if (holds_sessions(load))
-        left.emplace_back("the order of the turns of sessions: the plan is for requests of the lengths of all turns, "
-                          "each by itself");
+        left.emplace_back(
+            "the order of the turns of sessions: the plan is for requests of the lengths of all turns, "
+            "each by itself");
     if (!load.classes.empty()) {
         std::string judged;
         for (const LoadClass& one : load.classes) judged += (judged.empty() ? "" : ", ") + one.name;

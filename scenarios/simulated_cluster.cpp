@@ -123,7 +123,8 @@ SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTer
     if (pools.empty()) pools.emplace_back().replicas = terms.replicas;
     setup.replicas = pools.front().replicas;
     std::vector<ReplicaSpec> specs;
-    for (const PoolTerms& pool : pools) specs.insert(specs.end(), pool.replicas, add_pool(chosen, pool, terms, cluster));
+    for (const PoolTerms& pool : pools)
+        specs.insert(specs.end(), pool.replicas, add_pool(chosen, pool, terms, cluster));
     if (terms.split) add_split(chosen, *terms.split, terms, cluster);
     put_into(std::move(specs), terms.absent, setup);
     return cluster;

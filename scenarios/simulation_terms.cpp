@@ -62,7 +62,8 @@ std::optional<SwapTerms> read_preemption(const Fields& preemption) {
     for (const std::string_view key : {"host_blocks", "time_per_block"})
         if (!swap && given(preemption, key)) preemption.fail(key, fmt::format("'{}' is for the mode swap", key));
     read_small(preemption, "host_blocks", {0, 1e12}, terms.host_blocks);
-    if (given(preemption, "time_per_block")) terms.time_per_block = preemption.quantity<Seconds>("time_per_block", {0, 10});
+    if (given(preemption, "time_per_block"))
+        terms.time_per_block = preemption.quantity<Seconds>("time_per_block", {0, 10});
     preemption.finish();
     return swap ? std::optional(terms) : std::nullopt;
 }
@@ -109,7 +110,8 @@ ClientRules read_clients(const Fields& clients, Assumptions& assumptions) {
 RandomFailures read_failures(const Fields& failures, Assumptions& assumptions) {
     RandomFailures result;
     result.mean_up = failures.quantity<Seconds>("mean_up", {1e-3, 1e12});
-    result.mean_down = assumptions.source(failures, "simulation.failures.mean_down").quantity<Seconds>("mean_down", some_time);
+    result.mean_down =
+        assumptions.source(failures, "simulation.failures.mean_down").quantity<Seconds>("mean_down", some_time);
     if (given(failures, "seed")) result.seed = static_cast<std::uint64_t>(failures.integer("seed", {0, 9e15}));
     failures.finish();
     return result;
@@ -188,8 +190,9 @@ void read_conditions(const Fields& simulation, Assumptions& assumptions, Simulat
     if (given(simulation, "lost_requests") && !fails)
         simulation.fail("lost_requests", "'lost_requests' says nothing without 'failures' or 'events'");
     if (fails)
-        conditions.resubmit_lost = assumptions.source(simulation, "simulation.lost_requests")
-                                       .choice("lost_requests", {"fail", "resubmit"}) == 1;
+        conditions.resubmit_lost =
+            assumptions.source(simulation, "simulation.lost_requests").choice("lost_requests", {"fail", "resubmit"}) ==
+            1;
     if (terms.start_up > Seconds{} && !fails)
         simulation.fail("start_up", "'start_up' says nothing without 'failures' or 'events'");
 }

@@ -85,8 +85,8 @@ LoadPlan load_plan(const Load& load, const Workload& workload, std::uint64_t see
         part.users = load.kind == Load::Kind::closed ? counts[i] : 0;
         part.rate = part.rate * one.share;
         if (load.kind == Load::Kind::closed && part.users == 0)
-            throw InputError("load.classes", "the share of '" + one.name + "' is less than one of " +
-                                                 std::to_string(users) + " users");
+            throw InputError("load.classes",
+                             "the share of '" + one.name + "' is less than one of " + std::to_string(users) + " users");
         plan.classes.push_back(std::move(part));
     }
     return plan;

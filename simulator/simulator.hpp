@@ -30,7 +30,7 @@ struct SimulationSetup {
     ClusterConditions conditions;        ///< the seed of failures is mixed with that of the load
     LoadPlan load;                       ///< of all replicas together
     RunLimits limits;
-    MetricsSettings metrics;  ///< `block_tokens` is filled in, and so are `promises` from the load
+    MetricsSettings metrics;                  ///< `block_tokens` is filled in, and so are `promises` from the load
     const std::atomic<bool>* stop = nullptr;  ///< once true the runs end, with what they have counted
 
     /// All replicas, those that decode for others included.

@@ -213,7 +213,8 @@ Distribution Distribution::pooled(const std::vector<std::pair<double, Distributi
     double total = 0;
     for (const auto& [weight, law] : parts) {
         total += weight;
-        for (const double point : law.points_) masses.push_back({point, weight / static_cast<double>(law.points_.size())});
+        for (const double point : law.points_)
+            masses.push_back({point, weight / static_cast<double>(law.points_.size())});
     }
     std::stable_sort(masses.begin(), masses.end(), [](const Mass& a, const Mass& b) { return a.value < b.value; });
     std::vector<double> points;
