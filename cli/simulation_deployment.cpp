@@ -125,16 +125,11 @@ void add_forecast(const Questions& questions, const Load& load, SimulationQuesti
     MemoryBudget memory = instance.memory();
     if (const auto blocks = questions.terms.engine.kv_blocks)
         memory.kv_tokens = std::floor(static_cast<double>(*blocks) * (1.0 - engine.watermark)) * engine.block_tokens;
-    const Workload& workload = questions.asked.workload;
-    if (largest_batch(memory, instance.deployment(), workload) < 1.0) return;
-    const InstanceModel model(instance.cost(), instance.deployment(), memory, workload);
-    Forecaster forecaster(model);
-    const double replicas = question.front();
-    if (load.kind == Load::Kind::closed)
-        question.forecast = forecaster.closed(static_cast<std::size_t>(std::ceil(load.concurrent_users() / replicas)),
-                                              question.think_time, Detail::percentiles);
-    else
-        question.forecast = forecaster.open(load.peak_rate() / replicas, Detail::percentiles);
+    question.workload = std::make_unique<Workload>(questions.asked.workload);
+    if (largest_batch(memory, instance.deployment(), *question.workload) < 1.0) return;
+    question.model =
+        std::make_unique<InstanceModel>(instance.cost(), instance.deployment(), memory, *question.workload);
+    forecast_load(question);
     for (const std::string& sentence : questions.asked.left_out)
         question.notes.push_back("Not in the forecast: " + sentence + ".");
 }
@@ -187,6 +182,29 @@ void put_over(const Questions& questions, LoadPlan& load) {
 }
 
 }  // namespace
+
+LoadTotals totals_of(const LoadPlan& load) {
+    LoadTotals totals{static_cast<double>(load.users), load.rate.value()};
+    if (load.kind == "sessions") totals.requests_per_s *= mean_turns(load.session);
+    for (const LoadPlan& part : load.classes) {
+        const LoadTotals of_part = totals_of(part);
+        totals.users += of_part.users;
+        totals.requests_per_s += of_part.requests_per_s;
+    }
+    return totals;
+}
+
+void forecast_load(SimulationQuestion& question) {
+    if (!question.model) return;
+    const LoadTotals load = totals_of(question.setup.load);
+    const double replicas = question.front();
+    Forecaster forecaster(*question.model);
+    if (load.users > 0)
+        question.forecast = forecaster.closed(static_cast<std::size_t>(std::ceil(load.users / replicas)),
+                                              question.think_time, Detail::percentiles);
+    else
+        question.forecast = forecaster.open(PerSecond(load.requests_per_s / replicas), Detail::percentiles);
+}
 
 void read_deployment(const Arguments& arguments, Session& session, SimulationQuestion& question) {
     if (arguments.given("layers")) throw InputError("--layers", "is for --cost-tables");

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/plan_document.hpp"
+#include "cli/simulation_search.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -90,23 +91,10 @@ Facts setup_facts(const SimulationQuestion& question, bool verbose) {
     return facts;
 }
 
-/// Users and rate of a load or of all parts of a mixture.
-struct Totals {
-    double users = 0, rate = 0;
-};
-Totals totals_of(const LoadPlan& load) {
-    Totals totals{static_cast<double>(load.users), load.rate.value()};
-    for (const LoadPlan& part : load.classes) {
-        totals.users += part.users;
-        totals.rate += part.rate.value() * (part.kind == "sessions" ? mean_turns(part.session) : 1.0);
-    }
-    return totals;
-}
-
 Facts load_facts(const SimulationQuestion& question) {
     const LoadPlan& load = question.setup.load;
-    const Totals totals = totals_of(load);
-    const bool users = totals.users > 0, rate = totals.rate > 0, mixed = !load.classes.empty();
+    const LoadTotals totals = totals_of(load);
+    const bool users = totals.users > 0, rate = totals.requests_per_s > 0, mixed = !load.classes.empty();
     const double prompt = load.trace ? load.trace->mean_prompt() : load.prompt.mean();
     const double output = load.trace ? load.trace->mean_output() : load.output.mean();
     return {"load",
@@ -114,7 +102,7 @@ Facts load_facts(const SimulationQuestion& question) {
             {{"kind", "", load.kind},
              {"users", "", users ? Cell::count(totals.users) : Cell()},
              {"think_time_s", "", users ? Cell(question.think_time) : Cell()},
-             {"rate_per_s", "", rate ? Cell::number(totals.rate) : Cell()},
+             {"rate_per_s", "", rate ? Cell::number(totals.requests_per_s) : Cell()},
              {"prompt_tokens_mean", "", mixed ? Cell() : Cell::number(prompt)},
              {"output_tokens_mean", "", mixed ? Cell() : Cell::number(output)}}};
 }
@@ -126,6 +114,13 @@ Facts simulated_facts(const SimulationResult& result) {
             "",
             {{"requests", "", count(result.counts.requests)},
              {"refused", "", count(result.counts.refused)},
+             {"timed_out", "", count(result.counts.timed_out)},
+             {"lost", "", count(result.counts.lost)},
+             {"retries", "", count(result.counts.retries)},
+             {"resubmitted", "", count(result.counts.resubmitted)},
+             {"failures", "", count(result.counts.failures)},
+             {"transfers", "", count(result.counts.transfers)},
+             {"transferred_tokens", "", count(result.counts.transferred_tokens)},
              {"iterations", "", count(result.counts.iterations)},
              {"events", "", count(result.counts.events)},
              {"end_s", "", result.counts.end},
@@ -145,6 +140,21 @@ void add_timing(const SimulationResult& result, Seconds wall, std::vector<Item>&
                               {"iterations_per_s", "steps /s of wall time", per_second(result.counts.iterations)}}});
 }
 
+/// What befell replicas and clients, and what was sent between replicas.
+std::vector<std::string> happenings(const ClusterCounts& counts) {
+    std::vector<std::string> lines;
+    if (counts.failures > 0) {
+        std::string text = fmt::format("Replicas failed {} times", count_text(counts.failures));
+        if (counts.resubmitted > 0) text += fmt::format("; {} requests began again", count_text(counts.resubmitted));
+        lines.push_back(text + ".");
+    }
+    if (counts.retries > 0) lines.push_back(fmt::format("Clients tried {} times again.", count_text(counts.retries)));
+    if (counts.transfers > 0)
+        lines.push_back(fmt::format("KV was transferred {} times, {} tokens in all.", count_text(counts.transfers),
+                                    count_text(counts.transferred_tokens)));
+    return lines;
+}
+
 /// What readers of the numbers should know of them.
 Bullets remarks(const SimulationQuestion& question, const SimulationResult& result) {
     Bullets bullets{"notes", "", question.notes};
@@ -158,8 +168,12 @@ Bullets remarks(const SimulationQuestion& question, const SimulationResult& resu
     else if (report.warm_up_requests > 0)
         lines.push_back(
             fmt::format("The first {} requests are left out as warm-up.", count_text(report.warm_up_requests)));
-    if (result.counts.refused > 0)
-        lines.push_back(fmt::format("{} requests were refused.", count_text(result.counts.refused)));
+    const ClusterCounts& counts = result.counts;
+    for (const auto& [count, what] : {std::pair{counts.refused, "were refused"},
+                                      {counts.timed_out, "were given up by their clients"},
+                                      {counts.lost, "were lost with a replica"}})
+        if (count > 0) lines.push_back(fmt::format("{} requests {}.", count_text(count), what));
+    for (std::string& line : happenings(result.counts)) lines.push_back(std::move(line));
     std::string few;
     for (std::size_t q = 0; q < reported_quantiles.size(); ++q)
         if (report[Measure::ttft].percentiles[q].few)
@@ -179,10 +193,10 @@ Document simulation_document(const SimulationQuestion& question, const Simulatio
     auto& items = document.items;
     if (!question.scenario_json.empty()) items.emplace_back(RawJson{"scenario", question.scenario_json});
     items.emplace_back(Paragraph{headline(question, result)});
+    add_highest_load(question, items);
     add_latencies(question, result.report, detail.verbose, items);
     add_figures(question, result.report, items);
     add_classes(question, result.report, items);
-    add_happenings(question, result.counts, items);
     items.emplace_back(Facts{"", "", {{"interrupted", "", Cell::flag(result.interrupted)}}});
     items.emplace_back(simulated_facts(result));
     if (question.deployment) items.emplace_back(deployment_facts(*question.deployment));

@@ -21,8 +21,6 @@ void add_latencies(const SimulationQuestion& question, const Report& report, boo
 void add_figures(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
 /// What each class of a mixture saw; an empty list without classes.
 void add_classes(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
-/// What happened to replicas, clients and KV beside the answers; shown to people where anything could.
-void add_happenings(const SimulationQuestion& question, const ClusterCounts& counts, std::vector<Item>& items);
 /// forecast / simulated - 1; unknown where either is.
 [[nodiscard]] Cell gap(const Cell& forecast, double simulated);
 

@@ -136,6 +136,8 @@ std::vector<Option> table_options() {
 
 std::vector<Option> run_options() {
     return {
+        {.name = "highest-load",
+         .help = "search the most users, or the highest rate, that keep the promises, and simulate that load"},
         {.name = "requests",
          .value = "N",
          .help = "a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is "

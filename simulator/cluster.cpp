@@ -153,7 +153,7 @@ void Cluster::route(std::uint32_t id) {
     }
     const std::uint32_t chosen = group.router->pick(group.pool, requests_[id], now_);
     const bool full = group.pool.outstanding(chosen) >= settings_.most_outstanding;
-    if (full && !journey.decodes) return attempt_failed(id, counts_.refused);
+    if (full && !journey.decodes) return attempt_failed(id, Request::Outcome::refused);
     group.pool.give(chosen);
     group.router->changed(group.pool, chosen);
     ++journey.submission;
@@ -171,7 +171,7 @@ void Cluster::submit(std::uint32_t index, std::uint32_t id) {
     if (replica.next_event() == never) members_[index].begins = true;
     if (replica.submit(id, now_)) return reschedule(index);
     give_back(index);
-    unanswered(id, counts_.refused);
+    unanswered(id, Request::Outcome::refused);
 }
 
 void Cluster::advance_replica(std::uint32_t index) {
@@ -217,11 +217,15 @@ void Cluster::answered(std::uint32_t id, std::uint32_t index) {
 }
 
 /// The request has ended without its answer.
-void Cluster::unanswered(std::uint32_t id, std::uint64_t& count) {
-    ++count;
+void Cluster::unanswered(std::uint32_t id, Request::Outcome why) {
+    ++(why == Request::Outcome::refused     ? counts_.refused
+       : why == Request::Outcome::timed_out ? counts_.timed_out
+                                            : counts_.lost);
     begin_again(id);
     tell(id);
-    if (observer_ != nullptr) observer_->refused(requests_[id]);
+    requests_[id].outcome = why;
+    requests_[id].finished = now_;
+    if (observer_ != nullptr) observer_->unanswered(requests_[id]);
     end(id);
 }
 

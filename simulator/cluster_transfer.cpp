@@ -41,7 +41,7 @@ void Cluster::send_to(std::uint32_t decode, std::uint32_t id) {
     if (blocks_on_arrival(id) > replicas_[decode].state().kv().blocks()) {
         free_kv(id);
         give_back(decode);
-        unanswered(id, counts_.refused);
+        unanswered(id, Request::Outcome::refused);
         return;
     }
     journey.stage = Journey::Stage::link;

@@ -43,7 +43,7 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
     Totals all;
     for (std::uint32_t i = batches.cut; i < Batches::most; ++i) all += totals_[i];
     report.finished = all.finished;
-    report.refused = all.refused;
+    report.unanswered = all.unanswered;
     report.preemptions = all.preemptions;
     report.iterations = all.iterations;
     report.strides = all.strides;
@@ -69,14 +69,14 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
 }
 
 void Metrics::report_rates(Report& report, const Batches& batches) const {
-    std::vector<double> times, ended, finished, refused, good, output, tokens;
+    std::vector<double> times, ended, finished, unanswered, good, output, tokens;
     for (std::uint32_t i = batches.cut; i < batches.complete; ++i) {
         const Seconds begin = i == 0 ? from_ : batch_end_[i - 1];
         const Totals& totals = totals_[i];
         times.push_back((batch_end_[i] - begin).value());
         finished.push_back(static_cast<double>(totals.finished));
-        refused.push_back(static_cast<double>(totals.refused));
-        ended.push_back(static_cast<double>(totals.finished + totals.refused));
+        unanswered.push_back(static_cast<double>(totals.unanswered.all()));
+        ended.push_back(static_cast<double>(totals.finished + totals.unanswered.all()));
         good.push_back(static_cast<double>(totals.good));
         output.push_back(static_cast<double>(totals.output_tokens));
         tokens.push_back(static_cast<double>(totals.output_tokens + totals.prompt_tokens));
@@ -92,9 +92,9 @@ void Metrics::report_rates(Report& report, const Batches& batches) const {
     report.output_token_rate = rate(output, static_cast<double>(report.output_tokens));
     report.total_token_rate = rate(tokens, static_cast<double>(report.output_tokens + report.prompt_tokens));
     report.goodput = rate(good, all_good);
-    const double all_ended = static_cast<double>(report.finished + report.refused);
-    report.error_rate = {all_ended > 0 ? static_cast<double>(report.refused) / all_ended : 0.0,
-                         batched_ratio(refused, ended).half_width};
+    const double all_ended = static_cast<double>(report.finished + report.unanswered.all());
+    report.error_rate = {all_ended > 0 ? static_cast<double>(report.unanswered.all()) / all_ended : 0.0,
+                         batched_ratio(unanswered, ended).half_width};
 }
 
 void Metrics::report_classes(Report& report, const Batches& batches) const {
@@ -103,7 +103,7 @@ void Metrics::report_classes(Report& report, const Batches& batches) const {
         ClassReport one;
         for (std::uint32_t j = batches.cut; j < Batches::most; ++j) {
             one.finished += classes_[i].counts[j].finished;
-            one.refused += classes_[i].counts[j].refused;
+            one.unanswered += classes_[i].counts[j].unanswered;
             one.good += classes_[i].counts[j].good;
         }
         if (time > 0) one.goodput = PerSecond(static_cast<double>(one.good) / time);

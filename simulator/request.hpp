@@ -20,7 +20,7 @@ struct Request {
     Seconds arrival{};
     Seconds scheduled = never;  ///< start of the first step that worked on it
     Seconds first_token = never;
-    Seconds finished = never;
+    Seconds finished = never;      ///< when it ended, with its last token or without an answer
     std::uint32_t prompt = 0;      ///< tokens, at least 1
     std::uint32_t output = 0;      ///< tokens in all, the first one included, at least 1
     std::uint32_t max_output = 0;  ///< what the client asks for (max_new_tokens), at least `output`
@@ -28,6 +28,14 @@ struct Request {
     std::uint32_t preemptions = 0;
     std::uint32_t replica = 0;
 
+    /// What became of it, once it has ended.
+    enum class Outcome : std::uint8_t {
+        answered,
+        refused,    ///< the engine, or a full cluster, did not take it
+        timed_out,  ///< its client went away
+        lost        ///< with a replica that failed
+    };
+    Outcome outcome = Outcome::answered;
     enum class Phase : std::uint8_t { free, waiting, filling, decoding, swapped, done };
     Phase phase = Phase::free;
     std::uint32_t planned = 0;    ///< output tokens that the engine computes: more than `output` under static batching

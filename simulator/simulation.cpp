@@ -44,7 +44,9 @@ class Simulation {
         request.max_output = std::max(arrival.max_output, arrival.output);
         if (replica_.submit(id, arrival.time)) return;
         ++counts_.refused;
-        if (observer_ != nullptr) observer_->refused(request);
+        request.outcome = Request::Outcome::refused;
+        request.finished = arrival.time;
+        if (observer_ != nullptr) observer_->unanswered(request);
         source_.finished(request);
         requests_.release(id);
     }

@@ -29,7 +29,7 @@ class Source {
     [[nodiscard]] virtual Seconds next_time() const = 0;
     /// The next request, removed.
     virtual Arrival take() = 0;
-    /// A request has been answered in full, or refused on arrival (its `first_token` is `never`). Called in order of
+    /// A request has been answered in full, or has ended without (its `first_token` is `never`). Called in order of
     /// time; among equal times in order of the replica, then of the decode step, then of arrival.
     virtual void finished(const Request& request) { static_cast<void>(request); }
 };

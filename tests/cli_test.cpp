@@ -97,6 +97,8 @@ TEST_CASE("check, completion, explain, plan, simulate and compare print what the
                                     .out);
     check_golden("plan.txt", run({"plan", "tests/cli/scenarios/round.json"}).out);
     check_golden("simulate.txt", run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000"}).out);
+    check_golden("simulate_highest_load.txt",
+                 run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000", "--highest-load"}).out);
     check_golden("compare_two.txt",
                  run({"compare", "tests/cli/scenarios/round.json", "tests/cli/scenarios/twice.json"}).out);
     const std::string folder = "tests/cli/scenarios/";

@@ -59,7 +59,7 @@ class SessionSource final : public Source {
             }
             begin(id);
         }
-        calendar_.add(calendar_.answered(request) + think(id), id);
+        calendar_.add(request.finished + think(id), id);
     }
 
   private:

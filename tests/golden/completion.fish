@@ -153,6 +153,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l replicas -d 'i
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l router -d 'how requests are given to replicas' -x -a 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l arrivals -d 'law of the times between requests of a rate' -x -a 'constant gamma poisson weibull'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l cv -d 'gamma, weibull: standard deviation of these times over their mean' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l highest-load -d 'search the most users, or the highest rate, that keep the promises, and simulate that load'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l requests -d 'a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l duration -d 'simulated time after which a run ends, such as 1h' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate' -l warm-up -d 'requests that are not counted at the start, \'none\', or \'auto\': found in the run\'s own course (auto if absent; none for a file or a finite queue)' -x

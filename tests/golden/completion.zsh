@@ -171,6 +171,7 @@ _plimsoll() {
             '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
             '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
             '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
+            '--highest-load[search the most users, or the highest rate, that keep the promises, and simulate that load]' \
             '--requests[a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
             '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \
             '--warm-up[requests that are not counted at the start, '\''none'\'', or '\''auto'\''\: found in the run'\''s own course (auto if absent; none for a file or a finite queue)]:N: ' \

@@ -37,11 +37,11 @@ void add_classes(const SimulationQuestion& question, const Report& report, std::
     Table table{"classes", "", class_columns(), {}};
     for (std::size_t i = 0; i < classes.size() && i < report.classes.size(); ++i) {
         const ClassReport& one = report.classes[i];
-        const auto all = static_cast<double>(one.finished + one.refused);
+        const auto all = static_cast<double>(one.finished + one.unanswered.all());
         const bool promised = !classes[i].slo.terms.empty();
         Row row{classes[i].class_name,
                 count(one.finished),
-                count(one.refused),
+                count(one.unanswered.all()),
                 to_text(classes[i].slo),
                 promised && all > 0 ? Cell::fraction(static_cast<double>(one.good) / all) : Cell(),
                 promised ? Cell::number(one.goodput.value()) : Cell()};
@@ -51,28 +51,6 @@ void add_classes(const SimulationQuestion& question, const Report& report, std::
         table.rows.push_back(std::move(row));
     }
     items.emplace_back(std::move(table));
-}
-
-void add_happenings(const SimulationQuestion& question, const ClusterCounts& counts, std::vector<Item>& items) {
-    const ClusterConditions& conditions = question.setup.conditions;
-    const bool people = conditions.any();
-    const auto title = [people](bool possible, const char* text) {
-        return std::string(people && possible ? text : "");
-    };
-    const bool fails = conditions.failures.mean_up < never || !conditions.changes.empty();
-    const bool split = conditions.disaggregation.has_value();
-    const bool clients = conditions.clients.patience < never;
-    items.emplace_back(
-        Facts{"happenings",
-              people ? "Beside the answers" : "",
-              {{"refused", title(true, "requests refused"), count(counts.refused)},
-               {"timed_out", title(clients, "clients gone away"), count(counts.timed_out)},
-               {"lost", title(fails, "requests lost"), count(counts.lost)},
-               {"retries", title(conditions.clients.retries > 0, "retries"), count(counts.retries)},
-               {"resubmitted", title(fails && conditions.resubmit_lost, "submitted again"), count(counts.resubmitted)},
-               {"failures", title(fails, "failures of replicas"), count(counts.failures)},
-               {"transfers", title(split, "KV transfers"), count(counts.transfers)},
-               {"transferred_tokens", title(split, "tokens transferred"), count(counts.transferred_tokens)}}});
 }
 
 }  // namespace plimsoll
