@@ -19,6 +19,7 @@ std::unique_ptr<Engine> engine_with(const Engine& engine, const EngineTerms& ter
     if (terms.max_step_tokens) budget = static_cast<int>(*terms.max_step_tokens);
     if (terms.block_tokens) changed->block_tokens = static_cast<int>(*terms.block_tokens);
     if (terms.watermark) changed->watermark = *terms.watermark;
+    if (terms.reserved_output_tokens) changed->reserved_output_tokens = terms.reserved_output_tokens;
     return changed;
 }
 

@@ -51,6 +51,7 @@ EngineTerms read_engine_terms(const Fields& engine) {
     read_number(engine, "least_new_token_ratio", {0, 1}, terms.least_new_token_ratio);
     read_small(engine, "new_token_ratio_decay_steps", some_tokens, terms.new_token_ratio_decay_steps);
     read_small(engine, "ubatch_tokens", {0, 1e9}, terms.ubatch_tokens);
+    read_small(engine, "reserved_output_tokens", {1, 1e6}, terms.reserved_output_tokens);
     engine.finish();
     return terms;
 }

@@ -19,6 +19,7 @@ struct EngineTerms {
     std::optional<std::uint64_t> kv_blocks;
     std::optional<double> watermark, waiting_served_ratio, new_token_ratio, least_new_token_ratio;
     std::optional<bool> padded_prefill;
+    std::optional<int> reserved_output_tokens;  ///< that clients ask for
 };
 
 /// Preempted requests go to host memory; absent: 4 GiB of it beside each GPU (vLLM's default), over the node's PCIe.
