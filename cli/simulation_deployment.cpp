@@ -87,6 +87,10 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
         if (!arguments.given("peak-factor")) asked.load.peak_factor = 1.0;
         if (asked.load.drain && asked.load.drain->requests > 0 && !arguments.given("protocol"))
             asked.load.drain.reset();
+        std::vector<std::string> settings;
+        for (const std::string& setting : arguments.values("set"))
+            if (!setting.starts_with("load.")) settings.push_back(setting);
+        arguments.set("set", std::move(settings), true);
         take_back(arguments,
                   {"users", "rate", "think-time", "arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"});
         questions.planned = read_question(file, arguments, catalog);
@@ -172,10 +176,12 @@ std::string subject_of(const SimulationQuestion& question, const Candidate& chos
 }
 
 /// Arrivals or lengths of a recording in the place of the load's.
-void put_over(const Questions& questions, LoadPlan& load) {
+void put_over(const Arguments& arguments, const Questions& questions, LoadPlan& load) {
     if (!questions.trace) return;
     load.trace = questions.trace;
     if (questions.given || questions.trace->arrival.empty()) return;
+    for (const char* name : {"arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"})
+        if (arguments.given(name)) throw InputError(std::string("--") + name, "says nothing about recorded arrivals");
     load.kind = "trace";
     load.users = 0;
     load.rate = PerSecond{};
@@ -224,7 +230,7 @@ void read_deployment(const Arguments& arguments, Session& session, SimulationQue
     question.think_time = Seconds(asked.load.think_time.mean());
     const auto asked_output = question.cluster.engines.front()->reserved_output_tokens.value_or(0);
     question.setup.load = load_plan(load, asked.sent, 1, asked.slo, static_cast<std::uint32_t>(asked_output));
-    put_over(questions, question.setup.load);
+    put_over(arguments, questions, question.setup.load);
     if (!questions.trace) add_forecast(questions, load, question);
     question.subject = questions.terms.whole() ? subject_of_pools(question, questions.terms)
                                                : subject_of(question, *chosen, all || questions.trace != nullptr);

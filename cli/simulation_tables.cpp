@@ -54,7 +54,10 @@ LoadPlan load_of(const Arguments& arguments, Session& session, const Fields& fie
         read_requests(fields, session.catalog(), assumptions, asked);
         load = load_plan(asked.load.part(1.0), asked.sent, 1, asked.slo);
     } else if (trace) {
-        if (given(fields, "load")) fields.object("load").finish();
+        if (given(fields, "load")) {
+            const Fields said = fields.object("load");
+            for (const std::string& key : said.keys()) said.fail(key, "says nothing about recorded arrivals");
+        }
         for (const char* key : {"prompt_tokens", "output_tokens"}) static_cast<void>(fields.has(key));
         load.kind = "trace";
         load.slo = asked.slo;

@@ -33,8 +33,9 @@ void apply_one(const Setting<Value>& one, const EngineTerms& terms, const std::s
         std::find(one.schedulers.begin(), one.schedulers.end(), scheduler) == one.schedulers.end()) {
         std::string having;
         for (const std::string_view name : one.schedulers) having += (having.empty() ? "" : ", ") + std::string(name);
-        throw InputError(terms.place, in_quotes(std::string(one.name)) + " is a setting of the scheduler " + having +
-                                          ", not of " + scheduler);
+        throw InputError(
+            terms.places.find(one.name)->second,
+            in_quotes(std::string(one.name)) + " is a setting of the scheduler " + having + ", not of " + scheduler);
     }
     settings.*one.setting = *value;
 }

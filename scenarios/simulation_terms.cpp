@@ -37,7 +37,7 @@ std::string read_name(const Fields& fields, std::string_view key, const char* wh
 
 EngineTerms read_engine_terms(const Fields& engine) {
     EngineTerms terms;
-    terms.place = engine.place();
+    for (const std::string& key : engine.keys()) terms.places[key] = engine.place(key);
     if (given(engine, "scheduler")) terms.scheduler = read_name(engine, "scheduler", "scheduler", schedulers());
     read_small(engine, "max_step_tokens", some_tokens, terms.max_step_tokens);
     read_small(engine, "kv_block_tokens", {1, 4096}, terms.block_tokens);

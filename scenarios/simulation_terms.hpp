@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +14,8 @@ namespace plimsoll {
 
 /// Limits and rules put over those of an engine; absent: the engine's.
 struct EngineTerms {
-    std::string place;                     ///< of the section, for messages
-    std::optional<std::string> scheduler;  ///< a name of schedulers()
+    std::map<std::string, std::string, std::less<>> places;  ///< of the fields that are given, for messages
+    std::optional<std::string> scheduler;                    ///< a name of schedulers()
     std::optional<std::uint32_t> max_step_tokens, block_tokens, max_waiting_tokens, chunk_tokens, ubatch_tokens,
         new_token_ratio_decay_steps;
     std::optional<std::uint64_t> kv_blocks;
