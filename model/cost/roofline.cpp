@@ -30,7 +30,7 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
           engine.host.per_layer.origin, engine.host.per_sequence.origin, engine.host.per_prefill.origin,
           engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    if (is_four_bit(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
+    if (is_expanded(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
     return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
@@ -74,7 +74,7 @@ FlopPerSecond KernelTimes::peak(const Operator& op) const {
 
 KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
     const auto& c = constants_->gemm;
-    const double extra = op.four_bit_weights ? 1.0 + constants_->dequantization.value : 1.0;
+    const double extra = op.expanded_weights ? 1.0 + constants_->dequantization.value : 1.0;
     return {.launch = c.launch.value,
             .compute = op.work.flop * extra / (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
             .memory = (op.work.bytes_read + op.work.bytes_written) /
