@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -68,6 +69,17 @@ Arguments with_only_load_given(Arguments arguments, bool from_file) {
     return arguments;
 }
 
+/// The recording that the scenario names, beside its file.
+void take_recording(const std::string& scenario, Questions& questions) {
+    if (!questions.terms.recording) return;
+    const RecordingTerms& recording = *questions.terms.recording;
+    if (!questions.trace && recording.file.empty())
+        throw InputError(recording.place, "there is no 'file', and no --workload FILE either");
+    if (questions.trace) return;
+    const std::filesystem::path path = std::filesystem::path(scenario).parent_path() / recording.file;
+    questions.trace = std::make_shared<Trace>(read_trace(path.string()));
+}
+
 Questions read_questions(Arguments arguments, Catalog& catalog) {
     Questions questions;
     const std::string file = arguments.value("SCENARIO").value_or("");
@@ -80,6 +92,7 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
     if (questions.given && file.empty() && !arguments.given("instances")) arguments.set("instances", {"1"}, true);
     Scenario& asked = questions.asked;
     asked = read_question(file, with_only_load_given(arguments, !file.empty()), catalog, &questions.terms);
+    take_recording(file, questions);
     questions.planned = asked;
     if (!file.empty() && questions.given) {
         // What is given for the replicas is not what the file's share and peak were about.
@@ -179,6 +192,7 @@ std::string subject_of(const SimulationQuestion& question, const Candidate& chos
 void put_over(const Arguments& arguments, const Questions& questions, LoadPlan& load) {
     if (!questions.trace) return;
     load.trace = questions.trace;
+    if (questions.terms.recording) load.trace_speed = questions.terms.recording->speed;
     if (questions.given || questions.trace->arrival.empty()) return;
     for (const char* name : {"arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"})
         if (arguments.given(name)) throw InputError(std::string("--") + name, "says nothing about recorded arrivals");

@@ -75,7 +75,7 @@ void read_terms(const Arguments& arguments, Session& session, const Fields& fiel
     Assumptions assumptions;
     const Fields simulation = object_or_empty(fields, "simulation");
     const SimulationTerms terms = read_simulation(simulation, session.catalog(), assumptions);
-    for (const char* key : {"pools", "disaggregation", "preemption", "absent"})
+    for (const char* key : {"pools", "disaggregation", "preemption", "absent", "recording"})
         if (given(simulation, key))
             simulation.fail(key, "tables do not say what this needs of a deployment: give a scenario");
     SimulationSetup& setup = question.setup;
@@ -89,6 +89,7 @@ void read_terms(const Arguments& arguments, Session& session, const Fields& fiel
     check_settings(*setup.scheduler, setup.settings, "limits of the scheduler");
     setup.replicas = terms.replicas;
     setup.router = terms.router;
+    if (terms.load_factor) setup.routing.load_factor = *terms.load_factor;
     setup.start_up = terms.start_up;
     setup.conditions = terms.conditions;
 }

@@ -55,12 +55,14 @@ InstanceMeans InstanceRunner::run_once(const InstanceLoad& load, std::uint64_t s
     Load users;
     users.registered_users = load.users;
     users.think_time = think_time_;
-    if (!load.steady_state) users.drain = Drain{.requests = static_cast<int>(load.requests), .ramp = load.ramp};
+    if (load.steady_state)
+        users.ramp = load.ramp;
+    else
+        users.drain = Drain{.requests = static_cast<int>(load.requests), .ramp = load.ramp};
     SimulationSetup setup(instance_);
     const Engine& engine = *instance_.deployment().engine;
     setup.load =
         load_plan(users, workload_, seed, {}, static_cast<std::uint32_t>(engine.reserved_output_tokens.value_or(0)));
-    setup.load.ramp = load.ramp;
     const std::uint64_t warm_up = load.steady_state ? 3 * std::uint64_t{load.users} : 0;
     if (load.steady_state) setup.limits.requests = warm_up + load.requests;
     Means means(warm_up);

@@ -42,8 +42,10 @@ void read_protocol(const Fields& load, Assumptions& assumptions, Load& result) {
     if (protocol == 0) {
         if (drain) load.fail("drain", "'drain' belongs to the protocol shared-queue or one-each");
         result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
+        if (given(load, "ramp")) result.ramp = load.quantity<Seconds>("ramp", {0, 1e6});
         return;
     }
+    if (given(load, "ramp")) load.fail("ramp", "the ramp of a benchmark's protocol stands in 'drain'");
     const Fields run = drain ? load.object("drain") : Fields::from_text("{}", load.place("drain"));
     if (protocol == 2) {
         if (given(load, "think_time")) load.fail("think_time", "users of one request each do not think");
@@ -198,7 +200,7 @@ Load read_load(const Fields& load, Assumptions& assumptions) {
         if (result.drain && result.sessions)
             load.fail("sessions", "sessions and a benchmark's protocol exclude each other");
     } else {
-        for (const std::string_view key : {"active_share", "drain", "protocol"})
+        for (const std::string_view key : {"active_share", "drain", "protocol", "ramp"})
             if (given(load, key)) load.fail(key, fmt::format("'{}' belongs to 'users', not to a rate", key));
         result.kind = Load::Kind::open;
         result.rate = load.quantity<PerSecond>("rate", {1e-6, 1e6});

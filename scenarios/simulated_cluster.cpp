@@ -119,6 +119,7 @@ SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTer
     SimulationSetup& setup = cluster.setup;
     setup.conditions = terms.conditions;
     setup.router = terms.router;
+    if (terms.load_factor) setup.routing.load_factor = *terms.load_factor;
     setup.start_up = terms.start_up;
     std::vector<PoolTerms> pools = terms.pools;
     if (pools.empty()) pools.emplace_back().replicas = terms.replicas;

@@ -171,6 +171,9 @@ void read_replicas(const Fields& simulation, Catalog& catalog, Assumptions& assu
         terms.router = read_name(simulation, "router", "router", routers());
         if (terms.front() == 1) simulation.fail("router", "is for several replicas");
     }
+    read_number(simulation, "load_factor", {1, 100}, terms.load_factor);
+    if (terms.load_factor && terms.router != "prefix-affinity")
+        simulation.fail("load_factor", "is for the router prefix-affinity");
     if (given(simulation, "disaggregation"))
         terms.split = read_split(simulation.object("disaggregation"), catalog, assumptions);
     if (terms.all() > some_replicas.most) simulation.fail("", "more than 100000 replicas");
@@ -178,6 +181,15 @@ void read_replicas(const Fields& simulation, Catalog& catalog, Assumptions& assu
     if (given(simulation, "absent"))
         for (const std::int64_t index : simulation.integers("absent", {0, terms.all() - 1.0}))
             terms.absent.push_back(static_cast<std::uint32_t>(index));
+}
+
+RecordingTerms read_recording(const Fields& recording) {
+    RecordingTerms terms;
+    terms.place = recording.place();
+    if (given(recording, "file")) terms.file = recording.string("file");
+    if (given(recording, "speed")) terms.speed = recording.number("speed", {1e-6, 1e6});
+    recording.finish();
+    return terms;
 }
 
 void read_conditions(const Fields& simulation, Assumptions& assumptions, SimulationTerms& terms) {
@@ -212,6 +224,7 @@ SimulationTerms read_simulation(const Fields& simulation, Catalog& catalog, Assu
     read_replicas(simulation, catalog, assumptions, terms);
     read_conditions(simulation, assumptions, terms);
     terms.engine = read_engine_terms(object_or_empty(simulation, "engine"));
+    if (given(simulation, "recording")) terms.recording = read_recording(simulation.object("recording"));
     if (given(simulation, "preemption")) terms.swap = read_preemption(simulation.object("preemption"));
     simulation.finish();
     return terms;
@@ -232,6 +245,7 @@ std::vector<std::string> left_out_of(const SimulationTerms& terms) {
         "the limit on requests of a replica (simulation.most_outstanding): the plan refuses nobody");
     say(!terms.pools.empty(), "pools of different replicas (simulation): the plan is for instances of one kind");
     say(terms.split.has_value(), "prefill and decode on separate replicas (simulation): the plan's instances do both");
+    say(terms.recording.has_value(), "recorded requests (simulation.recording): the plan is for 'load'");
     say(terms.swap.has_value(), "preemption by swapping (simulation): the plan computes preempted requests again");
     return left;
 }

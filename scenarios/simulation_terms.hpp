@@ -53,17 +53,26 @@ struct SplitTerms {
     std::optional<std::uint64_t> most_held_tokens;
 };
 
+/// Recorded requests in the place of the load's.
+struct RecordingTerms {
+    std::string place;
+    std::string file;  ///< as it stands; empty: the one that the command line names
+    double speed = 1.0;
+};
+
 /// The section `simulation` of a scenario: how the deployment is run, names resolved.
 struct SimulationTerms {
     std::uint32_t replicas = 1;    ///< without pools: of the deployment that a plan chose
     std::vector<PoolTerms> pools;  ///< instead of `replicas`
     std::string router = "round-robin";
+    std::optional<double> load_factor;  ///< prefix-affinity: most requests on a replica, over the mean
     Seconds start_up{};
     std::vector<std::uint32_t> absent;  ///< replicas that an event starts
     EngineTerms engine;
     std::optional<SwapTerms> swap;
     ClusterConditions conditions;  ///< without disaggregation
     std::optional<SplitTerms> split;
+    std::optional<RecordingTerms> recording;
 
     /// Replicas that take requests first, and all of them.
     [[nodiscard]] std::uint32_t front() const;

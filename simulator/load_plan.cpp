@@ -34,6 +34,7 @@ LoadPlan plan_of(const Load& load, const LoadClass& one, std::uint32_t max_outpu
     }
     plan.kind = one.sessions ? "sessions" : "closed";
     plan.users = static_cast<std::uint32_t>(std::llround(load.concurrent_users()));
+    plan.ramp = load.ramp;
     if (load.drain) {
         plan.kind = load.drain->one_each ? "one-each" : "shared-queue";
         const int queue = load.drain->requests > 0 ? load.drain->requests : queue_for(static_cast<int>(plan.users));

@@ -31,6 +31,7 @@ ClusterSettings cluster_of(const SimulationSetup& setup) {
         {.timer = setup.timer, .scheduler = setup.scheduler, .settings = setup.settings, .start_up = setup.start_up});
     cluster.replicas.insert(cluster.replicas.end(), setup.others.begin(), setup.others.end());
     cluster.router = &routers().at(setup.router, "router", "router");
+    cluster.routing = setup.routing;
     cluster.routing.seed = derived_seed(setup.load.seed, "router", 0);
     return cluster;
 }

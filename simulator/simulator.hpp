@@ -27,6 +27,7 @@ struct SimulationSetup {
     Seconds start_up{};                  ///< of each of them
     std::vector<ReplicaSpec> others;     ///< replicas of other kinds behind the same router, after those
     std::string router = "round-robin";  ///< a name of routers()
+    RouterSettings routing;              ///< `seed` follows from that of the load
     ClusterConditions conditions;        ///< the seed of failures is mixed with that of the load
     LoadPlan load;                       ///< of all replicas together
     RunLimits limits;

@@ -243,6 +243,21 @@ TEST_CASE("pools of different replicas get the whole load") {
           "round-node-4 has 4 GPUs, not 8\n");
 }
 
+TEST_CASE("a scenario may name a recording, and how much faster it comes") {
+    const cli::TemporaryFolder folder;
+    folder.write("rows.csv", cli::read("tests/cli/tables/workload.csv"));
+    folder.write("replayed.json", R"({"schema": "plimsoll/scenario/1", "name": "replayed", "models": "round-model",
+        "nodes": "round-node-4", "engines": "round-engine", "workload": "round-chat", "load": {"rate": "1 /s"},
+        "slo": {"ttft_mean": "1s"}, "simulation": {"recording": {"file": "rows.csv", "speed": 2}}})");
+    const Json answer = simulated({folder.path() + "/replayed.json", "--requests-out", folder.path() + "/out.csv"});
+    CHECK(answer.at("load").at("kind") == "trace");
+    CHECK(answer.at("simulated").at("requests") == 4);
+    // The second request comes at 0.51 s.
+    CHECK(plimsoll::Csv::from_file(folder.path() + "/out.csv").number(1, "arrived_at").value() == 0.255);
+    CHECK_THAT(refusal({round_scenario, "--set", "simulation.recording.speed=2"}),
+               ContainsSubstring("there is no 'file', and no --workload FILE either"));
+}
+
 TEST_CASE("what a plan leaves out of a scenario it says") {
     const Json mixed = answer_of({"plan", "tests/cli/scenarios/mixture.json", "--referee", "none"});
     CHECK(mixed.at("left_out") ==

@@ -86,6 +86,7 @@ struct Load {
     Distribution think_time;      ///< seconds, closed, or between the turns of sessions
     PerSecond rate;               ///< open: requests, those of all turns counted
     std::optional<Drain> drain;   ///< absent: steady state
+    std::optional<Seconds> ramp;  ///< closed, steady: over which the users start; absent: each after a think time
 
     enum class Arrivals { poisson, constant, gamma, weibull, diurnal, spikes };
     Arrivals arrivals = Arrivals::poisson;  ///< open
