@@ -1,6 +1,7 @@
 #include "scenarios/instance_run.hpp"
 
-#include "simulator/simulator.hpp"
+#include "simulator/load_plan.hpp"
+#include "simulator/simulation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 /// Means over the requests that finish after the first `skipped`.
 class Means final : public Observer {
   public:
-    explicit Means(std::uint64_t skipped) : skipped_(skipped) {}
+    Means(std::uint64_t skipped, bool tpot_over_tokens) : skipped_(skipped), not_counted_(tpot_over_tokens ? 0 : 1) {}
 
     void finished(const Request& request) override {
         last_ = request.finished;
@@ -19,7 +20,7 @@ class Means final : public Observer {
         ttft_ += request.first_token - request.arrival;
         if (request.output == 1) return;
         ++several_;
-        tpot_ += (request.finished - request.first_token) / (request.output - 1.0);
+        tpot_ += (request.finished - request.first_token) / (request.output - not_counted_);
     }
 
     [[nodiscard]] InstanceMeans means() const {
@@ -33,17 +34,27 @@ class Means final : public Observer {
     }
 
   private:
-    std::uint64_t skipped_, seen_ = 0;
+    std::uint64_t skipped_;
+    double not_counted_;  ///< tokens of a request that its TPOT leaves out
+    std::uint64_t seen_ = 0;
     double several_ = 0;
     Seconds ttft_, tpot_, from_, last_;
 };
 
 }  // namespace
 
+InstanceRunner::InstanceRunner(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
+                               const Workload& workload, const Distribution& think_time)
+    : rule_(engine_rule(deployment, memory)),
+      timer_(cost, rule_.settings.max_sequences),
+      workload_(workload),
+      think_time_(think_time),
+      max_output_(static_cast<std::uint32_t>(deployment.engine->reserved_output_tokens.value_or(0))) {}
+
 InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
     InstanceMeans sum;
-    for (std::uint32_t i = 0; i < load.runs; ++i) {
-        const InstanceMeans one = run_once(load, replication_seed(1, i));
+    for (std::uint64_t seed = 1; seed <= load.runs; ++seed) {
+        const InstanceMeans one = run_once(load, seed);
         sum.ttft += one.ttft / static_cast<double>(load.runs);
         sum.tpot += one.tpot / static_cast<double>(load.runs);
         sum.request_rate += one.request_rate / static_cast<double>(load.runs);
@@ -52,21 +63,25 @@ InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
 }
 
 InstanceMeans InstanceRunner::run_once(const InstanceLoad& load, std::uint64_t seed) const {
-    Load users;
-    users.registered_users = load.users;
-    users.think_time = think_time_;
-    if (load.steady_state)
-        users.ramp = load.ramp;
-    else
-        users.drain = Drain{.requests = static_cast<int>(load.requests), .ramp = load.ramp};
-    SimulationSetup setup(instance_);
-    const Engine& engine = *instance_.deployment().engine;
-    setup.load =
-        load_plan(users, workload_, seed, {}, static_cast<std::uint32_t>(engine.reserved_output_tokens.value_or(0)));
+    LoadPlan plan;
+    plan.kind = load.steady_state ? "closed" : "shared-queue";
+    plan.seed = seed;
+    plan.users = load.users;
+    plan.think_time = think_time_;
+    plan.prompt = workload_.prompt;
+    plan.output = workload_.output;
+    plan.max_output = max_output_;
+    plan.ramp = load.ramp;
+    plan.stratified = !load.steady_state;
     const std::uint64_t warm_up = load.steady_state ? 3 * std::uint64_t{load.users} : 0;
-    if (load.steady_state) setup.limits.requests = warm_up + load.requests;
-    Means means(warm_up);
-    run_watched(setup, means);
+    if (!load.steady_state) plan.requests = load.requests;
+    const auto source = make_source(plan, "validate");
+    RequestTable requests(load.users);
+    Replica replica(requests, timer_, schedulers().at(rule_.scheduler, "scheduler", "validate"), rule_.settings);
+    Means means(warm_up, load.tpot_over_tokens);
+    RunLimits limits;
+    if (load.steady_state) limits.requests = warm_up + load.requests;
+    simulate(*source, requests, replica, &means, limits);
     return means.means();
 }
 

@@ -161,6 +161,8 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
     scenario.pipeline_parallel = read_counts(fields, "pipeline_parallel", 1024, assumptions);
     scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
     scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
+    if (assumptions.given_or_free(fields, "profile"))
+        scenario.profiles = profile_choice(fields.string("profile"), fields.place("profile"), catalog);
 }
 
 Scenario read_resolved(const Fields& fields, Catalog& catalog, SimulationTerms* simulation) {

@@ -5,62 +5,12 @@
 
 #include "model/base/units_text.hpp"
 #include "scenarios/error_summary.hpp"
-#include "scenarios/instance_run.hpp"
-#include "scenarios/measured_deployment.hpp"
+#include "scenarios/measured_row.hpp"
 
 namespace plimsoll {
 namespace {
 
-/// Seeds that a shown value and a trial of the search are averaged over.
-constexpr std::uint32_t shown_runs = 12, searched_runs = 6;
 constexpr std::size_t ttft = 0, tpot = 1, users = 2, request_rate = 3;
-
-/// Predicts runs of one deployment.
-class Predictor {
-  public:
-    /// The deployment must be one that can run.
-    Predictor(const MeasuredDeployment& measured, const ValidationAssumptions& assumptions)
-        : assumptions_(assumptions),
-          instance_(measured.deployment),
-          runner_(instance_, measured.workload, assumptions.think_time) {}
-
-    [[nodiscard]] InstanceMeans at(int population) const {
-        // A steady state has many times the requests of a short queue.
-        return at(population, assumptions_.steady_state ? searched_runs / 3 : shown_runs);
-    }
-    [[nodiscard]] InstanceMeans at(int population, std::uint32_t runs) const {
-        InstanceLoad load{.users = static_cast<std::uint32_t>(population),
-                          .steady_state = assumptions_.steady_state,
-                          .ramp = assumptions_.ramp,
-                          .runs = runs};
-        load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * population)
-                                                                     : queue_for(population, assumptions_.requests));
-        return runner_.run(load);
-    }
-
-    /// Most users at which both means stay within the limits; 0 when one user is too many.
-    [[nodiscard]] int most_users(double ttft_limit, double tpot_limit) const {
-        const auto holds = [&](int n) {
-            const InstanceMeans means = at(n, assumptions_.steady_state ? 1 : searched_runs);
-            return means.ttft.value() <= ttft_limit && means.tpot.value() <= tpot_limit;
-        };
-        int good = 0, bad = 1;
-        while (bad <= 8192 && holds(bad)) {
-            good = bad;
-            bad *= 2;
-        }
-        while (bad - good > 1) {
-            const int middle = (good + bad) / 2;
-            (holds(middle) ? good : bad) = middle;
-        }
-        return good;
-    }
-
-  private:
-    const ValidationAssumptions& assumptions_;
-    Instance instance_;
-    InstanceRunner runner_;
-};
 
 /// Little's law without any think time is the most that a rate can be: rate (TTFT + output TPOT) <= users.
 bool rate_is_consistent(const ValidationRow& row, double output) {
@@ -69,7 +19,7 @@ bool rate_is_consistent(const ValidationRow& row, double output) {
     return *v[request_rate].measured * (*v[ttft].measured + output * *v[tpot].measured) <= *v[users].measured;
 }
 
-void predict(ValidationRow& row, const Predictor& predictor, double output, bool search_users) {
+void predict(ValidationRow& row, const RowPredictor& predictor, double output, bool search_users) {
     auto& v = row.values;
     if (v[users].measured) {
         const InstanceMeans run = predictor.at(static_cast<int>(*v[users].measured));
@@ -133,6 +83,11 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
                              "over " +
                              std::to_string(shown_runs) + " runs with other lengths and think times, " +
                              std::to_string(searched_runs) + " in the search for users"};
+    if (!a.scheduler.empty()) text.push_back("scheduler: " + a.scheduler);
+    if (a.max_waiting_tokens)
+        text.push_back("max_waiting_tokens: " + std::to_string(*a.max_waiting_tokens) +
+                       " where no rule says otherwise");
+    if (a.tpot_over_tokens) text.emplace_back("TPOT: time after the first token over all tokens of a request");
     text.insert(text.end(), scaled.begin(), scaled.end());
     for (const auto& rule : a.rules) {
         std::string where;
@@ -160,9 +115,13 @@ int Validation::skipped() const {
         std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.skipped.empty(); }));
 }
 
+std::vector<std::string> validated_table_columns() {
+    return {"model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens", "output_tokens", "users",
+                   "ttft_s", "tpot_s", "request_rate_per_s"};
+}
+
 Validation validate(const Csv& table, const ValidationAssumptions& assumptions, Catalog& catalog) {
-    table.require({"model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens", "output_tokens", "users",
-                   "ttft_s", "tpot_s", "request_rate_per_s"});
+    table.require(validated_table_columns());
     Validation result;
     std::map<std::string, std::string> scaled;
     for (std::size_t i = 0; i < table.rows(); ++i) {
@@ -175,17 +134,18 @@ Validation validate(const Csv& table, const ValidationAssumptions& assumptions, 
         row.values[tpot].measured = table.number(i, "tpot_s");
         row.values[users].measured = table.number(i, "users");
         row.values[request_rate].measured = table.number(i, "request_rate_per_s");
-        const MeasuredDeployment prepared = measured_deployment(table, i, assumptions, catalog);
+        const MeasuredRow prepared = measured_row(table, i, assumptions, catalog);
         row.tensor_parallel = prepared.deployment.tensor_parallel;
         row.skipped = prepared.problem;
         if (!row.skipped.empty()) continue;
         row.node = prepared.deployment.node->name;
-        row.skipped = refusal_of(prepared.deployment).value_or("");
+        const RowPredictor predictor(prepared.deployment, prepared.workload, assumptions);
+        row.skipped = predictor.problem();
         if (!row.skipped.empty()) continue;
-        predict(row, Predictor(prepared, assumptions), prepared.workload.output.mean(), assumptions.search_users);
-        const double scale = assumptions.prompt_scale.value_or(prepared.workload.printed_prompt_scale);
-        if (scale != 1.0)
-            scaled[row.load] = "prompts of '" + row.load + "' rows: " + std::to_string(scale).substr(0, 4) +
+        predict(row, predictor, prepared.workload.output.mean(), assumptions.search_users);
+        if (prepared.prompt_scale != 1.0)
+            scaled[row.load] = "prompts of '" + row.load +
+                               "' rows: " + std::to_string(prepared.prompt_scale).substr(0, 4) +
                                " of the printed tokens (see the workload's sources)";
     }
     std::vector<std::string> notes;

@@ -104,6 +104,7 @@ void Cluster::take_arrival() {
     if (id >= journeys_.size()) journeys_.resize(std::max<std::size_t>(1024, 2 * std::size_t{id}));
     requests_[id].tag = arrival.tag;
     requests_[id].arrival = arrival.time;
+    requests_.describe(id, arrival.content);
     journeys_[id] = {
         .prompt = arrival.prompt, .output = arrival.output, .max_output = std::max(arrival.max_output, arrival.output)};
     ++present_;
@@ -174,10 +175,19 @@ void Cluster::submit(std::uint32_t index, std::uint32_t id) {
     unanswered(id, Request::Outcome::refused);
 }
 
+/// A step that begins may have given up KV (a preemption); at its end the requests that leave tell the router.
+std::span<const std::uint32_t> Cluster::advance(std::uint32_t index) {
+    Replica& replica = replicas_[index];
+    const std::uint64_t used = replica.state().kv().used();
+    const auto finished = replica.advance(observer_);
+    if (finished.empty() && replica.state().kv().used() < used) tell_router(index);
+    return finished;
+}
+
 void Cluster::advance_replica(std::uint32_t index) {
     Replica& replica = replicas_[index];
     const std::uint64_t strides = replica.strides();
-    const auto finished = replica.advance(observer_);
+    const auto finished = advance(index);
     for (const std::uint32_t id : finished) answered(id, index);
     if (index >= front_count_ && !finished.empty()) look_for_room(index);
     // The end of a step, or an engine's dropping of what is given up, comes before the beginning of a step.
@@ -185,7 +195,7 @@ void Cluster::advance_replica(std::uint32_t index) {
     if (begins && nothing_else_now()) {
         // What would come next is the beginning of this replica's next step.
         ++counts_.events;
-        replica.advance(observer_);
+        advance(index);
         begins = false;
     }
     members_[index].begins = begins;
@@ -242,8 +252,13 @@ void Cluster::forget(std::uint32_t id) {
 }
 
 void Cluster::give_back(std::uint32_t index) {
+    group_of(index).pool.take_back(index - group_of(index).first);
+    tell_router(index);
+}
+
+/// Something that routers go by has changed.
+void Cluster::tell_router(std::uint32_t index) {
     Group& group = group_of(index);
-    group.pool.take_back(index - group.first);
     group.router->changed(group.pool, index - group.first);
 }
 

@@ -162,12 +162,14 @@ class Cluster {
     void route(std::uint32_t id);
     void submit(std::uint32_t index, std::uint32_t id);
     void advance_replica(std::uint32_t index);
+    std::span<const std::uint32_t> advance(std::uint32_t index);
     void answered(std::uint32_t id, std::uint32_t index);
     void unanswered(std::uint32_t id, Request::Outcome why);
     void end(std::uint32_t id);
     void forget(std::uint32_t id);
     [[nodiscard]] bool nothing_else_now() const;
     void give_back(std::uint32_t index);
+    void tell_router(std::uint32_t index);
     void reschedule(std::uint32_t index);
     [[nodiscard]] Group& group_of(std::uint32_t index) { return groups_[index < front_count_ ? 0 : 1]; }
 

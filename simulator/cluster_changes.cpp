@@ -160,6 +160,10 @@ std::uint32_t Cluster::copy_of(std::uint32_t id) {
     if (copy >= journeys_.size()) journeys_.resize(2 * std::size_t{copy});
     requests_[copy].tag = requests_[id].tag;
     requests_[copy].arrival = requests_[id].arrival;
+    if (requests_.described(id)) {
+        const Content content = requests_.content(id).content;
+        requests_.describe(copy, content);
+    }
     journeys_[copy] = journeys_[id];
     journeys_[id].abandoned = true;
     return copy;

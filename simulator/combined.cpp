@@ -53,7 +53,8 @@ void add_counts(const SimulationResult& one, SimulationResult& sum) {
     r.to = std::max(r.to, one.report.to);
     r.unsettled = r.unsettled || one.report.unsettled;
     for (auto counter : {&Report::warm_up_requests, &Report::finished, &Report::preemptions, &Report::iterations,
-                         &Report::strides, &Report::prompt_tokens, &Report::output_tokens})
+                         &Report::strides, &Report::prompt_tokens, &Report::output_tokens,
+                         &Report::found_tokens})
         r.*counter += one.report.*counter;
     r.unanswered += one.report.unanswered;
     r.waiting_most = std::max(r.waiting_most, one.report.waiting_most);
@@ -95,7 +96,7 @@ SimulationResult combined(std::span<const SimulationResult> results) {
     report.from = Seconds(over(results, [](const Report& r) { return r.from.value(); }).value);
     for (std::size_t m = 0; m < measure_names.size(); ++m) report.measures[m] = combined_measure(results, m);
     for (auto rate : {&Report::request_rate, &Report::output_token_rate, &Report::total_token_rate, &Report::goodput,
-                      &Report::error_rate})
+                      &Report::error_rate, &Report::hit_rate})
         report.*rate = over(results, [rate](const Report& r) { return (r.*rate).value; });
     for (auto figure : {&Report::batch_mean, &Report::running_mean, &Report::waiting_mean, &Report::in_system_mean,
                         &Report::kv_blocks_mean, &Report::busy_share})

@@ -30,6 +30,7 @@ Metrics::Totals& Metrics::Totals::operator+=(const Totals& other) {
     good += other.good;
     prompt_tokens += other.prompt_tokens;
     output_tokens += other.output_tokens;
+    found_tokens += other.found_tokens;
     return *this;
 }
 
@@ -118,6 +119,7 @@ void Metrics::count_latencies(const Request& request) {
     totals.good += good ? 1 : 0;
     totals.prompt_tokens += request.prompt;
     totals.output_tokens += request.output;
+    totals.found_tokens += request.found;
     if (!classes_.empty()) count_class(request, latencies, good);
 }
 

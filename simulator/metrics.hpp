@@ -47,6 +47,7 @@ class Metrics final : public Observer {
         double sequence_steps = 0;
         std::uint64_t iterations = 0, strides = 0, preemptions = 0;
         std::uint64_t finished = 0, good = 0, prompt_tokens = 0, output_tokens = 0;
+        std::uint64_t found_tokens = 0;
         Unanswered unanswered;
         Totals& operator+=(const Totals& other);
     };

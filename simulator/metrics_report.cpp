@@ -49,6 +49,7 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
     report.strides = all.strides;
     report.prompt_tokens = all.prompt_tokens;
     report.output_tokens = all.output_tokens;
+    report.found_tokens = all.found_tokens;
     report.waiting_most = waiting_most_;
     report.kv_blocks_most = kv_blocks_most_;
     if (all.iterations > 0) report.batch_mean = all.sequence_steps / static_cast<double>(all.iterations);
@@ -69,7 +70,7 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
 }
 
 void Metrics::report_rates(Report& report, const Batches& batches) const {
-    std::vector<double> times, ended, finished, unanswered, good, output, tokens;
+    std::vector<double> times, ended, finished, unanswered, good, output, tokens, prompt, found;
     for (std::uint32_t i = batches.cut; i < batches.complete; ++i) {
         const Seconds begin = i == 0 ? from_ : batch_end_[i - 1];
         const Totals& totals = totals_[i];
@@ -79,6 +80,8 @@ void Metrics::report_rates(Report& report, const Batches& batches) const {
         ended.push_back(static_cast<double>(totals.finished + totals.unanswered.all()));
         good.push_back(static_cast<double>(totals.good));
         output.push_back(static_cast<double>(totals.output_tokens));
+        prompt.push_back(static_cast<double>(totals.prompt_tokens));
+        found.push_back(static_cast<double>(totals.found_tokens));
         tokens.push_back(static_cast<double>(totals.output_tokens + totals.prompt_tokens));
     }
     const double time = (report.to - report.from).value();
@@ -95,6 +98,9 @@ void Metrics::report_rates(Report& report, const Batches& batches) const {
     const double all_ended = static_cast<double>(report.finished + report.unanswered.all());
     report.error_rate = {all_ended > 0 ? static_cast<double>(report.unanswered.all()) / all_ended : 0.0,
                          batched_ratio(unanswered, ended).half_width};
+    const auto asked = static_cast<double>(report.prompt_tokens);
+    report.hit_rate = {asked > 0 ? static_cast<double>(report.found_tokens) / asked : 0.0,
+                       batched_ratio(found, prompt).half_width};
 }
 
 void Metrics::report_classes(Report& report, const Batches& batches) const {

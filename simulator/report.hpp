@@ -62,12 +62,14 @@ struct Report {
     Unanswered unanswered;
     std::uint64_t preemptions = 0, iterations = 0, strides = 0;
     std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
+    std::uint64_t found_tokens = 0;                      ///< prompt tokens that a prefix cache had
 
     Estimate request_rate;       ///< finished per second
     Estimate output_token_rate;  ///< per second
     Estimate total_token_rate;   ///< prompt and output tokens per second
     Estimate goodput;            ///< requests per second that met every limit of their class
     Estimate error_rate;         ///< unanswered / all requests that ended
+    Estimate hit_rate;           ///< prompt tokens found in a prefix cache, or stated as cached, over all prompt tokens
 
     double batch_mean = 0;  ///< sequences in a step, over steps
     std::array<double, reported_quantiles.size()> batch_percentiles{};

@@ -41,6 +41,7 @@ class Simulation {
         request.prompt = arrival.prompt;
         request.output = arrival.output;
         request.cached = arrival.cached;
+        requests_.describe(id, arrival.content);
         request.max_output = std::max(arrival.max_output, arrival.output);
         if (replica_.submit(id, arrival.time)) return;
         ++counts_.refused;

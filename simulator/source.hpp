@@ -13,6 +13,7 @@ struct Arrival {
     std::uint32_t max_output = 0;  ///< what the client asks for at the most; 0: `output`
     std::uint32_t cached = 0;      ///< prompt tokens that need not be computed; the last one always is
     std::uint64_t tag = 0;         ///< the source's own, handed back with the finished request
+    Content content{};             ///< what the tokens are; a replica with a prefix cache looks for them there
 };
 
 /// Where requests come from, pulled one ahead. A closed loop learns of the end of each request and may answer it with

@@ -121,6 +121,22 @@ TEST_CASE("simulate and plan agree on the load of an instance, and on the foreca
     CHECK(simulated("simulate " + round_scenario + " --requests 500 --rate 2/s").at("load").at("rate_per_s") == 2);
 }
 
+TEST_CASE("simulate tells the share of the prompts that a prefix cache had") {
+    const cli::TemporaryFolder folder;
+    std::string rows;
+    for (const char* time : {"0", "10000", "20000", "30000"})
+        rows += std::string("{\"timestamp\": ") + time +
+                ", \"input_length\": 40, \"output_length\": 5, \"hash_ids\": [7]}\n";
+    folder.write("rows.jsonl", rows);
+    const std::string line =
+        "simulate --cost-tables tests/cli/tables --layers 4 --max-sequences 8 --max-step-tokens 64 --kv-blocks 100 "
+        "--workload " +
+        folder.path() + "/rows.jsonl --scheduler ";
+    // Three of four prompts of 40 tokens find two full blocks of 16: the last token is computed anyhow.
+    CHECK(simulated(line + "vllm-v1").at("rates").at("prefix_hit_rate").at("mean").get<double>() == Approx(96.0 / 160));
+    CHECK(!simulated(line + "sarathi").at("rates").contains("prefix_hit_rate"));
+}
+
 TEST_CASE("simulate gives the same bytes for the same seed, on any number of threads") {
     const cli::TemporaryFolder folder;
     const auto answer = [&](const std::string& options) {
@@ -264,65 +280,6 @@ TEST_CASE("the files of a simulation are whole or absent") {
     CHECK(run(words(recorded + "--requests-out " + folder.path() + "/link.csv")).code == 0);
     CHECK(std::filesystem::is_symlink(folder.path() + "/link.csv"));
     CHECK(cli::lines(cli::read(folder.path() + "/target.csv")).size() == 5);
-}
-
-TEST_CASE("simulate finds the highest rate of a queue that has a formula, and simulates it") {
-    // A prompt of 16 tokens alone takes 8 ms: M/D/1. 8 ms + u 8 ms / (2 (1 - u)) = 12 ms at u = 1/2 (Pollaczek,
-    // Khinchine), 62.5 requests a second. Two replicas behind a random router are two such queues.
-    std::string line = tables;
-    line.replace(line.find("--max-sequences 8"), 17, "--max-sequences 1");
-    line +=
-        "--prompt-tokens 16 --output-tokens 1 --rate 10/s --ttft 12ms --statistic mean --requests 20000 --highest-load";
-    for (const char* replicas : {"", " --replicas 2 --router random"}) {
-        INFO(replicas);
-        const Json answer = simulated(line + replicas);
-        const Json& highest = answer.at("highest_load");
-        CHECK(keys_of(highest) == documented("### `highest_load`"));
-        CHECK(highest.at("rate_per_instance_per_s").get<double>() == Approx(62.5).epsilon(0.03));
-        CHECK(highest.at("rate_interval_per_s").at("low").get<double>() <= 62.5);
-        CHECK(highest.at("rate_interval_per_s").at("high").get<double>() >= 62.5);
-        CHECK(highest.at("users_per_instance").is_null());
-        CHECK(highest.at("gap").is_null());
-        const double instances = answer.at("setup").at("replicas").get<double>();
-        CHECK(answer.at("load").at("rate_per_s").get<double>() ==
-              Approx(instances * highest.at("rate_per_instance_per_s").get<double>()));
-        CHECK(answer.at("metrics").at("ttft_s").at("mean").get<double>() == Approx(0.012).epsilon(0.1));
-        CHECK(answer.at("trials").size() > 4);
-    }
-    CHECK_THAT(refusal(line + " --cv 2"), ContainsSubstring("--cv"));
-    CHECK_THAT(refusal(recorded + "--ttft 1s --highest-load"), ContainsSubstring("not for trace"));
-    CHECK_THAT(refusal(tables + "--rate 1/s --prompt-tokens 16 --output-tokens 1 --highest-load"),
-               ContainsSubstring("needs promises"));
-    // 8 ms are too long whatever the load.
-    CHECK(run(words(line.replace(line.find("12ms"), 4, "7ms"))).code == 3);
-}
-
-TEST_CASE("simulate finds the most users beside the forecast, the same on any number of threads") {
-    const std::string line = "simulate " + round_scenario + " --requests 3000 --highest-load --threads ";
-    const Json answer = simulated(line + "1"), again = simulated(line + "3");
-    CHECK(answer == again);
-    const Json& highest = answer.at("highest_load");
-    CHECK(highest.at("users_per_instance") == answer.at("load").at("users"));
-    const double users = highest.at("users_per_instance").get<double>();
-    CHECK(highest.at("gap").get<double>() ==
-          Approx(highest.at("forecast_users_per_instance").get<double>() / users - 1.0));
-    for (const Json& trial : answer.at("trials"))
-        CHECK((trial.at("ratio").at("mean") <= 1.0) == (trial.at("users").get<double>() <= users));
-}
-
-TEST_CASE("an interrupted search answers with the loads that it has tried") {
-    const cli::TemporaryFolder folder;
-    const std::string out = folder.path() + "/out.json";
-    const std::string command = "timeout --preserve-status -s INT 1 " + std::string(PLIMSOLL_BINARY) + " " + tables +
-                                "--users 20000 --think-time 1000s --prompt-tokens 16 --output-tokens 4 --ttft 1s "
-                                "--highest-load --threads 1 --format json >" +
-                                out;
-    CHECK(cli::shell(command).code == 130);
-    const Json answer = Json::parse(cli::read(out));
-    CHECK(answer.at("interrupted") == true);
-    CHECK(answer.at("highest_load").at("interrupted") == true);
-    CHECK(answer.at("highest_load").at("users_interval").at("low") <=
-          answer.at("highest_load").at("users_interval").at("high"));
 }
 
 TEST_CASE("an interrupted simulation answers with what it has counted") {

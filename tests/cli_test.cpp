@@ -48,7 +48,7 @@ void check_widths(const std::string& text, std::size_t width) {
 
 TEST_CASE("every example of every command's help runs") {
     for (const auto& [name, command] : plimsoll::commands()) {
-        const cli::Result help = run({name, "--help"});
+        const cli::Result help = run(words(name + " --help"));
         CHECK(help.code == 0);
         check_widths(help.out, 80);
         const std::vector<std::string> examples = examples_in(help.out);
@@ -181,7 +181,7 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
     CHECK(
         refusal("list gpu") ==
         "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
-        "gpus, links, loads, models, nodes, parallelism, routers and 2 more\n");
+        "gpus, links, loads, models, nodes, parallelism, profiles and 3 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
     CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));
@@ -257,6 +257,9 @@ TEST_CASE("an output file is whole or absent") {
     const cli::Result missing = run({"list", "gpus", "--output", folder.path() + "/none/answer.txt"});
     CHECK(missing.code == 4);
     CHECK(missing.errors == "plimsoll: " + folder.path() + "/none/answer.txt: No such file or directory\n");
+    // A profile is written as every file is: nothing lost when the disk is full.
+    CHECK(run({"calibrate", "fit", "--from", "tests/cli/kernels/gemm.csv", "--profile", "/dev/full"}, cli::shipped_data)
+              .code == 4);
     CHECK(run({"list", "gpus", "--output", "/dev/full"}).code == 4);
     CHECK(run({"list", "gpus", "--output", folder.path()}).code == 4);
     CHECK(folder.files() == 1);

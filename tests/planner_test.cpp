@@ -62,10 +62,10 @@ TEST_CASE("Nodes are users over users a node, rounded up, and spares come on top
     CHECK(best(four).nodes == 6);
     CHECK(best(four).gpus == 6 * 8);
     CHECK(best(four).survives_one_node_down);
-    CHECK(best(four).nodes_interval.low <= 4);
-    CHECK(best(four).nodes_interval.high >= 4);
-    CHECK(best(four).users_interval.low <= best(four).users_per_instance);
-    CHECK(best(four).users_interval.high >= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->nodes.low <= 4);
+    CHECK(best(four).uncertainty->nodes.high >= 4);
+    CHECK(best(four).uncertainty->capacity.low <= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->capacity.high >= best(four).users_per_instance);
 }
 
 TEST_CASE("Headroom keeps a share of the capacity free, and active share and peak shape the load") {
@@ -292,6 +292,9 @@ TEST_CASE("A plan answers where one prompt fills a prefill") {
 
 TEST_CASE("A plan answers where one request fills the KV cache") {
     Scenario s = chat("llama-13b", "t4-16gb-pcie-8", "tgi-lightllm-2023");
+    Engine engine = *s.engines[0];
+    engine.workspace_memory = Bytes(0.6e9);
+    s.engines = {&engine};
     s.load.registered_users = 7;
     s.workload.prompt = Distribution::fixed(300.0);
     s.workload.output = Distribution::fixed(4.0);

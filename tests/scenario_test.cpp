@@ -150,7 +150,8 @@ TEST_CASE("scenario: a default is stated unless the field is given") {
         {"cost.mode", drain, "cost.mode", "own"},
         {"cost.amortization", drain, "cost.amortization", "4 year"},
         {"cost.pue", drain, "cost.pue", "1.2"},
-        {"cost.tariff", drain, "cost.tariff", "0.2 USD/kWh"}};
+        {"cost.tariff", drain, "cost.tariff", "0.2 USD/kWh"},
+        {"profile", drain, "profile", "none"}};
     const auto states = [](const Scenario& scenario, const std::string& path) {
         return std::count_if(scenario.assumptions.begin(), scenario.assumptions.end(), [&](const std::string& text) {
             return text.starts_with(path + " = ") || text.starts_with(path + ": ");
@@ -178,6 +179,7 @@ TEST_CASE("scenario: a scenario that leaves nothing out has no assumptions") {
                                        {"pipeline_parallel", "2"},
                                        {"instances_per_node", "1"},
                                        {"max_sequences", "64"},
+                                       {"profile", "none"},
                                        {"load", R"({"rate": "90 /min", "peak_factor": 2})"},
                                        {"spares", "N+2"},
                                        {"headroom", "0.2"},

@@ -71,8 +71,8 @@ std::int64_t whole_of(const JsonValue& value, const std::string& pointer, Range 
 }
 
 double number_of(const JsonValue& value, const std::string& pointer, Range range) {
-    if ((value.kind != Kind::integer && value.kind != Kind::number) || !contains(range, value.number))
-        refuse(value, pointer, "a number" + in_range(range, ""));
+    const bool is_number = value.kind == Kind::number || value.kind == Kind::integer;
+    if (!(is_number && contains(range, value.number))) refuse(value, pointer, "a number" + in_range(range, ""));
     return value.number;
 }
 
@@ -159,15 +159,15 @@ double Fields::number(std::string_view key, Range range) const {
     return number_of(*node_->require(key), detail::pointer_to(node_->pointer, key), range);
 }
 
+double Fields::number_or(std::string_view key, double fallback, Range range) const {
+    return has(key) ? number(key, range) : fallback;
+}
+
 std::vector<double> Fields::numbers(std::string_view key, Range range) const {
     const auto read = [range](const JsonValue& value, const std::string& pointer) {
         return number_of(value, pointer, range);
     };
     return read_each<double>(*node_->require(key), detail::pointer_to(node_->pointer, key), read);
-}
-
-double Fields::number_or(std::string_view key, double fallback, Range range) const {
-    return has(key) ? number(key, range) : fallback;
 }
 
 std::int64_t Fields::integer(std::string_view key, Range range) const {

@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "model/base/error.hpp"
+#include "model/cost/kernel_choice.hpp"
+#include "model/cost/kernel_memo.hpp"
 
 namespace plimsoll {
 namespace {
-
-constexpr double fewest_tile_rows = 32.0;
 
 bool is_communication(const Operator& op) {
     return op.kind == OperatorKind::all_reduce || op.kind == OperatorKind::all_gather ||
@@ -17,20 +17,18 @@ bool is_communication(const Operator& op) {
 
 Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives,
                       const CollectiveTimes& point_to_point) {
-    const EfficiencyClass& c = *deployment.efficiency;
     const Engine& engine = *deployment.engine;
     Origin origin = weakest(deployment.gpu->memory_bandwidth.origin,
                             weakest(deployment.gpu->peak_of(arithmetic_dtype(deployment.weights)).origin,
                                     deployment.node->host_speed.origin));
+    for (const OperatorKind kind : {OperatorKind::gemm, OperatorKind::prefill_attention, OperatorKind::decode_attention,
+                                    OperatorKind::elementwise})
+        origin = weakest(origin, kernel_origin(deployment, kind));
     for (const Origin other :
-         {c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin, c.gemm.launch.origin,
-          c.prefill_attention.compute_efficiency.origin, c.prefill_attention.memory_efficiency.origin,
-          c.decode_attention.memory_efficiency.origin, c.decode_attention.launch.origin,
-          c.elementwise.memory_efficiency.origin, c.elementwise.launch.origin, engine.host.per_step.origin,
-          engine.host.per_layer.origin, engine.host.per_sequence.origin, engine.host.per_prefill.origin,
-          engine.host.per_request.origin, engine.kernel_efficiency.origin})
+         {engine.host.per_step.origin, engine.host.per_layer.origin, engine.host.per_sequence.origin,
+          engine.host.per_prefill.origin, engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    if (is_expanded(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
+    if (is_expanded(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
     return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
@@ -50,93 +48,125 @@ std::string_view to_string(Bound bound) {
     return names[static_cast<std::size_t>(bound)];
 }
 
-KernelTimes::KernelTimes(const Deployment& deployment)
+KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
-      constants_(deployment.efficiency),
+      factors_(factors),
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      padded_rows_(deployment.engine->host.graph_batch),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
-      origin_(weakest_origin(deployment, collectives_, point_to_point_)) {}
-
-Seconds KernelTimes::Parts::total() const {
-    const double a = compute.value(), b = memory.value();
-    const double larger = std::max(a, b), smaller = std::min(a, b);
-    if (smaller <= 0.0) return launch + Seconds(larger);
-    return launch + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
+      origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
+    const EfficiencyClass& c = *deployment.efficiency;
+    const auto& p = c.prefill_attention;
+    const auto& d = c.decode_attention;
+    const auto of_class = [&](OperatorKind kind, const char* form, std::vector<double> values) {
+        kinds_[static_cast<std::size_t>(kind)].of_class = {kernel_forms().find(form), std::move(values), "", nullptr};
+    };
+    of_class(OperatorKind::gemm, "gemm",
+             {c.gemm.compute_efficiency.value, c.gemm.memory_efficiency.value, c.gemm.launch.value.value(),
+              c.gemm.sharpness.value, c.dequantization.value});
+    of_class(
+        OperatorKind::prefill_attention, "attention_prefill",
+        {p.compute_efficiency.value, p.memory_efficiency.value, p.launch.value.value(), p.per_sequence.value.value(),
+         p.query_half.value, p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
+    of_class(OperatorKind::decode_attention, "attention_decode",
+             {d.memory_efficiency.value, d.compute_efficiency.value, d.launch.value.value(),
+              d.per_sequence.value.value(), d.group_pad.value, d.sharpness.value});
+    of_class(OperatorKind::elementwise, "elementwise",
+             {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value()});
+    if (!deployment.measured) return;
+    memo_ = deployment.measured->memo.get();
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::gemm)], deployment.measured->gemm);
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::prefill_attention)], deployment.measured->prefill_attention);
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::decode_attention)], deployment.measured->decode_attention);
 }
 
-FlopPerSecond KernelTimes::peak(const Operator& op) const {
+void KernelTimes::measure(Kind& kind, const MeasuredKernel& kernel) {
+    for (const KernelModel* model : kernel.models) {
+        Constants constants{kernel_forms().find(model->form), {}, model->path, &model->learner};
+        PLIMSOLL_ASSERT(constants.form != nullptr);
+        for (const FittedConstant& constant : model->constants) constants.values.push_back(constant.value);
+        kind.paths.push_back(std::move(constants));
+    }
+    std::stable_partition(kind.paths.begin(), kind.paths.end(), [](const Constants& c) { return c.path.empty(); });
+}
+
+const KernelTimes::Constants& KernelTimes::Kind::of(std::string_view path) const {
+    for (const Constants& constants : paths)
+        if (constants.path == path) return constants;
+    return paths.front();
+}
+
+GpuPeaks KernelTimes::peaks(const Operator& op) const {
+    const GpuPeaks peaks = peaks_of(*gpu_, op.arithmetic);
     // Who builds a deployment has refused the types that the GPU does not multiply.
-    const FlopPerSecond peak = gpu_->peak_of(op.arithmetic).value;
-    PLIMSOLL_ASSERT(peak > FlopPerSecond(0));
-    return peak;
+    PLIMSOLL_ASSERT(op.kind == OperatorKind::elementwise || peaks.arithmetic > FlopPerSecond(0));
+    return peaks;
 }
 
-KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
-    const auto& c = constants_->gemm;
-    const double extra = op.expanded_weights ? 1.0 + constants_->dequantization.value : 1.0;
-    return {.launch = c.launch.value,
-            .compute = op.work.flop * extra / (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
-                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
-            .sharpness = c.sharpness.value};
+KernelParts KernelTimes::evaluate(const Constants& constants, const Operator& op) const {
+    return constants.form->time(op, peaks(op), constants.values);
 }
 
-KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
-    const auto& c = constants_->prefill_attention;
-    // A query at position i of its chunk sees past + i keys, so that the mean falls short of the last one's by half.
-    const double query = op.m / op.sequences, context = op.pairs / op.m + (query - 1.0) / 2.0;
-    const double efficiency =
-        c.compute_efficiency.value * kernel_efficiency_ * std::pow(op.head_dim / 128.0, c.head_dim_exponent.value);
-    // Not rounded up: a longer prompt would be faster wherever it fills one more of the idle multiprocessors.
-    const double tiles = op.sequences * op.heads * std::max(1.0, query / 128.0);
-    // What is lost on short queries and contexts is no more than on the fewest rows that a tile can have; without the
-    // limit the time would rise again towards a single token.
-    const double loss = (1.0 + c.context_half.value / std::max(context, fewest_tile_rows)) *
-                        (1.0 + c.query_half.value / std::max(query, fewest_tile_rows) + gpu_->multiprocessors / tiles);
-    // A tile on the diagonal computes 128 x 128 pairs for 128 x 129 / 2 that count: 63.5 a query in vain.
-    const double diagonal = 1.0 + op.m * 63.5 / op.pairs;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
-            .compute = op.work.flop * diagonal * loss / (peak(op) * std::min(1.0, efficiency)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
-                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
-            .sharpness = c.sharpness.value};
+/// A measured product with what its learner adds, over the ways in which rows come.
+KernelParts KernelTimes::product(const Operator& op) const {
+    const Kind& kind = kind_of(op);
+    const auto corrected = [&](const Operator& rows) {
+        const Constants& constants = kind.of(kind.paths.front().form->path(rows));
+        KernelParts parts = evaluate(constants, op);
+        if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
+        const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op, peaks(op))));
+        parts.launch *= factor, parts.compute *= factor, parts.memory *= factor;
+        return parts;
+    };
+    if (op.m <= 1.0 || kind.paths.size() == 1) return corrected(op);
+    Operator even = op, odd = op;
+    even.m = 8.0 * std::ceil(op.m / 8.0);
+    odd.m = even.m + 1.0;
+    KernelParts parts = corrected(even);
+    if (op.m <= padded_rows_) return parts;
+    const KernelParts others = corrected(odd);
+    const auto mix = [](Seconds one, Seconds seven) { return one / 8.0 + seven * (7.0 / 8.0); };
+    return {mix(parts.launch, others.launch), mix(parts.compute, others.compute), mix(parts.memory, others.memory),
+            others.sharpness};
 }
 
-KernelTimes::Parts KernelTimes::decode_parts(const Operator& op) const {
-    const auto& c = constants_->decode_attention;
-    const double padding = std::max(1.0, c.group_pad.value / (op.heads / op.kv_heads));
-    const BytesPerSecond bandwidth = gpu_->memory_bandwidth.value * c.memory_efficiency.value;
-    // Queries are read as outputs are written; what remains is the cache. Only work in proportion to the context may
-    // stand under the knee, or the time would not be affine in it.
-    const Bytes queries_and_outputs = op.work.bytes_written * 2.0;
-    const Bytes cache = op.work.bytes_read - op.work.bytes_written;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences + queries_and_outputs / bandwidth,
-            .compute = op.work.flop * padding / (peak(op) * c.compute_efficiency.value),
-            .memory = cache / bandwidth,
-            .sharpness = c.sharpness.value};
+KernelParts KernelTimes::nominal(const Operator& op) const {
+    const Kind& kind = kind_of(op);
+    // Grouped products are other kernels than the single ones that were measured.
+    if (kind.paths.empty() || op.experts > 0) return evaluate(kind.of_class, op);
+    if (op.kind != OperatorKind::gemm) return evaluate(kind.of(kind.paths.front().form->path(op)), op);
+    const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.expanded_weights, op.m <= padded_rows_};
+    if (const auto known = memo_->find(key)) return *known;
+    const KernelParts parts = product(op);
+    memo_->keep(key, parts);
+    return parts;
 }
 
-KernelTimes::Parts KernelTimes::parts(const Operator& op) const {
+KernelParts KernelTimes::parts(const Operator& op) const {
+    KernelParts parts = nominal(op);
+    const auto scale = [&](double compute, double memory) {
+        parts.launch *= factors_[Cause::kernel_launch], parts.compute *= compute, parts.memory *= memory;
+        return parts;
+    };
+    const double engine = factors_[Cause::engine_kernels] / kernel_efficiency_;
     switch (op.kind) {
         case OperatorKind::gemm:
-            return gemm_parts(op);
+            return scale(factors_[Cause::gemm_compute] * engine, factors_[Cause::gemm_memory]);
         case OperatorKind::prefill_attention:
-            return prefill_parts(op);
+            return scale(factors_[Cause::prefill_attention] * engine, factors_[Cause::prefill_attention]);
         case OperatorKind::decode_attention:
-            return decode_parts(op);
+            return scale(factors_[Cause::decode_attention], factors_[Cause::decode_attention]);
         default:
-            return {.launch = constants_->elementwise.launch.value,
-                    .compute = Seconds(0),
-                    .memory = (op.work.bytes_read + op.work.bytes_written) /
-                              (gpu_->memory_bandwidth.value * constants_->elementwise.memory_efficiency.value)};
+            return scale(1.0, factors_[Cause::elementwise]);
     }
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
-    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
-    return point_to_point_.send_recv(op.work.message);
+    const double factor = factors_[Cause::links];
+    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message) * factor;
+    return point_to_point_.send_recv(op.work.message) * factor;
 }
 
 Seconds KernelTimes::time(const Operator& op) const {
@@ -145,7 +175,7 @@ Seconds KernelTimes::time(const Operator& op) const {
 
 Bound KernelTimes::bound(const Operator& op) const {
     if (is_communication(op)) return Bound::communication;
-    const Parts p = parts(op);
+    const KernelParts p = parts(op);
     if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
     return p.compute > p.memory ? Bound::compute : Bound::memory;
 }

@@ -1,5 +1,11 @@
 #pragma once
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "model/cost/causes.hpp"
 #include "model/cost/collective.hpp"
+#include "model/cost/kernel_form.hpp"
 #include "model/cost/work.hpp"
 #include "model/spec/deployment.hpp"
 
@@ -9,20 +15,14 @@ namespace plimsoll {
 enum class Bound { launch, compute, memory, communication };
 [[nodiscard]] std::string_view to_string(Bound bound);
 
-/// Times of kernels on one GPU from its peaks and its efficiency constants. P: dense peak of the arithmetic type,
-/// W: memory bandwidth, pnorm(a, b) = (a^p + b^p)^(1/p): the smooth knee between two limits.
+/// Times of kernels on one GPU: the forms of model/cost/forms with the GPU's peaks, the constants of its measured
+/// kernels or, where there are none, of its class. The residuals of the forms stand with the constants.
 ///
-/// GEMM: t = t0 + pnorm(flop / (P ec), bytes / (W em)); 4-bit weights add `dequantization` x flop.
-/// Prefill attention: t = t0 + tb b + pnorm(flop / (P e) (1 + k0 / kv) (1 + q0 / q + SM / (b heads max(1, q / 128))),
-///   bytes / (W em)), e = ec (head_dim / 128)^g, q and kv no less than 32 in the losses q0 / q and k0 / kv; flop counts
-///   half a tile of 128 beyond the diagonal.
-/// Decode attention: t = t0 + tb b + query and output bytes / (W em) + pnorm(KV bytes / (W em), padded flop / (P ec)),
-///   padded by max(1, g0 / group): affine in batch and context.
-/// Elementwise: t = t0 + bytes / (W em).
-/// The forms and their residuals on measured kernels stand with the constants in hardware_db/classes.
+/// A kernel that runs faster on rows in eights has constants of its own for the others. Batches and prompts come in any
+/// number, so a product takes an eighth of the one time and seven of the other, unless a captured graph pads them.
 class KernelTimes {
   public:
-    explicit KernelTimes(const Deployment& deployment);
+    explicit KernelTimes(const Deployment& deployment, const TimeFactors& factors = {});
 
     /// Time of one occurrence of any operator.
     [[nodiscard]] Seconds time(const Operator& op) const;
@@ -34,21 +34,33 @@ class KernelTimes {
     [[nodiscard]] Origin origin() const { return origin_; }
 
   private:
-    struct Parts {
-        Seconds launch, compute, memory;
-        double sharpness = 1.0;
-        [[nodiscard]] Seconds total() const;
+    /// The constants of a form, measured for one of its paths or those of the class.
+    struct Constants {
+        const KernelForm* form = nullptr;
+        std::vector<double> values;
+        std::string_view path;
+        const ResidualLearner* learner = nullptr;
     };
-    [[nodiscard]] Parts parts(const Operator& op) const;
-    [[nodiscard]] Parts gemm_parts(const Operator& op) const;
-    [[nodiscard]] Parts prefill_parts(const Operator& op) const;
-    [[nodiscard]] Parts decode_parts(const Operator& op) const;
-    [[nodiscard]] FlopPerSecond peak(const Operator& op) const;
+    struct Kind {
+        Constants of_class;
+        std::vector<Constants> paths;  ///< measured, the one for all other paths first; empty: nothing is
+        [[nodiscard]] const Constants& of(std::string_view path) const;
+    };
+    void measure(Kind& kind, const MeasuredKernel& kernel);
+    [[nodiscard]] const Kind& kind_of(const Operator& op) const { return kinds_[static_cast<std::size_t>(op.kind)]; }
+    [[nodiscard]] KernelParts parts(const Operator& op) const;
+    [[nodiscard]] KernelParts nominal(const Operator& op) const;
+    [[nodiscard]] KernelParts product(const Operator& op) const;
+    [[nodiscard]] KernelParts evaluate(const Constants& constants, const Operator& op) const;
+    [[nodiscard]] GpuPeaks peaks(const Operator& op) const;
     [[nodiscard]] Seconds communication(const Operator& op) const;
 
     const Gpu* gpu_;
-    const EfficiencyClass* constants_;
+    TimeFactors factors_;
     double kernel_efficiency_;
+    double padded_rows_;         ///< up to which a graph pads the batch
+    std::array<Kind, 4> kinds_;  ///< by OperatorKind
+    KernelMemo* memo_ = nullptr;
     CollectiveTimes collectives_;
     CollectiveTimes point_to_point_;
     Origin origin_;

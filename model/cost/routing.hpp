@@ -6,8 +6,8 @@ namespace plimsoll {
 /// How a mixture's router spreads tokens over its experts.
 struct Routing {
     int experts = 1;
-    int top_k = 1;               ///< different experts that each token is sent to
-    double skew = 0;             ///< exponent of Zipf's law of their popularity; 0: all alike
+    int top_k = 1;                    ///< different experts that each token is sent to
+    double skew = 0;                  ///< exponent of Zipf's law of their popularity; 0: all alike
     std::vector<double> shares = {};  ///< given popularities instead, one an expert; empty: by the skew
 };
 

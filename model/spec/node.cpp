@@ -48,7 +48,7 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
     curve.ranks = static_cast<int>(fields.integer("ranks", {2, static_cast<double>(gpus)}));
     curve.library = fields.string("library");
     if (fields.has("times")) {
-        curve.origin = sources.origin(path);
+        curve.origin = curve.bandwidth_origin = sources.origin(path);
         const Fields times = fields.object("times");
         for (const std::string& size : times.keys())
             curve.times.emplace_back(parse_quantity<Bytes>(size, times.place(size)),
@@ -58,7 +58,8 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
         if (curve.times.front().first <= Bytes(0)) fields.fail("times", "a message has at least a byte");
         times.finish();
     } else {
-        curve.origin = weakest(sources.origin(path + ".latency"), sources.origin(path + ".bus_bandwidth"));
+        curve.bandwidth_origin = sources.origin(path + ".bus_bandwidth");
+        curve.origin = weakest(sources.origin(path + ".latency"), curve.bandwidth_origin);
         curve.latency = fields.quantity<Seconds>("latency", {0, 1});
         curve.bus_bandwidth = fields.quantity<BytesPerSecond>("bus_bandwidth", {1e6, 1e13});
     }
@@ -106,8 +107,9 @@ Node read_node(const Fields& fields) {
     if (in_sockets != static_cast<std::size_t>(node.gpus)) fields.fail("sockets", "every GPU belongs to one socket");
     if (node.sockets.size() > 1 && node.socket_link_name.empty())
         fields.fail("", "several sockets need a 'socket_link'");
-    const Fields pcie = fields.object("pcie");
-    node.pcie_link_name = pcie.string("link");
+    const bool alone = node.gpus == 1 && !fields.has("pcie");
+    const Fields pcie = alone ? fields.object_or_empty("pcie") : fields.object("pcie");
+    if (!alone) node.pcie_link_name = pcie.string("link");
     if (pcie.has("switches")) node.pcie_switches = read_groups(pcie, "switches", node.gpus);
     node.peer_to_peer = pcie.boolean_or("peer_to_peer", true);
     pcie.finish();

@@ -43,6 +43,7 @@ struct Scenario {
     std::vector<int> pipeline_parallel;   ///< empty: 1, and more where the weights do not fit otherwise
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
+    ProfileChoice profiles;
     Workload workload;                    ///< what engines see of it: context of sessions included, classes pooled
     Workload sent;                        ///< what the clients of a load without classes send: with sessions, messages
     Load load;

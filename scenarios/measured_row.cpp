@@ -1,6 +1,8 @@
-#include "scenarios/measured_deployment.hpp"
+#include "scenarios/measured_row.hpp"
 
 #include <algorithm>
+
+#include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
 namespace {
@@ -52,9 +54,9 @@ const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::
 
 }  // namespace
 
-MeasuredDeployment measured_deployment(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
-                                       Catalog& catalog) {
-    MeasuredDeployment result;
+MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
+                         Catalog& catalog) {
+    MeasuredRow result;
     Deployment& d = result.deployment;
     const std::string place = table.place(row);
     const auto prompt = table.number(row, "prompt_tokens"), output = table.number(row, "output_tokens");
@@ -78,22 +80,75 @@ MeasuredDeployment measured_deployment(const Csv& table, std::size_t row, const 
         result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
         return result;
     }
-    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
     result.engine = std::make_unique<Engine>(catalog.engines.at(assumptions.engine, "--engine"));
     d.engine = result.engine.get();
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
+    set_kernels(d, catalog, assumptions.profiles);
     std::string workload = table.text(row, "load");
+    if (!assumptions.scheduler.empty()) result.engine->scheduler = assumptions.scheduler;
+    if (assumptions.max_waiting_tokens) result.engine->max_waiting_tokens = assumptions.max_waiting_tokens;
     if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
         if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
         if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
         if (!rule->workload.empty()) workload = rule->workload;
     }
     result.workload = catalog.workloads.at(workload, place + " load");
-    const double scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
-    result.workload.prompt = result.workload.prompt.with_mean(*prompt * scale);
+    result.prompt_scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
+    result.workload.prompt = result.workload.prompt.with_mean(*prompt * result.prompt_scale);
     result.workload.output = result.workload.output.with_mean(*output);
     return result;
+}
+
+RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
+                           const ValidationAssumptions& assumptions)
+    : deployment_(deployment),
+      assumptions_(assumptions),
+      architecture_(*deployment.model),
+      memory_(memory_budget(architecture_, deployment)) {
+    if (!problem().empty()) return;
+    cost_.emplace(architecture_, deployment);
+    runner_.emplace(*cost_, deployment, memory_, workload, assumptions.think_time);
+}
+
+std::string RowPredictor::problem() const {
+    const Split split{.tensor = deployment_.tensor_parallel};
+    if (const auto why = architecture_.refusal(split)) return *why;
+    if (const auto why = memory_.refusal(*deployment_.gpu)) return why->why;
+    return "";
+}
+
+InstanceMeans RowPredictor::at(int users) const {
+    // A steady state has many times the requests of a short queue.
+    return at(users, assumptions_.steady_state ? searched_runs / 3 : shown_runs);
+}
+
+InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
+    InstanceLoad load{.users = static_cast<std::uint32_t>(users),
+                      .steady_state = assumptions_.steady_state,
+                      .ramp = assumptions_.ramp,
+                      .tpot_over_tokens = assumptions_.tpot_over_tokens,
+                      .runs = runs};
+    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
+                                                                 : std::max(assumptions_.requests, 2 * users));
+    return runner_->run(load);
+}
+
+int RowPredictor::most_users(double ttft_limit, double tpot_limit) const {
+    const auto holds = [&](int n) {
+        const InstanceMeans means = at(n, assumptions_.steady_state ? 1 : searched_runs);
+        return means.ttft.value() <= ttft_limit && means.tpot.value() <= tpot_limit;
+    };
+    int good = 0, bad = 1;
+    while (bad <= 8192 && holds(bad)) {
+        good = bad;
+        bad *= 2;
+    }
+    while (bad - good > 1) {
+        const int middle = (good + bad) / 2;
+        (holds(middle) ? good : bad) = middle;
+    }
+    return good;
 }
 
 }  // namespace plimsoll

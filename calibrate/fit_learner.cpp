@@ -1,0 +1,147 @@
+#include "calibrate/fit_learner.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <Eigen/Cholesky>
+
+namespace plimsoll {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+/// Added to the diagonal of what is factorised, relative to its mean.
+constexpr double jitter = 1e-8;
+
+MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const VectorXd& weights, double noise) {
+    MatrixXd normal = between.transpose() * weights.asDiagonal() * between + noise * among;
+    normal.diagonal().array() += jitter * normal.diagonal().mean();
+    return normal;
+}
+
+/// exp(-d^2 / 2) between rows of two matrices, distances in widths.
+MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths) {
+    const VectorXd inverse = widths.cwiseInverse();
+    const MatrixXd a = from * inverse.asDiagonal(), b = to * inverse.asDiagonal();
+    MatrixXd squares = -2.0 * a * b.transpose();
+    squares.colwise() += a.rowwise().squaredNorm();
+    squares.rowwise() += b.rowwise().squaredNorm().transpose();
+    return (-0.5 * squares.array()).exp();
+}
+
+constexpr std::size_t most_search_rows = 600;
+constexpr Index most_search_centers = 150;
+
+/// The search for widths and noise.
+struct Search {
+    MatrixXd features, centers;
+    VectorXd residuals, weights;
+
+    [[nodiscard]] double leave_one_out(const LearnerShape& shape) const {
+        const MatrixXd between = kernel(features, centers, shape.widths);
+        const Eigen::LLT<MatrixXd> factor(
+            regularised(between, kernel(centers, centers, shape.widths), weights, shape.noise));
+        if (factor.info() != Eigen::Success) return 1e300;
+        const MatrixXd half = factor.matrixL().solve(between.transpose());  // [centers x rows]
+        const VectorXd leverage = half.colwise().squaredNorm().transpose().cwiseProduct(weights);
+        const VectorXd fitted = half.transpose() * (half * weights.asDiagonal() * residuals);
+        return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
+    }
+
+    [[nodiscard]] LearnerShape best() const {
+        const VectorXd range = (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
+        LearnerShape chosen{0.5 * range, 0.3};
+        double least = leave_one_out(chosen);
+        // Coordinate descent by factors: coarse steps do where the optimum is flat.
+        constexpr double widest = 8.0, narrowest = 0.02;
+        for (const double factor : {2.5, 1.5})
+            for (Index c = 0; c <= range.size(); ++c)
+                for (const double by : {factor, 1.0 / factor})
+                    for (int repeat = 0; repeat < 3; ++repeat) {
+                        LearnerShape shape = chosen;
+                        (c < range.size() ? shape.widths[c] : shape.noise) *= by;
+                        if (c < range.size() &&
+                            (shape.widths[c] > widest * range[c] || shape.widths[c] < narrowest * range[c]))
+                            break;
+                        const double error = leave_one_out(shape);
+                        if (error >= least) break;
+                        least = error, chosen = shape;
+                    }
+        return chosen;
+    }
+};
+
+}  // namespace
+
+MatrixXd scaled_columns(const MatrixXd& values) {
+    MatrixXd result = values;
+    for (Index c = 0; c < values.cols(); ++c) {
+        const double low = values.col(c).minCoeff(), range = values.col(c).maxCoeff() - low;
+        result.col(c) = (values.col(c).array() - low) / (range > 0 ? range : 1.0);
+    }
+    return result;
+}
+
+std::vector<Index> spread_rows(const MatrixXd& scaled, std::size_t count) {
+    std::vector<Index> chosen;
+    const VectorXd middle = scaled.colwise().mean();
+    Index next = 0;
+    (scaled.rowwise() - middle.transpose()).rowwise().squaredNorm().minCoeff(&next);
+    VectorXd nearest = VectorXd::Constant(scaled.rows(), 1e300);
+    while (chosen.size() < count) {
+        chosen.push_back(next);
+        nearest = nearest.cwiseMin((scaled.rowwise() - scaled.row(next)).rowwise().squaredNorm());
+        if (nearest.maxCoeff(&next) <= 0) break;
+    }
+    return chosen;
+}
+
+LearnerFit::LearnerFit(const MatrixXd& features, std::size_t most_centers) : features_(features) {
+    const std::vector<Index> rows = spread_rows(scaled_columns(features), most_centers);
+    centers_ = features(rows, Eigen::all);
+}
+
+VectorXd LearnerFit::center_weights(const LearnerShape& shape, const VectorXd& residuals,
+                                    const VectorXd& weights) const {
+    const MatrixXd between = kernel(features_, centers_, shape.widths);
+    return regularised(between, kernel(centers_, centers_, shape.widths), weights, shape.noise)
+        .ldlt()
+        .solve(between.transpose() * weights.asDiagonal() * residuals);
+}
+
+LearnerShape LearnerFit::choose(const VectorXd& residuals, const VectorXd& weights) const {
+    std::vector<Index> rows;
+    for (Index row = 0; row < weights.size(); ++row)
+        if (weights[row] > 0) rows.push_back(row);
+    const std::size_t step = 1 + rows.size() / most_search_rows;
+    std::vector<Index> some;
+    for (std::size_t i = 0; i < rows.size(); i += step) some.push_back(rows[i]);
+    return Search{features_(some, Eigen::all), centers_.topRows(std::min(centers_.rows(), most_search_centers)),
+                  residuals(some), weights(some)}
+        .best();
+}
+
+VectorXd LearnerFit::corrections(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights,
+                                 double bound) const {
+    const VectorXd fitted = kernel(features_, centers_, shape.widths) * center_weights(shape, residuals, weights);
+    return fitted.cwiseMax(-bound).cwiseMin(bound);
+}
+
+ResidualLearner LearnerFit::learner(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights,
+                                    double bound) const {
+    const VectorXd low = features_.colwise().minCoeff(), high = features_.colwise().maxCoeff();
+    const VectorXd solved = center_weights(shape, residuals, weights);
+    ResidualLearner result{{low.begin(), low.end()},
+                           {high.begin(), high.end()},
+                           {shape.widths.begin(), shape.widths.end()},
+                           {},
+                           {solved.begin(), solved.end()},
+                           bound};
+    for (Index row = 0; row < centers_.rows(); ++row)
+        for (Index c = 0; c < centers_.cols(); ++c) result.centers.push_back(centers_(row, c));
+    return result;
+}
+
+}  // namespace plimsoll
