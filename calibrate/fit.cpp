@@ -19,7 +19,8 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr std::size_t fewest_for_path = 10, fewest_for_learner = 16, folds = 10;
+constexpr std::size_t fewest_for_path = 16, fewest_for_learner = 16, folds = 10;
+constexpr Index most_for_nested_choice = 400;
 
 /// Rows in parts that are left out by turns.
 using Parts = std::vector<std::vector<Index>>;
@@ -53,7 +54,7 @@ Rows gather(const std::vector<const KernelRow*>& rows, const GpuPeaks& peaks) {
 MatrixXd features_of(const KernelForm& form, const FitData& data) {
     MatrixXd result(data.size(), static_cast<Index>(form.feature_names.size()));
     for (Index i = 0; i < data.size(); ++i) {
-        const FormFeatures f = form.features(*data.operators[static_cast<std::size_t>(i)]);
+        const FormFeatures f = form.features(*data.operators[static_cast<std::size_t>(i)], data.peaks);
         for (Index c = 0; c < result.cols(); ++c) result(i, c) = f.values[static_cast<std::size_t>(c)];
     }
     return result;
@@ -107,14 +108,19 @@ std::vector<VectorXd> residuals_by_part(const KernelForm& form, const FitData& d
     return result;
 }
 
+/// ln(measured / predicted) of rows left out. Where the rows are few, widths of the learner are chosen anew without
+/// each part: chosen with it, they would make the errors look smaller than they are.
 VectorXd left_out_residuals(const Parts& parts, const std::vector<VectorXd>& by_part, const LearnerFit* learner,
-                            const std::optional<LearnerShape>& shape, double bound) {
+                            const LearnerShape& shape, double bound) {
     VectorXd result(by_part.front().size());
+    const bool few = result.size() < most_for_nested_choice;
     for (std::size_t p = 0; p < parts.size(); ++p) {
         VectorXd corrected = by_part[p];
-        if (learner != nullptr && shape) {
+        if (learner != nullptr) {
             const VectorXd weights = weights_without(huber_weights(by_part[p], robust_scale(by_part[p])), parts[p]);
-            corrected -= learner->corrections(*shape, by_part[p], weights, bound);
+            if (weights.maxCoeff() > 0)
+                corrected -= learner->corrections(few ? learner->choose(by_part[p], weights) : shape, by_part[p],
+                                                  weights, bound);
         }
         for (const Index row : parts[p]) result[row] = corrected[row];
     }
@@ -128,19 +134,20 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
     const auto by_part = residuals_by_part(form, rows.data, prior, result.constants.logs, parts);
     const auto by_shape = residuals_by_part(form, rows.data, prior, result.constants.logs, shapes);
     result.held_out = left_out_residuals(parts, by_part, nullptr, {}, 0);
-    std::optional<LearnerFit> learner;
-    if (options.learner && rows.rows.size() >= fewest_for_learner) {
-        learner.emplace(features_of(form, rows.data), options.most_centers);
-        const VectorXd residuals = log_residuals(form, rows.data, result.constants.logs);
-        const LearnerShape shape = learner->choose(residuals, huber_weights(residuals, result.constants.scale));
-        const VectorXd corrected = left_out_residuals(parts, by_part, &*learner, shape, options.learner_bound);
-        if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
-            result.shape = shape;
-            result.held_out = corrected;
-        }
+    if (!options.learner || rows.rows.size() < fewest_for_learner) {
+        result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
+        return result;
+    }
+    const LearnerFit learner(features_of(form, rows.data), options.most_centers);
+    const VectorXd residuals = log_residuals(form, rows.data, result.constants.logs);
+    const LearnerShape shape = learner.choose(residuals, huber_weights(residuals, result.constants.scale));
+    VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
+    if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
+        result.shape = shape;
+        result.held_out = std::move(corrected);
     }
     result.shape_held_out =
-        left_out_residuals(shapes, by_shape, learner ? &*learner : nullptr, result.shape, options.learner_bound);
+        left_out_residuals(shapes, by_shape, result.shape ? &learner : nullptr, shape, options.learner_bound);
     return result;
 }
 
@@ -220,7 +227,7 @@ Seconds predict(const KernelModel& model, const Operator& op, const GpuPeaks& pe
     const KernelForm& form = kernel_forms().at(model.form, "form", "profile");
     std::vector<double> constants;
     for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
-    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op)));
+    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op, peaks)));
 }
 
 GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, const FitOptions& options) {
@@ -247,7 +254,7 @@ GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, co
         Rows left = gather(without, peaks);
         Candidate alone = best_form(left, options, nullptr);
         Candidate own = best_form(apart, options, &alone);
-        if (alone.error() + own.error() >= 0.98 * base.error()) continue;
+        if (alone.error() + own.error() >= 0.95 * base.error()) continue;
         chosen.push_back({std::string(path), std::move(own), apart});
         remaining = std::move(left), base = std::move(alone);
     }

@@ -21,6 +21,58 @@ MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const Vecto
     return normal;
 }
 
+/// exp(-d^2 / 2) between rows of two matrices, distances in widths.
+MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths) {
+    const VectorXd inverse = widths.cwiseInverse();
+    const MatrixXd a = from * inverse.asDiagonal(), b = to * inverse.asDiagonal();
+    MatrixXd squares = -2.0 * a * b.transpose();
+    squares.colwise() += a.rowwise().squaredNorm();
+    squares.rowwise() += b.rowwise().squaredNorm().transpose();
+    return (-0.5 * squares.array()).exp();
+}
+
+constexpr std::size_t most_search_rows = 600;
+constexpr Index most_search_centers = 150;
+
+/// The search for widths and noise.
+struct Search {
+    MatrixXd features, centers;
+    VectorXd residuals, weights;
+
+    [[nodiscard]] double leave_one_out(const LearnerShape& shape) const {
+        const MatrixXd between = kernel(features, centers, shape.widths);
+        const Eigen::LLT<MatrixXd> factor(
+            regularised(between, kernel(centers, centers, shape.widths), weights, shape.noise));
+        if (factor.info() != Eigen::Success) return 1e300;
+        const MatrixXd half = factor.matrixL().solve(between.transpose());  // [centers x rows]
+        const VectorXd leverage = half.colwise().squaredNorm().transpose().cwiseProduct(weights);
+        const VectorXd fitted = half.transpose() * (half * weights.asDiagonal() * residuals);
+        return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
+    }
+
+    [[nodiscard]] LearnerShape best() const {
+        const VectorXd range = (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
+        LearnerShape chosen{0.5 * range, 0.3};
+        double least = leave_one_out(chosen);
+        // Coordinate descent by factors: coarse steps do where the optimum is flat.
+        constexpr double widest = 8.0, narrowest = 0.02;
+        for (const double factor : {2.5, 1.5})
+            for (Index c = 0; c <= range.size(); ++c)
+                for (const double by : {factor, 1.0 / factor})
+                    for (int repeat = 0; repeat < 3; ++repeat) {
+                        LearnerShape shape = chosen;
+                        (c < range.size() ? shape.widths[c] : shape.noise) *= by;
+                        if (c < range.size() &&
+                            (shape.widths[c] > widest * range[c] || shape.widths[c] < narrowest * range[c]))
+                            break;
+                        const double error = leave_one_out(shape);
+                        if (error >= least) break;
+                        least = error, chosen = shape;
+                    }
+        return chosen;
+    }
+};
+
 }  // namespace
 
 MatrixXd scaled_columns(const MatrixXd& values) {
@@ -51,63 +103,29 @@ LearnerFit::LearnerFit(const MatrixXd& features, std::size_t most_centers) : fea
     centers_ = features(rows, Eigen::all);
 }
 
-MatrixXd LearnerFit::kernel(const MatrixXd& from, const VectorXd& widths) const {
-    const VectorXd inverse = widths.cwiseInverse();
-    const MatrixXd a = from * inverse.asDiagonal(), b = centers_ * inverse.asDiagonal();
-    MatrixXd squares = -2.0 * a * b.transpose();
-    squares.colwise() += a.rowwise().squaredNorm();
-    squares.rowwise() += b.rowwise().squaredNorm().transpose();
-    return (-0.5 * squares.array()).exp();
-}
-
 VectorXd LearnerFit::center_weights(const LearnerShape& shape, const VectorXd& residuals,
                                     const VectorXd& weights) const {
-    const MatrixXd between = kernel(features_, shape.widths);
-    return regularised(between, kernel(centers_, shape.widths), weights, shape.noise)
+    const MatrixXd between = kernel(features_, centers_, shape.widths);
+    return regularised(between, kernel(centers_, centers_, shape.widths), weights, shape.noise)
         .ldlt()
         .solve(between.transpose() * weights.asDiagonal() * residuals);
 }
 
-double LearnerFit::leave_one_out(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights) const {
-    const MatrixXd between = kernel(features_, shape.widths);
-    const Eigen::LLT<MatrixXd> factor(regularised(between, kernel(centers_, shape.widths), weights, shape.noise));
-    if (factor.info() != Eigen::Success) return 1e300;
-    const MatrixXd half = factor.matrixL().solve(between.transpose());  // [centers x rows]
-    const VectorXd leverage = half.colwise().squaredNorm().transpose().cwiseProduct(weights);
-    const VectorXd fitted = half.transpose() * (half * weights.asDiagonal() * residuals);
-    return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
-}
-
 LearnerShape LearnerFit::choose(const VectorXd& residuals, const VectorXd& weights) const {
-    const VectorXd range = (features_.colwise().maxCoeff() - features_.colwise().minCoeff()).cwiseMax(1e-3);
-    LearnerShape best{0.5 * range, 0.3};
-    double least = leave_one_out(best, residuals, weights);
-    const auto attempt = [&](const LearnerShape& shape) {
-        const double error = leave_one_out(shape, residuals, weights);
-        if (error >= least) return false;
-        least = error, best = shape;
-        return true;
-    };
-    // Coordinate descent by factors: the optimum is flat, so that coarse steps do.
-    constexpr double widest = 8.0, narrowest = 0.02;
-    for (const double factor : {2.5, 1.5}) {
-        for (Index c = 0; c <= range.size(); ++c)
-            for (const double by : {factor, 1.0 / factor})
-                for (int repeat = 0; repeat < 3; ++repeat) {
-                    LearnerShape shape = best;
-                    (c < range.size() ? shape.widths[c] : shape.noise) *= by;
-                    if (c < range.size() &&
-                        (shape.widths[c] > widest * range[c] || shape.widths[c] < narrowest * range[c]))
-                        break;
-                    if (!attempt(shape)) break;
-                }
-    }
-    return best;
+    std::vector<Index> rows;
+    for (Index row = 0; row < weights.size(); ++row)
+        if (weights[row] > 0) rows.push_back(row);
+    const std::size_t step = 1 + rows.size() / most_search_rows;
+    std::vector<Index> some;
+    for (std::size_t i = 0; i < rows.size(); i += step) some.push_back(rows[i]);
+    return Search{features_(some, Eigen::all), centers_.topRows(std::min(centers_.rows(), most_search_centers)),
+                  residuals(some), weights(some)}
+        .best();
 }
 
 VectorXd LearnerFit::corrections(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights,
                                  double bound) const {
-    const VectorXd fitted = kernel(features_, shape.widths) * center_weights(shape, residuals, weights);
+    const VectorXd fitted = kernel(features_, centers_, shape.widths) * center_weights(shape, residuals, weights);
     return fitted.cwiseMax(-bound).cwiseMin(bound);
 }
 

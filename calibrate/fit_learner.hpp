@@ -20,7 +20,8 @@ class LearnerFit {
   public:
     LearnerFit(const Eigen::MatrixXd& features, std::size_t most_centers);
 
-    /// Widths and noise with the least mean absolute leave-one-out error.
+    /// Widths and noise with the least mean absolute leave-one-out error of the rows whose `weights` are not 0 (of some
+    /// hundreds of them, with fewer centers: the optimum is flat).
     [[nodiscard]] LearnerShape choose(const Eigen::VectorXd& residuals, const Eigen::VectorXd& weights) const;
     /// Corrections of all rows learnt from those whose `weights` are not 0.
     [[nodiscard]] Eigen::VectorXd corrections(const LearnerShape& shape, const Eigen::VectorXd& residuals,
@@ -30,11 +31,8 @@ class LearnerFit {
                                           const Eigen::VectorXd& weights, double bound) const;
 
   private:
-    [[nodiscard]] Eigen::MatrixXd kernel(const Eigen::MatrixXd& from, const Eigen::VectorXd& widths) const;
     [[nodiscard]] Eigen::VectorXd center_weights(const LearnerShape& shape, const Eigen::VectorXd& residuals,
                                                  const Eigen::VectorXd& weights) const;
-    [[nodiscard]] double leave_one_out(const LearnerShape& shape, const Eigen::VectorXd& residuals,
-                                       const Eigen::VectorXd& weights) const;
 
     Eigen::MatrixXd features_, centers_;
 };

@@ -38,7 +38,7 @@ Eigen::MatrixXd features_of(const std::vector<KernelRow>& rows, const Rows& memb
     Eigen::MatrixXd features(static_cast<Eigen::Index>(members.size()),
                              static_cast<Eigen::Index>(form->second.feature_names.size()));
     for (std::size_t i = 0; i < members.size(); ++i) {
-        const FormFeatures f = form->second.features(rows[members[i]].op);
+        const FormFeatures f = form->second.features(rows[members[i]].op, {});
         for (Eigen::Index c = 0; c < features.cols(); ++c)
             features(static_cast<Eigen::Index>(i), c) = f.values[static_cast<std::size_t>(c)];
     }

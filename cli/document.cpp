@@ -101,6 +101,18 @@ std::string plain_number(double number) {
     return text;
 }
 
+namespace {
+
+/// The number of a cell, in the column's unit where it has one.
+std::string number_in_unit(Kind kind, double number, std::string_view unit) {
+    if (unit.empty()) return number_text(kind, number);
+    const double scaled = number / unit_size(unit);
+    if (kind == Kind::dollars || kind == Kind::dollars_per_hour) return money(scaled);
+    return kind == Kind::count ? number_text(Kind::count, scaled) : three_digits(scaled);
+}
+
+}  // namespace
+
 std::string to_text(const Cell& cell, std::string_view unit) {
     if (const auto* truth = std::get_if<bool>(&cell.value)) return *truth ? "yes" : "no";
     if (const auto* text = std::get_if<std::string>(&cell.value)) return *text;
@@ -110,11 +122,11 @@ std::string to_text(const Cell& cell, std::string_view unit) {
         return joined;
     }
     if (!cell.is_number()) return "-";
-    const double number = std::get<double>(cell.value);
-    if (unit.empty()) return number_text(cell.kind, number);
-    const double scaled = number / unit_size(unit);
-    if (cell.kind == Kind::dollars || cell.kind == Kind::dollars_per_hour) return money(scaled);
-    return cell.kind == Kind::count ? number_text(Kind::count, scaled) : three_digits(scaled);
+    const std::string text = number_in_unit(cell.kind, std::get<double>(cell.value), unit);
+    if (!cell.interval) return text;
+    const std::string low = number_in_unit(cell.kind, cell.interval->low, unit);
+    if (!std::isfinite(cell.interval->high)) return text + " (" + low + " or more)";
+    return text + " (" + low + "-" + number_in_unit(cell.kind, cell.interval->high, unit) + ")";
 }
 
 std::string change_text(double fraction) {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/base/interval.hpp"
 #include "model/base/units.hpp"
 
 namespace plimsoll {
@@ -33,7 +34,8 @@ enum class Kind {
 struct Cell {
     Kind kind = Kind::text;
     std::variant<std::monostate, bool, double, std::string, std::vector<std::string>> value;
-    std::optional<double> change;  ///< against a baseline, as a fraction
+    std::optional<double> change;      ///< against a baseline, as a fraction
+    std::optional<Interval> interval;  ///< of a number, for people: "53 (41-67)"; machines get columns of their own
 
     Cell() = default;
     Cell(std::string text) : value(std::move(text)) {}

@@ -39,6 +39,19 @@ Cell uncertain(const Candidate& c, Read read) {
     return c.uncertainty ? read(*c.uncertainty) : Cell();
 }
 
+/// The cell with its interval, where that was asked.
+template <class Read>
+Cell with(Cell cell, const Candidate& c, Read read) {
+    if (c.uncertainty) cell.interval = read(*c.uncertainty);
+    return cell;
+}
+
+/// Of users or rate.
+Interval per_node(const Candidate& c, const Uncertainty& u) {
+    const double instances = c.deployment.instances_per_node;
+    return {u.capacity.low * instances, u.capacity.high * instances};
+}
+
 std::vector<Field> uncertainty_fields() {
     return {
         {{"nodes_interval.low", "", 0},
@@ -49,21 +62,17 @@ std::vector<Field> uncertainty_fields() {
          [](const Candidate& c) {
              return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.nodes.high); });
          }},
-        {{"", "80 % interval", 4},
-         [](const Candidate& c) {
-             return uncertain(c, [](const Uncertainty& u) { return Cell(interval_text(u.nodes)); });
-         }},
         {{"promise_probability", "promises kept", 3},
          [](const Candidate& c) {
              return uncertain(c, [](const Uncertainty& u) { return Cell::fraction(u.promise_probability); });
          }},
         {{"users_per_instance_interval.low", "", 0},
          [](const Candidate& c) {
-             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.users.low); });
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.capacity.low); });
          }},
         {{"users_per_instance_interval.high", "", 0},
          [](const Candidate& c) {
-             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.users.high); });
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.capacity.high); });
          }},
     };
 }
@@ -71,13 +80,26 @@ std::vector<Field> uncertainty_fields() {
 std::vector<Field> capacity_fields() {
     return {
         {{"", "layout", 0}, [](const Candidate& c) { return Cell(layout_text(c.deployment)); }},
-        {{"nodes", "nodes", 0}, [](const Candidate& c) { return Cell::count(c.nodes); }},
+        {{"nodes", "nodes", 0},
+         [](const Candidate& c) {
+             const double spares = c.nodes - c.nodes_needed;
+             return with(Cell::count(c.nodes), c, [=](const Uncertainty& u) {
+                 return Interval{u.nodes.low + spares, u.nodes.high + spares};
+             });
+         }},
         {{"nodes_needed", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_needed); }},
         {{"gpus", "GPUs", 1}, [](const Candidate& c) { return Cell::count(c.gpus); }},
         {{"users_per_instance", "", 0}, [](const Candidate& c) { return Cell::count(c.users_per_instance); }},
-        {{"users_per_node", "users per node", 2}, [](const Candidate& c) { return Cell::count(c.users_per_node); }},
+        {{"users_per_node", "users per node", 2},
+         [](const Candidate& c) {
+             return with(Cell::count(c.users_per_node), c, [&](const Uncertainty& u) { return per_node(c, u); });
+         }},
         {{"rate_per_node_per_s", "requests per node /s", 6},
-         [](const Candidate& c) { return Cell::number(c.rate_per_node.value()); }},
+         [](const Candidate& c) {
+             const Cell rate = Cell::number(c.rate_per_node.value());
+             // Of users the rate follows; only of a rate is the interval one of its own.
+             return c.users_per_node > 0 ? rate : with(rate, c, [&](const Uncertainty& u) { return per_node(c, u); });
+         }},
         {{"overloaded", "", 0}, [](const Candidate& c) { return Cell::flag(c.at_load.overloaded); }},
         {{"utilization", "use of capacity", 7},
          [](const Candidate& c) { return Cell::fraction(c.at_load.utilization); }},
@@ -212,17 +234,31 @@ void add_latency_columns(const Scenario& scenario, bool verbose, std::vector<Col
             const bool tail = verbose && (statistic == Statistic::mean || statistic == Statistic::p95);
             std::string title;
             if (promised || mean || tail) title = upper(to_string(metric)) + " " + std::string(to_string(statistic));
-            columns.push_back({fmt::format("{}_s.{}", to_string(metric), to_string(statistic)), title,
-                               promised ? 1 : (mean ? 4 : 6), false, metric == Metric::tpot ? "ms" : "s"});
+            const std::string key = fmt::format("{}_s.{}", to_string(metric), to_string(statistic));
+            columns.push_back({key, title, promised ? 1 : (mean ? 4 : 6), false, metric == Metric::tpot ? "ms" : "s"});
+            columns.push_back({key + "_interval.low", "", 0});
+            columns.push_back({key + "_interval.high", "", 0});
         }
+}
+
+void add_latency(const Candidate* candidate, std::size_t metric, std::size_t statistic, Row& row) {
+    if (!candidate || candidate->at_load.overloaded) {
+        row.insert(row.end(), 3, Cell());
+        return;
+    }
+    row.emplace_back(candidate->at_load.latencies[static_cast<Metric>(metric)][static_cast<Statistic>(statistic)]);
+    if (!candidate->uncertainty) {
+        row.insert(row.end(), 2, Cell());
+        return;
+    }
+    const Interval interval = candidate->uncertainty->latencies[metric][statistic];
+    row.emplace_back(Kind::seconds, interval.low);
+    row.emplace_back(Kind::seconds, interval.high);
 }
 
 void add_latencies(const Candidate* candidate, Row& row) {
     for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s)
-            row.push_back(candidate && !candidate->at_load.overloaded
-                              ? Cell(candidate->at_load.latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)])
-                              : Cell());
+        for (std::size_t s = 0; s < statistic_names.size(); ++s) add_latency(candidate, m, s, row);
 }
 
 /// The metrics and statistics that are simulated, in the order of their columns.

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "model/base/units_text.hpp"
+#include "model/cost/kernel_choice.hpp"
 #include "scenarios/error_summary.hpp"
 #include "scenarios/instance_run.hpp"
 
@@ -94,11 +95,11 @@ Prepared prepare(const Csv& table, std::size_t row, const ValidationAssumptions&
         result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
         return result;
     }
-    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
     result.engine = std::make_unique<Engine>(catalog.engines.at(assumptions.engine, "--engine"));
     d.engine = result.engine.get();
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
+    set_kernels(d, catalog, assumptions.profiles);
     std::string workload = table.text(row, "load");
     if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
         if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;

@@ -17,6 +17,7 @@ struct ValidationAssumptions {
     std::string engine = "tgi-lightllm-2023";
     std::string node;  ///< empty: the node of the row's GPU, memory and link with the fewest GPUs that has room
     Dtype weights = Dtype::fp16;
+    ProfileChoice profiles;
     Distribution think_time = Distribution::uniform(1.0, 3.0);  ///< seconds
     bool steady_state = false;                                  ///< otherwise a run that drains a shared queue
     int requests = 250;                                         ///< of the shared queue, at least twice the users

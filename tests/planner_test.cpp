@@ -64,8 +64,8 @@ TEST_CASE("Nodes are users over users a node, rounded up, and spares come on top
     CHECK(best(four).survives_one_node_down);
     CHECK(best(four).uncertainty->nodes.low <= 4);
     CHECK(best(four).uncertainty->nodes.high >= 4);
-    CHECK(best(four).uncertainty->users.low <= best(four).users_per_instance);
-    CHECK(best(four).uncertainty->users.high >= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->capacity.low <= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->capacity.high >= best(four).users_per_instance);
 }
 
 TEST_CASE("Headroom keeps a share of the capacity free, and active share and peak shape the load") {

@@ -9,6 +9,7 @@
 #include "cli/session.hpp"
 #include "model/base/error.hpp"
 #include "model/capacity/planner.hpp"
+#include "model/cost/kernel_choice.hpp"
 #include "model/cost/step_cost.hpp"
 
 namespace plimsoll {
@@ -41,13 +42,14 @@ Case case_of_options(const Arguments& arguments, Catalog& catalog) {
     d.node = &named(arguments, "node", catalog.nodes);
     d.engine = &named(arguments, "engine", catalog.engines);
     d.gpu = &catalog.gpus.at(d.node->gpu, "--node");
-    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, "--node");
     d.weights = d.model->native_dtype;
     if (const auto weights = arguments.value("weights")) d.weights = parse_dtype(*weights, "--weights");
     d.tensor_parallel = degree(arguments, "tensor-parallel");
     d.pipeline_parallel = degree(arguments, "pipeline-parallel");
     d.instances_per_node = std::max(1, d.node->gpus / d.gpus_per_instance());
     d.max_sequences = d.engine->max_sequences;
+    const auto profile = arguments.value("profile");
+    set_kernels(d, catalog, profile ? profile_choice(*profile, "--profile", catalog) : ProfileChoice{});
     result.prompt = 1024;
     result.batch = 1;
     result.context = 1024;
@@ -214,6 +216,10 @@ void register_explain(Registry<Command>& registry) {
          .options = {{.name = "model", .value = "NAME", .help = "model", .completes = "models"},
                      {.name = "node", .value = "NAME", .help = "node type", .completes = "nodes"},
                      {.name = "engine", .value = "NAME", .help = "serving engine", .completes = "engines"},
+                     {.name = "profile",
+                      .value = "NAME",
+                      .help = "the only profile of measured kernels to use, or none",
+                      .completes = "profiles"},
                      {.name = "weights", .value = "DTYPE", .help = "weight dtype; the model's own if absent"},
                      {.name = "tensor-parallel", .value = "N", .help = "tensor-parallel degree; 1 if absent"},
                      {.name = "pipeline-parallel", .value = "N", .help = "pipeline degree; 1 if absent"},

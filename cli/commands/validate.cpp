@@ -41,6 +41,8 @@ ValidationAssumptions assumptions_of(const Arguments& arguments, Catalog& catalo
         result = read_assumptions(Fields::from_file(assumptions_file(*name, catalog)));
     if (const auto engine = arguments.value("engine")) result.engine = *engine;
     if (const auto node = arguments.value("node")) result.node = *node;
+    if (const auto profile = arguments.value("profile"))
+        result.profiles = profile_choice(*profile, "--profile", catalog);
     if (const auto weights = arguments.value("weights")) result.weights = parse_dtype(*weights, "--weights");
     if (const auto think = arguments.value("think-time"))
         result.think_time = Distribution::parse_seconds(*think, "--think-time");
@@ -270,6 +272,10 @@ void register_validate(Registry<Command>& registry) {
                      {.name = "engine", .value = "NAME", .help = "serving engine", .completes = "engines"},
                      {.name = "node", .value = "NAME", .help = "node type of every row", .completes = "nodes"},
                      {.name = "weights", .value = "DTYPE", .help = "weight dtype"},
+                     {.name = "profile",
+                      .value = "NAME",
+                      .help = "the only profile of measured kernels to use, or none",
+                      .completes = "profiles"},
                      {.name = "think-time", .value = "TIME", .help = "such as uniform:min=1s,max=3s"},
                      {.name = "protocol",
                       .value = "WORD",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/cost/kernel_choice.hpp"
 #include "model/cost/memory.hpp"
 
 namespace plimsoll {
@@ -56,7 +57,6 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
                                     Catalog& catalog) {
     std::vector<Deployment> result;
     Deployment d{.node = &node, .gpu = &catalog.gpus.at(node.gpu, node.name), .model = &architecture.model()};
-    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
     d.kv = scenario.kv;
     for (const Engine* engine : scenario.engines) {
         d.engine = engine;
@@ -64,6 +64,7 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
             scenario.max_sequences.empty() ? std::vector<int>{engine->max_sequences} : scenario.max_sequences;
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {
             d.weights = weights;
+            set_kernels(d, catalog, scenario.profiles);
             d.max_sequences = engine->max_sequences;
             for (const Degrees degrees : degrees_to_try(scenario, architecture, d)) {
                 d.tensor_parallel = degrees.tensor;

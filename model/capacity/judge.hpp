@@ -29,6 +29,8 @@ class Judge {
     [[nodiscard]] Capacity capacity_of(Forecaster& forecaster) const;
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
+    /// A decode step of the batch at capacity with one mean prompt in it.
+    [[nodiscard]] StepShape typical_step(const Candidate& candidate) const;
     /// Directions of the constants' errors that move an instance of the candidate.
     [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
                                                           const ByCause<double>& spread) const;

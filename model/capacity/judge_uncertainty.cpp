@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "model/capacity/judge.hpp"
+#include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
 namespace {
@@ -49,13 +50,21 @@ Interval back(Interval of_logarithm) {
 
 }  // namespace
 
-std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const ByCause<double>& spread) const {
+StepShape Judge::typical_step(const Candidate& candidate) const {
     const Workload& workload = scenario_->workload;
-    const double batch = std::max(1.0, candidate.at_capacity.running);
-    const double prompt = workload.prompt.mean(), context = prompt + workload.output.mean() / 2.0;
-    const Sensitivities found = sensitivities(
-        *architecture_, candidate.deployment, spread, {.decode_sequences = batch, .context_tokens = batch * context},
-        {.prefill_sequences = 1.0, .prefill_tokens = prompt, .attention_pairs = causal_pairs(prompt, 0.0)});
+    const double batch = std::max(1.0, candidate.at_capacity.running), prompt = workload.prompt.mean();
+    return {.prefill_sequences = 1.0,
+            .prefill_tokens = prompt,
+            .attention_pairs = causal_pairs(prompt, 0.0),
+            .decode_sequences = batch,
+            .context_tokens = batch * (prompt + workload.output.mean() / 2.0)};
+}
+
+std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const ByCause<double>& spread) const {
+    StepShape decode = typical_step(candidate), prefill = decode;
+    decode.prefill_sequences = decode.prefill_tokens = decode.attention_pairs = 0.0;
+    prefill.decode_sequences = prefill.context_tokens = 0.0;
+    const Sensitivities found = sensitivities(*architecture_, candidate.deployment, spread, decode, prefill);
     return main_directions(found.decode, found.prefill);
 }
 
@@ -80,15 +89,17 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         add_forecast(at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo, all);
     }
     Uncertainty result;
-    const Surface capacity(all.capacity);
-    result.users = back(capacity.middle_80_percent());
-    if (closed()) result.users = {std::floor(result.users.low + 1e-9), std::floor(result.users.high + 1e-9)};
-    result.nodes = {nodes_for(*scenario_, d, result.users.high), nodes_for(*scenario_, d, result.users.low)};
+    result.capacity = back(Surface(all.capacity).middle_80_percent());
+    if (closed()) result.capacity = {std::floor(result.capacity.low + 1e-9), std::floor(result.capacity.high + 1e-9)};
+    result.nodes = {nodes_for(*scenario_, d, result.capacity.high), nodes_for(*scenario_, d, result.capacity.low)};
     for (std::size_t m = 0; m < metric_names.size(); ++m)
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
             result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());
     result.promise_probability = Surface(all.worst_ratio).probability_of_at_most(1e-9);
-    candidate.uncertainty = result;
+    std::vector<Operator> operators;
+    StepCost(*architecture_, d).operators(typical_step(candidate), operators);
+    result.beyond_measured = beyond_measured(d, operators);
+    candidate.uncertainty = std::move(result);
 }
 
 }  // namespace plimsoll

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <string>
 #include <vector>
 
 #include "model/base/interval.hpp"
@@ -10,11 +11,12 @@ namespace plimsoll {
 
 /// What the errors of the constants leave open of one instance. Intervals are of 80 %: the 10th to the 90th percentile.
 struct Uncertainty {
-    Interval users;  ///< of an instance, within the promises; open load: requests/s
-    Interval nodes;  ///< without spares
+    Interval capacity;  ///< of an instance within the promises: users, or requests/s of an open load
+    Interval nodes;     ///< without spares
     /// At the planned load, s; infinite where the instance is overloaded.
     std::array<std::array<Interval, statistic_names.size()>, metric_names.size()> latencies;
-    double promise_probability = 0;  ///< that every promise holds at the planned load
+    double promise_probability = 0;            ///< that every promise holds at the planned load
+    std::vector<std::string> beyond_measured;  ///< sizes of operators that no measurement covers
 };
 
 /// Orthonormal directions in the space of the causes' standard deviations, the most telling first: along them, and to

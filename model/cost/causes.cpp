@@ -37,6 +37,53 @@ double of_collectives(Origin origin) {
     }
 }
 
+/// Deviation of ln(measured / fitted) over points that the fit had not seen, from the middle 80 %: a few slow paths do
+/// not make the rest uncertain. They hold the constants' errors too.
+double of_residuals(const KernelModel& model) {
+    // Weights that were not measured are what a forecast is about.
+    const Residuals& residuals = model.shape_residuals.count > 0 ? model.shape_residuals : model.residuals;
+    const std::vector<double>& q = residuals.quantiles;
+    if (q.size() < 2) return residuals.mean_ape * 1.25;  // mean to root mean square of a normal law
+    const auto at = [&](double share) {
+        const double place = share * static_cast<double>(q.size() - 1);
+        const std::size_t below = std::min(static_cast<std::size_t>(place), q.size() - 2);
+        return q[below] + (q[below + 1] - q[below]) * (place - static_cast<double>(below));
+    };
+    constexpr double middle_80_percent = 2.5631;  // of the normal law, in deviations
+    return (at(0.9) - at(0.1)) / middle_80_percent;
+}
+
+/// What a measured kernel may be off by as a whole, besides its residuals.
+struct Spread {
+    double other_version, other_library;
+};
+// One library in two versions differs by 4 to 12 % in single points, of which two thirds do not average out within a
+// step. Libraries: the rows of A100 SXM 80 GB that vLLM 0.14, SGLang 0.5, TensorRT-LLM 1.0 and (GEMM) torch of another
+// laboratory share. GEMM at the weights of 8B and 70B models: root mean square difference of two of them 5.2 % at one
+// row and 11.6 % at 2048, of one of them from the middle 1 / sqrt(2) of that; attention 27 % in prefill and 39 % in
+// decode (kv >= 256, beyond the L2).
+constexpr Spread gemm_memory_spread{0.04, 0.04}, gemm_compute_spread{0.065, 0.08}, prefill_spread{0.065, 0.19},
+    decode_spread{0.065, 0.28};
+
+// Another GPU's constants with the peaks scaled: 7 % between H100 and H200, of one class; 20 % across generations.
+constexpr double same_class_transfer = 0.07, stranger_transfer = 0.20;
+
+/// Residuals repeat in every layer, so that they average out over the products of a layer only. On A100 they are nearly
+/// independent of each other at the same number of rows (correlation 0.0 to 0.3), and with the shares of time of the
+/// four products of a layer, 0.15 + 0.85 / 3 of the variance stays.
+constexpr double stays_over_products = 0.66;
+
+double of_measured(const MeasuredKernel& kernel, double residual_share, Spread spread) {
+    const KernelModel& model = *kernel.models.front();
+    double deviation = of_residuals(model) * residual_share;
+    if (!kernel.own_library)
+        deviation = std::hypot(deviation, spread.other_library);
+    else if (model.origin != Origin::measured_here)
+        deviation = std::hypot(deviation, spread.other_version);
+    if (kernel.kinship == Kinship::same_class) deviation = std::hypot(deviation, same_class_transfer);
+    return kernel.kinship == Kinship::stranger ? std::hypot(deviation, stranger_transfer) : deviation;
+}
+
 /// The weakest origin of what a step sends between GPUs.
 Origin of_links(const Deployment& d) {
     for (const CollectiveCurve& curve : d.node->collectives)
@@ -63,6 +110,17 @@ ByCause<double> deviations(const Deployment& d) {
     result[Cause::gemm_memory] = logarithmic(c.gemm.memory_efficiency);
     result[Cause::prefill_attention] = logarithmic(c.prefill_attention.compute_efficiency);
     result[Cause::decode_attention] = logarithmic(c.decode_attention.memory_efficiency);
+    if (const MeasuredKernels* measured = d.measured) {
+        if (measured->gemm.known()) {
+            result[Cause::gemm_compute] = of_measured(measured->gemm, stays_over_products, gemm_compute_spread);
+            result[Cause::gemm_memory] = of_measured(measured->gemm, stays_over_products, gemm_memory_spread);
+        }
+        // One attention kernel a layer, the same in all: nothing averages out.
+        if (measured->prefill_attention.known())
+            result[Cause::prefill_attention] = of_measured(measured->prefill_attention, 1.0, prefill_spread);
+        if (measured->decode_attention.known())
+            result[Cause::decode_attention] = of_measured(measured->decode_attention, 1.0, decode_spread);
+    }
     result[Cause::elementwise] = logarithmic(c.elementwise.memory_efficiency);
     result[Cause::kernel_launch] = logarithmic(c.gemm.launch);
     result[Cause::engine_kernels] = logarithmic(d.engine->kernel_efficiency);

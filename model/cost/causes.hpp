@@ -38,8 +38,8 @@ class TimeFactors {
   public:
     /// All 1: the constants are what they say.
     TimeFactors() { factors_.values.fill(1.0); }
-    /// exp(d z - d^2 v / 2) under each cause, d the deviation of the logarithm and z the standard normal number that was
-    /// drawn: lognormal with mean 1. v: the share of the number's variance that was drawn; the rest is taken in the
+    /// exp(d z - d^2 v / 2) under each cause, d the deviation of the logarithm and z the standard normal number that
+    /// was drawn: lognormal with mean 1. v: the share of the number's variance that was drawn; the rest is taken in the
     /// mean.
     TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z, const ByCause<double>& drawn);
     [[nodiscard]] double operator[](Cause cause) const { return factors_[cause]; }
@@ -49,7 +49,8 @@ class TimeFactors {
 };
 
 /// Standard deviation of the logarithm of the times under each cause: those that the constants of a deployment state,
-/// and for what states none the spread that is known of its kind.
+/// the residuals of its measured kernels with the spread of libraries and GPUs, and for what states none the spread
+/// that is known of its kind.
 [[nodiscard]] ByCause<double> deviations(const Deployment& deployment);
 
 }  // namespace plimsoll

@@ -53,7 +53,7 @@ struct KernelForm {
     std::vector<FormConstant> constants;
     KernelParts (*time)(const Operator& op, const GpuPeaks& peaks, std::span<const double> constants) = nullptr;
     std::vector<std::string_view> feature_names;
-    FormFeatures (*features)(const Operator& op) = nullptr;
+    FormFeatures (*features)(const Operator& op, const GpuPeaks& peaks) = nullptr;
     /// The regime of the kernel that runs the operator, with constants of its own; empty: the usual one.
     std::string_view (*path)(const Operator& op) = nullptr;
     /// For a fixed batch structure the time is affine in sequences and context, as step costs fold it.

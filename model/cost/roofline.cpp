@@ -1,10 +1,11 @@
 #include "model/cost/roofline.hpp"
 
 #include <algorithm>
-#include <initializer_list>
-#include <span>
+#include <cmath>
 
 #include "model/base/error.hpp"
+#include "model/cost/kernel_choice.hpp"
+#include "model/cost/kernel_memo.hpp"
 
 namespace plimsoll {
 namespace {
@@ -16,20 +17,18 @@ bool is_communication(const Operator& op) {
 
 Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives,
                       const CollectiveTimes& point_to_point) {
-    const EfficiencyClass& c = *deployment.efficiency;
     const Engine& engine = *deployment.engine;
     Origin origin = weakest(deployment.gpu->memory_bandwidth.origin,
                             weakest(deployment.gpu->peak_of(arithmetic_dtype(deployment.weights)).origin,
                                     deployment.node->host_speed.origin));
+    for (const OperatorKind kind : {OperatorKind::gemm, OperatorKind::prefill_attention, OperatorKind::decode_attention,
+                                    OperatorKind::elementwise})
+        origin = weakest(origin, kernel_origin(deployment, kind));
     for (const Origin other :
-         {c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin, c.gemm.launch.origin,
-          c.prefill_attention.compute_efficiency.origin, c.prefill_attention.memory_efficiency.origin,
-          c.decode_attention.memory_efficiency.origin, c.decode_attention.launch.origin,
-          c.elementwise.memory_efficiency.origin, c.elementwise.launch.origin, engine.host.per_step.origin,
-          engine.host.per_layer.origin, engine.host.per_sequence.origin, engine.host.per_prefill.origin,
-          engine.host.per_request.origin, engine.kernel_efficiency.origin})
+         {engine.host.per_step.origin, engine.host.per_layer.origin, engine.host.per_sequence.origin,
+          engine.host.per_prefill.origin, engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    if (is_four_bit(deployment.weights)) origin = weakest(origin, c.dequantization.origin);
+    if (is_four_bit(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
     return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
@@ -51,16 +50,55 @@ std::string_view to_string(Bound bound) {
 
 KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
-      constants_(deployment.efficiency),
       factors_(factors),
-      kernel_efficiency_(deployment.engine->kernel_efficiency.value / factors[Cause::engine_kernels]),
-      gemm_(kernel_forms().find("gemm")),
-      prefill_(kernel_forms().find("attention_prefill")),
-      decode_(kernel_forms().find("attention_decode")),
-      elementwise_(kernel_forms().find("elementwise")),
+      kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      padded_rows_(deployment.engine->host.graph_batch),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
-      origin_(weakest_origin(deployment, collectives_, point_to_point_)) {}
+      origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
+    const EfficiencyClass& c = *deployment.efficiency;
+    const auto& p = c.prefill_attention;
+    const auto& d = c.decode_attention;
+    const auto of_class = [&](OperatorKind kind, const char* form, std::vector<double> values) {
+        kinds_[static_cast<std::size_t>(kind)].paths = {{kernel_forms().find(form), std::move(values), "", nullptr}};
+    };
+    of_class(OperatorKind::gemm, "gemm",
+             {c.gemm.compute_efficiency.value, c.gemm.memory_efficiency.value, c.gemm.launch.value.value(),
+              c.gemm.sharpness.value, c.dequantization.value});
+    of_class(
+        OperatorKind::prefill_attention, "attention_prefill",
+        {p.compute_efficiency.value, p.memory_efficiency.value, p.launch.value.value(), p.per_sequence.value.value(),
+         p.query_half.value, p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
+    of_class(OperatorKind::decode_attention, "attention_decode",
+             {d.memory_efficiency.value, d.compute_efficiency.value, d.launch.value.value(),
+              d.per_sequence.value.value(), d.group_pad.value, d.sharpness.value});
+    of_class(OperatorKind::elementwise, "elementwise",
+             {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value()});
+    if (!deployment.measured) return;
+    memo_ = deployment.measured->memo.get();
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::gemm)], deployment.measured->gemm);
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::prefill_attention)], deployment.measured->prefill_attention);
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::decode_attention)], deployment.measured->decode_attention);
+}
+
+void KernelTimes::measure(Kind& kind, const MeasuredKernel& kernel) {
+    if (!kernel.known()) return;
+    kind.paths.clear();
+    kind.measured = true;
+    for (const KernelModel* model : kernel.models) {
+        Constants constants{kernel_forms().find(model->form), {}, model->path, &model->learner};
+        PLIMSOLL_ASSERT(constants.form != nullptr);
+        for (const FittedConstant& constant : model->constants) constants.values.push_back(constant.value);
+        kind.paths.push_back(std::move(constants));
+    }
+    std::stable_partition(kind.paths.begin(), kind.paths.end(), [](const Constants& c) { return c.path.empty(); });
+}
+
+const KernelTimes::Constants& KernelTimes::Kind::of(std::string_view path) const {
+    for (const Constants& constants : paths)
+        if (constants.path == path) return constants;
+    return paths.front();
+}
 
 GpuPeaks KernelTimes::peaks(const Operator& op) const {
     const GpuPeaks peaks = peaks_of(*gpu_, op.arithmetic);
@@ -69,39 +107,60 @@ GpuPeaks KernelTimes::peaks(const Operator& op) const {
     return peaks;
 }
 
-KernelParts KernelTimes::parts(const Operator& op) const {
-    const EfficiencyClass& c = *constants_;
-    const double start = factors_[Cause::kernel_launch];
-    const auto of = [&](const KernelForm* form, double compute, double memory,
-                        std::initializer_list<double> constants) {
-        KernelParts parts = form->time(op, peaks(op), std::span(constants.begin(), constants.size()));
-        parts.compute *= compute, parts.memory *= memory;
+KernelParts KernelTimes::evaluate(const Constants& constants, const Operator& op) const {
+    return constants.form->time(op, peaks(op), constants.values);
+}
+
+/// A measured product with what its learner adds, over the ways in which rows come.
+KernelParts KernelTimes::product(const Operator& op) const {
+    const Kind& kind = kind_of(op);
+    const auto corrected = [&](const Operator& rows) {
+        const Constants& constants = kind.of(kind.paths.front().form->path(rows));
+        KernelParts parts = evaluate(constants, op);
+        if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
+        const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op)));
+        parts.launch *= factor, parts.compute *= factor, parts.memory *= factor;
         return parts;
     };
+    if (op.m <= 1.0 || kind.paths.size() == 1) return corrected(op);
+    Operator even = op, odd = op;
+    even.m = 8.0 * std::ceil(op.m / 8.0);
+    odd.m = even.m + 1.0;
+    KernelParts parts = corrected(even);
+    if (op.m <= padded_rows_) return parts;
+    const KernelParts others = corrected(odd);
+    const auto mix = [](Seconds one, Seconds seven) { return one / 8.0 + seven * (7.0 / 8.0); };
+    return {mix(parts.launch, others.launch), mix(parts.compute, others.compute), mix(parts.memory, others.memory),
+            others.sharpness};
+}
+
+KernelParts KernelTimes::nominal(const Operator& op) const {
+    const Kind& kind = kind_of(op);
+    if (!kind.measured) return evaluate(kind.paths.front(), op);
+    if (op.kind != OperatorKind::gemm) return evaluate(kind.of(kind.paths.front().form->path(op)), op);
+    const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.four_bit_weights, op.m <= padded_rows_};
+    if (const auto known = memo_->find(key)) return *known;
+    const KernelParts parts = product(op);
+    memo_->keep(key, parts);
+    return parts;
+}
+
+KernelParts KernelTimes::parts(const Operator& op) const {
+    KernelParts parts = nominal(op);
+    const auto scale = [&](double compute, double memory) {
+        parts.launch *= factors_[Cause::kernel_launch], parts.compute *= compute, parts.memory *= memory;
+        return parts;
+    };
+    const double engine = factors_[Cause::engine_kernels] / kernel_efficiency_;
     switch (op.kind) {
         case OperatorKind::gemm:
-            return of(gemm_, factors_[Cause::gemm_compute], factors_[Cause::gemm_memory],
-                      {c.gemm.compute_efficiency.value * kernel_efficiency_, c.gemm.memory_efficiency.value,
-                       c.gemm.launch.value.value() * start, c.gemm.sharpness.value, c.dequantization.value});
-        case OperatorKind::prefill_attention: {
-            const auto& p = c.prefill_attention;
-            const double factor = factors_[Cause::prefill_attention];
-            return of(prefill_, factor, factor,
-                      {p.compute_efficiency.value * kernel_efficiency_, p.memory_efficiency.value,
-                       p.launch.value.value() * start, p.per_sequence.value.value() * start, p.query_half.value,
-                       p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
-        }
-        case OperatorKind::decode_attention: {
-            // Queries and outputs move at the cache's rate but stand outside the knee: the factor is the efficiency's.
-            const auto& d = c.decode_attention;
-            const double factor = factors_[Cause::decode_attention];
-            return of(decode_, factor, 1.0,
-                      {d.memory_efficiency.value / factor, d.compute_efficiency.value, d.launch.value.value() * start,
-                       d.per_sequence.value.value() * start, d.group_pad.value, d.sharpness.value});
-        }
+            return scale(factors_[Cause::gemm_compute] * engine, factors_[Cause::gemm_memory]);
+        case OperatorKind::prefill_attention:
+            return scale(factors_[Cause::prefill_attention] * engine, factors_[Cause::prefill_attention]);
+        case OperatorKind::decode_attention:
+            return scale(factors_[Cause::decode_attention], factors_[Cause::decode_attention]);
         default:
-            return of(elementwise_, 1.0, factors_[Cause::elementwise],
-                      {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value() * start});
+            return scale(1.0, factors_[Cause::elementwise]);
     }
 }
 

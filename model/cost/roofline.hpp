@@ -1,4 +1,8 @@
 #pragma once
+#include <array>
+#include <string_view>
+#include <vector>
+
 #include "model/cost/causes.hpp"
 #include "model/cost/collective.hpp"
 #include "model/cost/kernel_form.hpp"
@@ -11,8 +15,11 @@ namespace plimsoll {
 enum class Bound { launch, compute, memory, communication };
 [[nodiscard]] std::string_view to_string(Bound bound);
 
-/// Times of kernels on one GPU: the forms of model/cost/forms with the GPU's peaks and its class's constants. The
-/// residuals of the forms on measured kernels stand with the constants in hardware_db/classes.
+/// Times of kernels on one GPU: the forms of model/cost/forms with the GPU's peaks, the constants of its measured
+/// kernels or, where there are none, of its class. The residuals of the forms stand with the constants.
+///
+/// A kernel that runs faster on rows in eights has constants of its own for the others. Batches and prompts come in any
+/// number, so a product takes an eighth of the one time and seven of the other, unless a captured graph pads them.
 class KernelTimes {
   public:
     explicit KernelTimes(const Deployment& deployment, const TimeFactors& factors = {});
@@ -27,15 +34,33 @@ class KernelTimes {
     [[nodiscard]] Origin origin() const { return origin_; }
 
   private:
+    /// The constants of a form, measured for one of its paths or those of the class.
+    struct Constants {
+        const KernelForm* form = nullptr;
+        std::vector<double> values;
+        std::string_view path;
+        const ResidualLearner* learner = nullptr;
+    };
+    struct Kind {
+        std::vector<Constants> paths;  ///< the one for all other paths first
+        bool measured = false;
+        [[nodiscard]] const Constants& of(std::string_view path) const;
+    };
+    void measure(Kind& kind, const MeasuredKernel& kernel);
+    [[nodiscard]] const Kind& kind_of(const Operator& op) const { return kinds_[static_cast<std::size_t>(op.kind)]; }
     [[nodiscard]] KernelParts parts(const Operator& op) const;
+    [[nodiscard]] KernelParts nominal(const Operator& op) const;
+    [[nodiscard]] KernelParts product(const Operator& op) const;
+    [[nodiscard]] KernelParts evaluate(const Constants& constants, const Operator& op) const;
     [[nodiscard]] GpuPeaks peaks(const Operator& op) const;
     [[nodiscard]] Seconds communication(const Operator& op) const;
 
     const Gpu* gpu_;
-    const EfficiencyClass* constants_;
     TimeFactors factors_;
     double kernel_efficiency_;
-    const KernelForm *gemm_, *prefill_, *decode_, *elementwise_;
+    double padded_rows_;         ///< up to which a graph pads the batch
+    std::array<Kind, 4> kinds_;  ///< by OperatorKind
+    KernelMemo* memo_ = nullptr;
     CollectiveTimes collectives_;
     CollectiveTimes point_to_point_;
     Origin origin_;

@@ -130,6 +130,11 @@ Workload read_workload(const Fields& fields) {
     return workload;
 }
 
+ProfileChoice profile_choice(const std::string& name, const std::string& place, Catalog& catalog) {
+    if (name == "none") return {.any = false, .only = nullptr};
+    return {.any = true, .only = &catalog.profiles.at(name, place)};
+}
+
 Catalog::Catalog(std::vector<std::string> data_directories)
     : gpus("GPU", folders[0],
            [this](const Fields& fields) {

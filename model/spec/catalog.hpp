@@ -10,6 +10,7 @@
 #include "model/spec/engine.hpp"
 #include "model/spec/gpu.hpp"
 #include "model/spec/load.hpp"
+#include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
 #include "model/spec/profile.hpp"
 #include "model/spec/transformer.hpp"
@@ -65,13 +66,20 @@ class Catalog {
     Shelf<Workload> workloads;
     Shelf<Profile> profiles;
 
+    /// What was chosen of the profiles for one use of a GPU, for whoever chooses to keep it here; null before.
+    [[nodiscard]] std::unique_ptr<MeasuredKernels>& measured_kernels(const std::string& use) { return measured_[use]; }
+
     [[nodiscard]] const std::vector<std::string>& directories() const { return directories_; }
     /// 16 hex digits over names and contents of all data files (FNV-1a), so that an answer names its data.
     [[nodiscard]] std::string hash() const;
 
   private:
     std::vector<std::string> directories_;
+    std::map<std::string, std::unique_ptr<MeasuredKernels>> measured_;
 };
+
+/// "none", or the name of the only profile to use; throws InputError at `place`.
+[[nodiscard]] ProfileChoice profile_choice(const std::string& name, const std::string& place, Catalog& catalog);
 
 [[nodiscard]] Workload read_workload(const Fields& fields);
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "model/spec/engine.hpp"
 #include "model/spec/gpu.hpp"
+#include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
 #include "model/spec/transformer.hpp"
 
@@ -11,6 +12,7 @@ struct Deployment {
     const Node* node = nullptr;
     const Gpu* gpu = nullptr;
     const EfficiencyClass* efficiency = nullptr;
+    const MeasuredKernels* measured = nullptr;  ///< before the class's constants; null: none
     const Transformer* model = nullptr;
     const Engine* engine = nullptr;
     Dtype weights = Dtype::fp16;

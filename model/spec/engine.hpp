@@ -53,9 +53,10 @@ struct Engine {
         int graph_batch = 0;            ///< decode batches up to this size need no per-layer launches
     } host;
 
-    Sourced<Seconds> collective_overhead;  ///< added to each collective by eager launch and skew
-    Sourced<double> kernel_efficiency;     ///< factor on the compute efficiency of prefill GEMM and attention
-    std::vector<Dtype> weights;            ///< dtypes that the engine runs
+    Sourced<Seconds> collective_overhead;       ///< added to each collective by eager launch and skew
+    Sourced<double> kernel_efficiency;          ///< factor on the compute efficiency of prefill GEMM and attention
+    std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
+    std::vector<Dtype> weights;                 ///< dtypes that the engine runs
 };
 
 [[nodiscard]] Engine read_engine(const Fields& fields);

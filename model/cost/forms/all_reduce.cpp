@@ -29,7 +29,7 @@ KernelParts time(const Operator& op, const GpuPeaks&, std::span<const double> c)
             .memory = Seconds(moved / at_ranks(c.subspan(counts, counts), op.ranks))};
 }
 
-FormFeatures features(const Operator& op) {
+FormFeatures features(const Operator& op, const GpuPeaks&) {
     return {{std::log(op.work.message.value()), std::log(static_cast<double>(op.ranks))}, 2};
 }
 

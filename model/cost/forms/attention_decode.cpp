@@ -23,7 +23,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
             .sharpness = c[sharpness]};
 }
 
-FormFeatures features(const Operator& op) {
+FormFeatures features(const Operator& op, const GpuPeaks&) {
     return {{std::log(op.sequences), std::log(op.pairs / op.sequences), std::log(op.heads), std::log(op.kv_heads),
              std::log(op.head_dim)},
             5};

@@ -47,7 +47,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
             .sharpness = c[sharpness]};
 }
 
-FormFeatures features(const Operator& op) {
+FormFeatures features(const Operator& op, const GpuPeaks&) {
     const auto [query, context] = sizes(op);
     return {{std::log(op.sequences), std::log(query), std::log(context), std::log(op.heads),
              std::log(op.heads / op.kv_heads), std::log(op.head_dim)},

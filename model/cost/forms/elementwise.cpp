@@ -14,7 +14,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
             .memory = (op.work.bytes_read + op.work.bytes_written) / (peaks.memory * c[memory_efficiency])};
 }
 
-FormFeatures features(const Operator& op) {
+FormFeatures features(const Operator& op, const GpuPeaks&) {
     return {{std::log((op.work.bytes_read + op.work.bytes_written).value())}, 1};
 }
 

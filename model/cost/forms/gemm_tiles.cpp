@@ -63,8 +63,16 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
     return best;
 }
 
-FormFeatures features(const Operator& op) {
-    return {{std::log(op.m), std::log(op.n), std::log(op.k)}, 3};
+/// Share of the multiprocessors that the waves of 128 x 128 tiles keep busy.
+double wave_use(const Operator& op, const GpuPeaks& peaks) {
+    const double full = std::ceil(op.m / 128.0) * std::ceil(op.n / 128.0) / peaks.multiprocessors;
+    return full / std::ceil(full);
+}
+
+FormFeatures features(const Operator& op, const GpuPeaks& peaks) {
+    return {{std::log(op.m), std::log(op.n), std::log(op.k),
+             peaks.multiprocessors > 0 ? std::log(wave_use(op, peaks)) : 0.0},
+            4};
 }
 
 std::string_view path(const Operator& op) {
@@ -86,7 +94,7 @@ void register_gemm_tiles(Registry<KernelForm>& registry) {
                                               {"block_bandwidth", "", 2.0, 0.2, 20.0, 0.7},
                                               {"split_cost", "s", 1e-6, 1e-8, 1e-4, 1.0}},
                                 .time = time,
-                                .feature_names = {"m", "n", "k"},
+                                .feature_names = {"m", "n", "k", "wave_use"},
                                 .features = features,
                                 .path = path});
 }

@@ -18,7 +18,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
             .sharpness = c[sharpness]};
 }
 
-FormFeatures features(const Operator& op) {
+FormFeatures features(const Operator& op, const GpuPeaks&) {
     return {{std::log(op.m), std::log(op.n), std::log(op.k), std::log(op.experts)}, 4};
 }
 

@@ -1,0 +1,205 @@
+#include "model/cost/kernel_choice.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <tuple>
+
+#include "model/base/error.hpp"
+#include "model/cost/kernel_form.hpp"
+#include "model/cost/kernel_memo.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// What a kernel has to be measured in to stand for an operator.
+struct Types {
+    std::string_view kernel;
+    std::vector<std::string> dtypes;     ///< the nearest first
+    std::vector<std::string> kv_dtypes;  ///< empty: does not matter
+};
+
+/// 16-bit formats share their rates on every GPU that has both.
+std::vector<std::string> alike(Dtype dtype) {
+    if (dtype == Dtype::fp16) return {"fp16", "bf16"};
+    if (dtype == Dtype::bf16) return {"bf16", "fp16"};
+    if (is_four_bit(dtype)) return {std::string(to_string(dtype)), "int4_wo"};
+    return {std::string(to_string(dtype))};
+}
+
+std::size_t rank_in(const std::vector<std::string>& names, const std::string& name) {
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+/// The place of the first of the engine's libraries that the name begins with.
+std::size_t library_rank(const Engine& engine, const std::string& library) {
+    const auto& own = engine.kernel_libraries;
+    return static_cast<std::size_t>(
+        std::find_if(own.begin(), own.end(), [&](const std::string& prefix) { return library.starts_with(prefix); }) -
+        own.begin());
+}
+
+Kinship kinship_of(const Gpu& measured, const Gpu& asked) {
+    if (&measured == &asked) return Kinship::same_gpu;
+    return measured.efficiency_class == asked.efficiency_class ? Kinship::same_class : Kinship::stranger;
+}
+
+void check_form(const KernelModel& model, const Profile& profile) {
+    const std::string place = "profile " + profile.name;
+    const KernelForm& form = kernel_forms().at(model.form, "kernel form", place);
+    const bool same =
+        std::equal(model.constants.begin(), model.constants.end(), form.constants.begin(), form.constants.end(),
+                   [](const FittedConstant& fitted, const FormConstant& known) { return fitted.name == known.name; });
+    if (same && form.kernel == model.kernel) return;
+    std::string known;
+    for (const FormConstant& constant : form.constants)
+        known += (known.empty() ? "" : ", ") + std::string(constant.name);
+    throw InputError(place, "the form " + in_quotes(model.form) + " of " + std::string(form.kernel) +
+                                " has the constants " + known + ", which are not those of this " + model.kernel);
+}
+
+/// A library's kernels on one GPU, and how well they suit.
+struct Offer {
+    MeasuredKernel kernel;
+    std::string library, dtype, kv_dtype;
+    const Profile* profile = nullptr;
+    std::size_t points = 0;
+
+    [[nodiscard]] bool same_as(const KernelModel& model, const Profile& other) const {
+        return profile == &other && library == model.library && dtype == model.dtype && kv_dtype == model.kv_dtype;
+    }
+};
+
+bool is_here(const Offer& offer) {
+    return offer.kernel.models.front()->origin == Origin::measured_here;
+}
+
+std::vector<Offer> offers(const Deployment& d, Catalog& catalog, const ProfileChoice& choice, const Types& types) {
+    std::vector<Offer> result;
+    for (const std::string& name : catalog.profiles.names()) {
+        const Profile& profile = catalog.profiles.at(name, "profiles");
+        if (choice.only && choice.only != &profile) continue;
+        const Gpu& gpu = catalog.gpus.at(profile.gpu, name);
+        const Kinship kinship = kinship_of(gpu, *d.gpu);
+        if (kinship == Kinship::stranger && !choice.only) continue;
+        for (const KernelModel& model : profile.kernels) {
+            const bool suits = model.kernel == types.kernel && rank_in(types.dtypes, model.dtype) < types.dtypes.size();
+            const bool cache =
+                types.kv_dtypes.empty() || rank_in(types.kv_dtypes, model.kv_dtype) < types.kv_dtypes.size();
+            if (!suits || !cache) continue;
+            check_form(model, profile);
+            const auto known = std::find_if(result.begin(), result.end(),
+                                            [&](const Offer& offer) { return offer.same_as(model, profile); });
+            Offer& offer = known != result.end() ? *known : result.emplace_back();
+            offer.kernel.models.push_back(&model);
+            offer.kernel.gpu = &gpu;
+            offer.kernel.kinship = kinship;
+            offer.kernel.own_library = library_rank(*d.engine, model.library) < d.engine->kernel_libraries.size();
+            offer.library = model.library, offer.dtype = model.dtype, offer.kv_dtype = model.kv_dtype;
+            offer.profile = &profile;
+            offer.points += model.points;
+        }
+    }
+    return result;
+}
+
+std::string shown(double size) {
+    std::ostringstream text;
+    text << size;
+    return text.str();
+}
+
+MeasuredKernel best_offer(const Deployment& d, Catalog& catalog, const ProfileChoice& choice, const Types& types) {
+    std::vector<Offer> all = offers(d, catalog, choice, types);
+    const auto order = [&](const Offer& offer) {
+        return std::tuple(offer.kernel.kinship, !is_here(offer), library_rank(*d.engine, offer.library),
+                          rank_in(types.dtypes, offer.dtype), rank_in(types.kv_dtypes, offer.kv_dtype),
+                          -static_cast<double>(offer.points));
+    };
+    const auto best =
+        std::min_element(all.begin(), all.end(), [&](const Offer& a, const Offer& b) { return order(a) < order(b); });
+    return best == all.end() ? MeasuredKernel{} : best->kernel;
+}
+
+const MeasuredKernel* measured_of(const Deployment& d, OperatorKind kind) {
+    if (!d.measured) return nullptr;
+    const MeasuredKernel* kernel = nullptr;
+    if (kind == OperatorKind::gemm) kernel = &d.measured->gemm;
+    if (kind == OperatorKind::prefill_attention) kernel = &d.measured->prefill_attention;
+    if (kind == OperatorKind::decode_attention) kernel = &d.measured->decode_attention;
+    return kernel && kernel->known() ? kernel : nullptr;
+}
+
+Origin class_origin(const EfficiencyClass& c, OperatorKind kind) {
+    switch (kind) {
+        case OperatorKind::gemm:
+            return weakest(weakest(c.gemm.compute_efficiency.origin, c.gemm.memory_efficiency.origin),
+                           c.gemm.launch.origin);
+        case OperatorKind::prefill_attention:
+            return weakest(c.prefill_attention.compute_efficiency.origin, c.prefill_attention.memory_efficiency.origin);
+        case OperatorKind::decode_attention:
+            return weakest(c.decode_attention.memory_efficiency.origin, c.decode_attention.launch.origin);
+        default:
+            return weakest(c.elementwise.memory_efficiency.origin, c.elementwise.launch.origin);
+    }
+}
+
+}  // namespace
+
+void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
+    d.efficiency = &catalog.classes.at(d.gpu->efficiency_class, d.gpu->name);
+    d.measured = nullptr;
+    if (!choice.any) return;
+    std::string key = d.gpu->name + '/' + d.engine->name + '/' + std::string(to_string(d.weights)) + '/' +
+                      std::string(to_string(d.kv)) + '/' + (choice.only ? choice.only->name : "");
+    for (const std::string& library : d.engine->kernel_libraries) key += '/' + library;
+    std::unique_ptr<MeasuredKernels>& slot = catalog.measured_kernels(key);
+    if (!slot) {
+        const std::vector<std::string> kv = alike(d.kv);
+        slot = std::make_unique<MeasuredKernels>();
+        slot->gemm = best_offer(d, catalog, choice, {"gemm", alike(d.weights), {}});
+        // Attention multiplies what the cache holds in 16 bits, whatever the weights are.
+        const std::vector<std::string> attention = alike(Dtype::fp16);
+        slot->prefill_attention = best_offer(d, catalog, choice, {"attention_prefill", attention, kv});
+        slot->decode_attention = best_offer(d, catalog, choice, {"attention_decode", attention, kv});
+        slot->memo = std::make_shared<KernelMemo>();
+    }
+    d.measured = slot.get();
+}
+
+Origin kernel_origin(const Deployment& d, OperatorKind kind) {
+    const MeasuredKernel* kernel = measured_of(d, kind);
+    if (!kernel) return class_origin(*d.efficiency, kind);
+    // Another GPU's constants are a guess about this one.
+    return kernel->kinship == Kinship::same_gpu ? kernel->models.front()->origin : Origin::estimated;
+}
+
+std::string kernel_source(const Deployment& d, OperatorKind kind) {
+    const MeasuredKernel* kernel = measured_of(d, kind);
+    if (!kernel)
+        return "class " + d.efficiency->name + ", " + std::string(to_string(class_origin(*d.efficiency, kind)));
+    const KernelModel& model = *kernel->models.front();
+    const std::string borrowed = kernel->kinship == Kinship::same_gpu ? "" : ", borrowed";
+    return model.library + " on " + kernel->gpu->name + borrowed + ", " + std::string(to_string(model.origin)) + ": " +
+           model.source;
+}
+
+std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<Operator>& operators) {
+    std::vector<std::string> result;
+    for (const Operator& op : operators) {
+        const MeasuredKernel* kernel = measured_of(d, op.kind);
+        if (!kernel) continue;
+        const std::pair<std::string_view, double> sizes[] = {
+            {"n", op.n}, {"k", op.k}, {"heads", op.heads}, {"kv_heads", op.kv_heads}, {"head_dim", op.head_dim}};
+        for (const auto& [name, size] : sizes)
+            for (const ValidRange& range : kernel->models.front()->ranges) {
+                if (range.name != name || size <= 0 || (size >= range.low && size <= range.high)) continue;
+                const std::string text = kernel->models.front()->kernel + " " + range.name + " = " + shown(size) +
+                                         (size < range.low ? " (measured from " + shown(range.low) + ")"
+                                                           : " (measured to " + shown(range.high) + ")");
+                if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(text);
+            }
+    }
+    return result;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,26 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "model/cost/work.hpp"
+#include "model/spec/catalog.hpp"
+#include "model/spec/deployment.hpp"
+
+namespace plimsoll {
+
+/// Gives a deployment, whose other parts are set, the constants of its GPU's class and the measured kernels that stand
+/// before them: of its GPU, or of the class's other GPUs with the peaks scaled; made here before elsewhere; of a
+/// library that the engine calls, in its order, before others; of the very types before 16-bit ones of the other
+/// format. Throws InputError for a profile whose kernel names a form or constants that do not exist.
+void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& choice);
+
+/// "vllm-0.14.0 on a100-80gb-sxm, measured elsewhere: ...", or "class ampere-hbm, fitted".
+[[nodiscard]] std::string kernel_source(const Deployment& deployment, OperatorKind kind);
+/// The weakest of what a deployment knows of its kernels of that kind.
+[[nodiscard]] Origin kernel_origin(const Deployment& deployment, OperatorKind kind);
+
+/// Sizes of operators that lie outside those measured, "gemm n = 57344 (measured to 32768)"; one a size and kind.
+[[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
+                                                       const std::vector<Operator>& operators);
+
+}  // namespace plimsoll
