@@ -87,7 +87,7 @@ using DeviceFacts = std::vector<std::pair<std::string, std::string>>;
 /// What came of one point.
 struct Sample {
     KernelPoint point;
-    std::vector<Seconds> times;  ///< that counted, in order
+    std::vector<Seconds> times = {};  ///< that counted, in order
     Seconds median{};
     double relative_half_width = 0;  ///< of the median's 95 % interval
     std::uint32_t discarded = 0;     ///< readings thrown away as throttled
