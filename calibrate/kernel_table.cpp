@@ -51,8 +51,20 @@ const TableKind& kind_of(const Csv& csv) {
                      "the columns are those of no table of kernels (" + known + "; each with seconds)");
 }
 
+double positive(const Csv& csv, std::size_t row, const std::string& column) {
+    const auto value = csv.number(row, column);
+    if (!value) throw InputError(csv.place(row) + " " + column, "is empty; a positive number is needed");
+    if (!std::isfinite(*value) || *value <= 0)
+        throw InputError(csv.place(row) + " " + column,
+                         "must be a positive number, got " + in_quotes(csv.text(row, column)));
+    return *value;
+}
+
 bool holds(const RowCondition& condition, const Csv& csv, std::size_t row) {
-    const std::string& cell = csv.text(row, condition.column);
+    // Query heads on a KV head is what decides between kernels, and no column.
+    const std::string cell = condition.column == "group" && !csv.has("group")
+                                 ? fmt::format("{}", positive(csv, row, "heads") / positive(csv, row, "kv_heads"))
+                                 : csv.text(row, condition.column);
     if (condition.relation == RowCondition::Relation::equal && cell == condition.value) return true;
     double limit = 0;
     try {
@@ -70,15 +82,6 @@ bool holds(const RowCondition& condition, const Csv& csv, std::size_t row) {
     }
     if (condition.relation == RowCondition::Relation::equal) return value == limit;
     return condition.relation == RowCondition::Relation::at_least ? value >= limit : value <= limit;
-}
-
-double positive(const Csv& csv, std::size_t row, const std::string& column) {
-    const auto value = csv.number(row, column);
-    if (!value) throw InputError(csv.place(row) + " " + column, "is empty; a positive number is needed");
-    if (!std::isfinite(*value) || *value <= 0)
-        throw InputError(csv.place(row) + " " + column,
-                         "must be a positive number, got " + in_quotes(csv.text(row, column)));
-    return *value;
 }
 
 std::string text_or_empty(const Csv& csv, std::size_t row, const std::string& column) {

@@ -30,7 +30,8 @@ struct KernelRow {
     std::string shape;  ///< what stays when the load varies: weights [n, k], heads, rank count
 };
 
-/// A condition on a column: numbers compare with = >= <=, texts with = alone.
+/// A condition on a column (or on `group`, the query heads of a KV head): numbers compare with = >= <=, texts with =
+/// alone.
 struct RowCondition {
     std::string column;
     enum class Relation { equal, at_least, at_most } relation = Relation::equal;

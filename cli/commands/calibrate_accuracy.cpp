@@ -1,0 +1,97 @@
+#include <filesystem>
+
+#include "calibrate/accuracy.hpp"
+#include "cli/command.hpp"
+#include "cli/session.hpp"
+#include "model/base/error.hpp"
+
+namespace plimsoll {
+namespace {
+
+Cell text_or_unknown(const std::string& text) {
+    return text.empty() ? Cell() : Cell(text);
+}
+
+Table accuracy_table(const std::string& key, const std::string& title) {
+    return {key,
+            title,
+            {{"operator", "operator", 0},
+             {"gpu", "GPU", 0},
+             {"library", "library", 0},
+             {"topology", "topology", 5},
+             {"dtype", "type", 4},
+             {"kv_dtype", "KV type", 4},
+             {"train", "fitted", 0},
+             {"train_rows", "rows fitted", 2},
+             {"rows", "of", 2},
+             {"mape", "mean error", 0},
+             {"worst_mape", "worst seed", 1},
+             {"median_ape", "median", 3},
+             {"p90_ape", "p90", 0},
+             {"bias", "bias", 3},
+             {"coverage50", "in 50 %", 1},
+             {"coverage80", "in 80 %", 1},
+             {"coverage90", "in 90 %", 1}},
+            {}};
+}
+
+Row accuracy_row(const GroupAccuracy& one) {
+    const KernelGroup& group = one.group;
+    return {Cell(group.kernel),
+            text_or_unknown(group.gpu),
+            text_or_unknown(group.library),
+            text_or_unknown(group.topology),
+            text_or_unknown(group.dtype),
+            text_or_unknown(group.kv_dtype),
+            Cell(one.train),
+            Cell::count(static_cast<double>(one.train_rows)),
+            Cell::count(static_cast<double>(one.rows)),
+            Cell::fraction(one.mean.mape),
+            Cell::fraction(one.worst_mape),
+            Cell::fraction(one.mean.median_ape),
+            Cell::fraction(one.mean.p90_ape),
+            Cell(Kind::change, one.mean.bias),
+            Cell::fraction(one.mean.coverage50),
+            Cell::fraction(one.mean.coverage80),
+            Cell::fraction(one.mean.coverage90)};
+}
+
+Document run(const Arguments& arguments, Session& session) {
+    const std::filesystem::path folder = *arguments.value("DIR");
+    const auto seeds = static_cast<std::uint64_t>(arguments.integer("seeds", {1, 1000}).value_or(3));
+    Table groups = accuracy_table("groups", "Errors on rows that were not fitted, means over seeds");
+    Table pooled = accuracy_table("operators", "All groups together");
+    bool found = false;
+    for (const AccuracyRule& rule : accuracy_rules()) {
+        if (!std::filesystem::exists(folder / rule.file)) continue;
+        found = true;
+        const TableAccuracy accuracy =
+            judge_table(Csv::from_file((folder / rule.file).string()), rule, seeds, session.catalog());
+        for (const GroupAccuracy& one : accuracy.groups) groups.rows.push_back(accuracy_row(one));
+        for (const GroupAccuracy& one : accuracy.pooled) pooled.rows.push_back(accuracy_row(one));
+    }
+    if (!found) {
+        std::string names;
+        for (const AccuracyRule& rule : accuracy_rules()) names += (names.empty() ? "" : ", ") + rule.file;
+        throw InputError(folder.string(), "holds no table of kernels (" + names + ")");
+    }
+    Document document;
+    document.items = {std::move(groups), std::move(pooled)};
+    return document;
+}
+
+}  // namespace
+
+void register_calibrate_accuracy(Registry<Command>& registry) {
+    registry.add("calibrate accuracy",
+                 {.summary = "How well the kernel forms do on a folder of measured kernels",
+                  .description = "Fits every GPU, library and type of the tables in the folder to a part of its rows "
+                                 "and judges it by the others, with several seeds: GEMM from 1024 x 1024, prefill "
+                                 "from 128 tokens and 8 heads, decode from 256 tokens and 8 heads.",
+                  .examples = {"plimsoll calibrate accuracy tests/cli/kernels --seeds 1"},
+                  .positionals = {{.name = "DIR", .help = "a folder of CSV tables", .completes = "directories"}},
+                  .options = {{.name = "seeds", .value = "N", .help = "splits to average over", .fallback = "3"}},
+                  .run = run});
+}
+
+}  // namespace plimsoll
