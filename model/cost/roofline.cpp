@@ -118,7 +118,7 @@ KernelParts KernelTimes::product(const Operator& op) const {
         const Constants& constants = kind.of(kind.paths.front().form->path(rows));
         KernelParts parts = evaluate(constants, op);
         if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
-        const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op)));
+        const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op, peaks(op))));
         parts.launch *= factor, parts.compute *= factor, parts.memory *= factor;
         return parts;
     };
