@@ -39,6 +39,17 @@ Groups groups_of(std::span<const Measured> samples, int round, const SampleLabel
     return groups;
 }
 
+double disturbed_share(std::span<const Measured> samples, const KernelGroup& group) {
+    double disturbed = 0, all = 0;
+    for (const Measured& measured : samples)
+        if (to_string(measured.sample.point.kernel) == group.kernel && measured.sample.point.dtype == group.dtype &&
+            !measured.sample.timed_out) {
+            all += 1;
+            disturbed += measured.sample.disturbed;
+        }
+    return all > 0 ? disturbed / all : 0;
+}
+
 /// Sums of squares of the logarithms of one model's constants over rounds.
 class BetweenRounds {
   public:
@@ -64,12 +75,14 @@ class BetweenRounds {
     double rounds_ = 0;
 };
 
-void widen(KernelModel& model, const BetweenRounds& between) {
+/// `disturbed`: share of the samples whose threads other programs kept apart.
+void widen(KernelModel& model, const BetweenRounds& between, double disturbed) {
+    const double apart = disturbed * disturbed_deviation;
     constexpr double of_one_round = 0.05 * 0.05;  // estimated: constants differ by about 5 % between two runs
     const std::size_t size = model.constants.size();
     for (std::size_t i = 0; i < size; ++i) {
         FittedConstant& constant = model.constants[i];
-        const double variance = between.variance(i).value_or(of_one_round);
+        const double variance = between.variance(i).value_or(of_one_round) + apart * apart;
         constant.standard_error = std::hypot(constant.standard_error, constant.value * std::sqrt(variance));
         if (!model.covariance.empty()) model.covariance[i * size + i] += variance;
     }
@@ -104,7 +117,7 @@ MeasuredProfile fit_samples(std::span<const Measured> samples, const SampleLabel
                     between.add(
                         fit_group(found->second, peaks, {.learner = false, .paths = false, .forms = {model.form}})
                             .models.front());
-            widen(model, between);
+            widen(model, between, disturbed_share(samples, group));
             model.origin = Origin::measured_here;
             result.profile.kernels.push_back(std::move(model));
         }

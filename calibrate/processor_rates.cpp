@@ -51,16 +51,21 @@ class Rates {
     /// The median over rounds of the best of each, as far apart as rounds lie; a single round tells nothing of that.
     [[nodiscard]] std::optional<MeasuredRate> best(const Chosen& chosen, const Work& work) const {
         std::map<int, double> by_round;
+        double disturbed = 0, all = 0;
         for_each(chosen, [&](const Measured& measured) {
             double& rate = by_round[measured.round];
             rate = std::max(rate, work(measured.sample.point) / measured.sample.median.value());
+            disturbed += measured.sample.disturbed;
+            all += 1;
         });
         if (by_round.empty()) return std::nullopt;
         std::vector<double> rates;
         for (const auto& [round, rate] : by_round) rates.push_back(rate);
         const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
         constexpr double of_one_round = 0.05;  // estimated: what rounds usually lie apart
-        return MeasuredRate{median(rates), rates.size() > 1 ? (*most - *least) / 2.0 : of_one_round * rates.front()};
+        const double value = median(rates);
+        const double between = rates.size() > 1 ? (*most - *least) / 2.0 : of_one_round * value;
+        return MeasuredRate{value, std::hypot(between, disturbed / all * disturbed_deviation * value)};
     }
 
     /// Work a second of the chosen points over a reference, at most 1.

@@ -15,7 +15,7 @@ namespace plimsoll {
 namespace {
 
 constexpr TimingRule quick_rule{
-    .least_readings = 6, .most_readings = 60, .half_width = 0.03, .stable_from = 20, .time_limit = Seconds(3)};
+    .least_readings = 6, .most_readings = 60, .half_width = 0.03, .stable_from = 20, .time_limit = Seconds(2)};
 constexpr TimingRule full_rule{.time_limit = Seconds(20)};
 
 void refuse_cuda(const std::string& device) {
@@ -85,6 +85,12 @@ std::size_t timed_out(const Measurements& measured) {
     return count;
 }
 
+std::size_t disturbed(const Measurements& measured) {
+    std::size_t count = 0;
+    for (const Measured& one : measured.samples) count += one.sample.disturbed;
+    return count;
+}
+
 std::uint64_t discarded(const Measurements& measured) {
     std::uint64_t count = 0;
     for (const Measured& one : measured.samples) count += one.sample.discarded;
@@ -143,6 +149,7 @@ Document calibration_document(const CalibrationRun& run) {
                {"samples", "samples", Cell::count(static_cast<double>(measured.samples.size()))},
                {"complete_rounds", "complete rounds", Cell::count(measured.complete_rounds)},
                {"timed_out", "timed out", Cell::count(static_cast<double>(timed_out(measured)))},
+               {"disturbed", "disturbed by other programs", Cell::count(static_cast<double>(disturbed(measured)))},
                {"discarded_readings", "readings discarded", Cell::count(static_cast<double>(discarded(measured)))},
                {"measuring_s", "measured for", measured.took},
                {"samples_folder", "samples in", run.samples_folder},
@@ -156,6 +163,11 @@ Document calibration_document(const CalibrationRun& run) {
                                          Cell::number(run.rates->crossover)}}});
     if (!run.fitted.profile.kernels.empty()) document.items.push_back(kernels_table(run.fitted.profile));
     if (!measured.left_out.empty() || !run.fitted.left_out.empty()) document.items.push_back(left_out(run));
+    if (5 * disturbed(measured) > measured.samples.size())
+        document.items.push_back(
+            Paragraph{"Other programs kept this machine busy: the intervals are wide for that. Measure again when it "
+                      "is idle.",
+                      "busy"});
     if (!run.notes.empty()) document.items.push_back(Bullets{"notes", "", run.notes});
     return document;
 }

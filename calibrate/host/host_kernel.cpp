@@ -48,7 +48,7 @@ Reading HostKernel::run() {
     shortest_wake_ = std::min(shortest_wake_.value_or(wake), wake);
     const bool slow = clock < full_clock * clocks_[clocks_.size() / 2];
     const bool disturbed = wake - *shortest_wake_ > slack + time.busiest * relative_slack;
-    return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock, slow || disturbed};
+    return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock, slow, disturbed};
 }
 
 std::size_t bytes_of_dtype(const std::string& dtype) {

@@ -11,7 +11,7 @@
 namespace plimsoll {
 
 /// A kernel of the processor: a team of threads does the work. Its time is that of the busiest thread on its processor
-/// and the shortest wake-up of the team so far. A reading counts as throttled at a lowered clock, and where other
+/// and the shortest wake-up of the team so far. A reading is throttled at a lowered clock, and disturbed where other
 /// programs kept the threads from working at the same time: threads that share a core are faster one after the other.
 class HostKernel : public PreparedKernel {
   public:
