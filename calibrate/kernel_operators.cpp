@@ -46,7 +46,7 @@ Operator product(double m, double n, double k, double weights, const Element& e)
     const double activation = e.arithmetic == Dtype::fp32 ? 4 : 2;
     Operator op{.name = "gemm", .document_name = "gemm", .kind = OperatorKind::gemm};
     op.arithmetic = e.arithmetic;
-    op.four_bit_weights = e.weight_only;
+    op.expanded_weights = e.weight_only;
     op.m = m, op.n = n, op.k = k;
     op.work.flop = Flop(2 * m * n * k);
     op.work.bytes_read = Bytes(weights * e.weight_bytes + m * k * activation);
@@ -106,8 +106,8 @@ Operator moe_row(const TableCells& cells) {
     const double routed = tokens * topk / cells.number("ep");
     const double distinct = experts * (1 - std::pow(1 - 1 / experts, routed));
     Operator op = product(routed, 3 * inter, hidden, distinct * 3 * inter * hidden, e);
-    op.experts = experts;
-    op.sequences = distinct;
+    op.m = routed / distinct;
+    op.experts = distinct;
     return op;
 }
 

@@ -125,6 +125,7 @@ std::string to_text(const Cell& cell, std::string_view unit) {
     const std::string text = number_in_unit(cell.kind, std::get<double>(cell.value), unit);
     if (!cell.interval) return text;
     const std::string low = number_in_unit(cell.kind, cell.interval->low, unit);
+    if (low == text && number_in_unit(cell.kind, cell.interval->high, unit) == text) return text;
     if (!std::isfinite(cell.interval->high)) return text + " (" + low + " or more)";
     return text + " (" + low + "-" + number_in_unit(cell.kind, cell.interval->high, unit) + ")";
 }

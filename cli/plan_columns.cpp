@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/plan_document.hpp"
+#include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
 namespace {
@@ -112,6 +113,10 @@ std::vector<Field> capacity_fields() {
     };
 }
 
+Cell kernels(const Candidate& c, OperatorKind kind) {
+    return kernel_source(c.deployment, kind);
+}
+
 std::vector<Field> cost_fields() {
     return {
         {{"cost_usd_per_hour", "cost", 2, false, "USD/h"}, [](const Candidate& c) { return Cell(c.cost); }},
@@ -129,6 +134,13 @@ std::vector<Field> cost_fields() {
          [](const Candidate& c) { return Cell(to_string(c.at_capacity.next)); }},
         {{"pareto", "", 0}, [](const Candidate& c) { return Cell::flag(c.pareto); }},
         {{"origin", "weakest origin", 11, true}, [](const Candidate& c) { return Cell(to_string(c.origin)); }},
+        {{"kernels.gemm", "", 0}, [](const Candidate& c) { return kernels(c, OperatorKind::gemm); }},
+        {{"kernels.prefill_attention", "", 0},
+         [](const Candidate& c) { return kernels(c, OperatorKind::prefill_attention); }},
+        {{"kernels.decode_attention", "", 0},
+         [](const Candidate& c) { return kernels(c, OperatorKind::decode_attention); }},
+        {{"beyond_measured", "", 0},
+         [](const Candidate& c) { return uncertain(c, [](const Uncertainty& u) { return Cell(u.beyond_measured); }); }},
     };
 }
 

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "model/cost/kernel_choice.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -183,6 +185,27 @@ Paragraph weakest_origin(const Scenario& scenario, const Plan& plan) {
             "; the intervals hold 80 % of what the stated errors of the constants make of them."};
 }
 
+/// Whose kernels the answers that people read first stand on, and which sizes nobody measured.
+Bullets kernels_used(const Scenario& scenario, const Plan& plan) {
+    Bullets bullets{"", "Kernels behind these answers:", {}};
+    const auto add = [&](const std::string& line) {
+        if (std::find(bullets.lines.begin(), bullets.lines.end(), line) == bullets.lines.end())
+            bullets.lines.push_back(line);
+    };
+    for (const Transformer* model : scenario.models) {
+        const Answer* answer = best_answer(plan, model);
+        if (!answer) continue;
+        const Deployment& d = answer->best->deployment;
+        add("products: " + kernel_source(d, OperatorKind::gemm));
+        add("attention in prefill: " + kernel_source(d, OperatorKind::prefill_attention));
+        add("attention in decode: " + kernel_source(d, OperatorKind::decode_attention));
+        if (answer->best->uncertainty)
+            for (const std::string& size : answer->best->uncertainty->beyond_measured)
+                add("beyond what was measured: " + size);
+    }
+    return bullets;
+}
+
 /// What was assumed, without the reasons.
 Paragraph short_assumptions(const std::vector<std::string>& assumptions) {
     std::string text;
@@ -246,6 +269,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     items.push_back(comparisons(plan, false, detail.verbose));
     items.push_back(candidates_table(scenario, plan, detail.all));
     items.push_back(weakest_origin(scenario, plan));
+    items.push_back(kernels_used(scenario, plan));
     items.push_back(detail.all ? all_refusals(plan) : common_refusals(plan));
     items.push_back(
         Bullets{"assumptions", "Assumed, as the scenario does not say:", scenario.assumptions, detail.verbose});

@@ -20,7 +20,7 @@ class Progress::Counter final : public Observer {
   public:
     explicit Counter(Progress& progress) : progress_(progress) {}
     void finished(const Request& request) override { count(request.finished); }
-    void refused(const Request& request) override { count(request.arrival); }
+    void unanswered(const Request& request) override { count(request.finished); }
 
     [[nodiscard]] double share() const { return share_.load(std::memory_order_relaxed); }
 
@@ -64,6 +64,16 @@ void Progress::draw() {
         share > 0.01 ? fmt::format(", {:.0f} s left", elapsed / share * (1.0 - share)) : std::string();
     *stream_ << "\r\033[K" << std::string(full, '#') << std::string(bar_width - full, '.')
              << fmt::format(" {:3.0f} %{}", share * 100.0, left) << std::flush;
+    visible_ = true;
+}
+
+StatusLine::~StatusLine() {
+    if (visible_) *stream_ << "\r\033[K" << std::flush;
+}
+
+void StatusLine::show(const std::string& text) {
+    if (stream_ == nullptr) return;
+    *stream_ << "\r\033[K" << text << std::flush;
     visible_ = true;
 }
 

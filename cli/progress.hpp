@@ -4,6 +4,7 @@
 #include <iosfwd>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "simulator/observer.hpp"
@@ -33,6 +34,21 @@ class Progress {
     std::vector<std::unique_ptr<Counter>> counters_;
     std::mutex drawing_;
     std::chrono::steady_clock::time_point start_, drawn_;
+    bool visible_ = false;
+};
+
+/// A line that is written over again and goes away in the end. `stream` null: nothing is written.
+class StatusLine {
+  public:
+    explicit StatusLine(std::ostream* stream) : stream_(stream) {}
+    StatusLine(const StatusLine&) = delete;
+    StatusLine& operator=(const StatusLine&) = delete;
+    ~StatusLine();
+
+    void show(const std::string& text);
+
+  private:
+    std::ostream* stream_;
     bool visible_ = false;
 };
 

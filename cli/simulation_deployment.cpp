@@ -125,14 +125,11 @@ void add_forecast(const Arguments& arguments, const Workload& workload, std::uin
     if (const auto blocks = whole_number(arguments, "kv-blocks", {1, 1e12}))
         memory.kv_tokens = std::floor(static_cast<double>(*blocks) * (1.0 - engine.watermark)) * engine.block_tokens;
     if (largest_batch(memory, question.instance->deployment(), workload) < 1.0) return;
-    const InstanceModel model(question.instance->cost(), question.instance->deployment(), memory, workload);
-    Forecaster forecaster(model);
-    if (load.users > 0)
-        question.forecast =
-            forecaster.closed(static_cast<std::size_t>(std::ceil(static_cast<double>(load.users) / replicas)),
-                              question.think_time, Detail::percentiles);
-    else
-        question.forecast = forecaster.open(load.rate / static_cast<double>(replicas), Detail::percentiles);
+    question.workload = std::make_unique<Workload>(workload);
+    question.model = std::make_unique<InstanceModel>(question.instance->cost(), question.instance->deployment(), memory,
+                                                     *question.workload);
+    question.setup.replicas = replicas;
+    forecast_load(question);
     if (load.kind == "shared-queue")
         question.notes.emplace_back("The forecast is of the steady state; the simulated queue has a ramp and an end.");
     if (arguments.given("arrivals") && *arguments.value("arrivals") != "poisson")
@@ -151,6 +148,18 @@ std::string subject_of(const Deployment& d, std::uint32_t replicas, const Candid
 }
 
 }  // namespace
+
+void forecast_load(SimulationQuestion& question) {
+    if (!question.model) return;
+    const LoadPlan& load = question.setup.load;
+    const double replicas = question.setup.replicas;
+    Forecaster forecaster(*question.model);
+    if (load.users > 0)
+        question.forecast = forecaster.closed(static_cast<std::size_t>(std::ceil(load.users / replicas)),
+                                              question.think_time, Detail::percentiles);
+    else
+        question.forecast = forecaster.open(load.rate / replicas, Detail::percentiles);
+}
 
 void read_deployment(const Arguments& arguments, Session& session, SimulationQuestion& question) {
     for (const char* name : {"layers"})

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/plan_document.hpp"
+#include "cli/simulation_search.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -96,6 +97,8 @@ Facts simulated_facts(const SimulationResult& result) {
             "",
             {{"requests", "", count(result.counts.requests)},
              {"refused", "", count(result.counts.refused)},
+             {"timed_out", "", count(result.counts.timed_out)},
+             {"lost", "", count(result.counts.lost)},
              {"iterations", "", count(result.counts.iterations)},
              {"events", "", count(result.counts.events)},
              {"end_s", "", result.counts.end},
@@ -128,8 +131,11 @@ Bullets remarks(const SimulationQuestion& question, const SimulationResult& resu
     else if (report.warm_up_requests > 0)
         lines.push_back(
             fmt::format("The first {} requests are left out as warm-up.", count_text(report.warm_up_requests)));
-    if (result.counts.refused > 0)
-        lines.push_back(fmt::format("{} requests were refused.", count_text(result.counts.refused)));
+    const ClusterCounts& counts = result.counts;
+    for (const auto& [count, what] : {std::pair{counts.refused, "were refused"},
+                                      {counts.timed_out, "were given up by their clients"},
+                                      {counts.lost, "were lost with a replica"}})
+        if (count > 0) lines.push_back(fmt::format("{} requests {}.", count_text(count), what));
     std::string few;
     for (std::size_t q = 0; q < reported_quantiles.size(); ++q)
         if (report[Measure::ttft].percentiles[q].few)
@@ -149,6 +155,7 @@ Document simulation_document(const SimulationQuestion& question, const Simulatio
     auto& items = document.items;
     if (!question.scenario_json.empty()) items.emplace_back(RawJson{"scenario", question.scenario_json});
     items.emplace_back(Paragraph{headline(question, result)});
+    add_highest_load(question, items);
     add_latencies(question, result.report, detail.verbose, items);
     add_figures(question, result.report, items);
     items.emplace_back(Facts{"", "", {{"interrupted", "", Cell::flag(result.interrupted)}}});

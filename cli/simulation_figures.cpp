@@ -34,6 +34,9 @@ std::vector<Figure> rates(const SimulationQuestion& question, const Report& repo
         rate("tokens_per_s", "", report.total_token_rate)};
     if (!question.setup.load.slo.terms.empty()) figures.push_back(rate("goodput_per_s", "goodput /s", report.goodput));
     figures.push_back({"error_rate", "error rate", Cell::fraction(report.error_rate.value), report.error_rate});
+    if (report.found_tokens > 0)
+        figures.push_back(
+            {"prefix_hit_rate", "prompt tokens found", Cell::fraction(report.hit_rate.value), report.hit_rate});
     return figures;
 }
 

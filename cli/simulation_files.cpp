@@ -34,16 +34,16 @@ void SimulationFiles::complete() {
 std::string SimulationFiles::series_text() const {
     std::string text =
         "from_s,to_s,arrived,finished,refused,preempted,output_tokens,ttft_mean_s,busy,running_mean,waiting_mean,"
-        "kv_blocks_mean\n";
+        "kv_blocks_mean,timed_out,lost\n";
     const double width = course_.width().value();
     double from = 0;
     for (const TimeSlot& slot : course_.slots()) {
         const auto out = std::back_inserter(text);
-        fmt::format_to(out, "{},{},{},{},{},{},{},", from, from + width, slot.arrived, slot.finished, slot.refused,
-                       slot.preempted, slot.output_tokens);
+        fmt::format_to(out, "{},{},{},{},{},{},{},", from, from + width, slot.arrived, slot.finished,
+                       slot.unanswered.refused, slot.preempted, slot.output_tokens);
         if (slot.finished > 0) fmt::format_to(out, "{}", slot.ttft_sum / static_cast<double>(slot.finished));
-        fmt::format_to(out, ",{},{},{},{}\n", slot.busy / width, slot.sequences / width, slot.waiting / width,
-                       slot.kv_blocks / width);
+        fmt::format_to(out, ",{},{},{},{},{},{}\n", slot.busy / width, slot.sequences / width, slot.waiting / width,
+                       slot.kv_blocks / width, slot.unanswered.timed_out, slot.unanswered.lost);
         from += width;
     }
     return text;

@@ -51,6 +51,8 @@ std::vector<Option> run_options() {
          .choices = arrival_kinds(),
          .fallback = "poisson"},
         {.name = "cv", .value = "F", .help = "gamma, weibull: standard deviation of these times over their mean"},
+        {.name = "highest-load",
+         .help = "search the most users, or the highest rate, that keep the promises, and simulate that load"},
         {.name = "requests",
          .value = "N",
          .help = "a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is "

@@ -22,7 +22,6 @@ class Means final : public Observer {
         ++several_;
         tpot_ += (request.finished - request.first_token) / (request.output - 1.0);
     }
-    void refused(const Request&) override { ++refused_; }
 
     [[nodiscard]] InstanceMeans means() const {
         const auto counted = static_cast<double>(seen_ - std::min(seen_, skipped_));
@@ -35,7 +34,7 @@ class Means final : public Observer {
     }
 
   private:
-    std::uint64_t skipped_, seen_ = 0, refused_ = 0;
+    std::uint64_t skipped_, seen_ = 0;
     double several_ = 0;
     Seconds ttft_, tpot_, from_, last_;
 };

@@ -132,7 +132,7 @@ std::vector<int> read_counts(const Fields& fields, std::string_view key, double 
 
 Dtype read_kv_dtype(const Fields& fields) {
     const Dtype result = parse_dtype(fields.string("kv_cache"), fields.place("kv_cache"));
-    if (is_four_bit(result))
+    if (is_expanded(result) || result == Dtype::fp8_block)
         fields.fail("kv_cache", in_quotes(to_string(result)) + " is a format of weights, not of a KV cache");
     return result;
 }

@@ -4,38 +4,27 @@
 #include <cmath>
 
 #include "model/capacity/judge.hpp"
-#include "simulator/promise_watch.hpp"
-#include "simulator/search.hpp"
-#include "simulator/simulator.hpp"
+#include "simulator/capacity_search.hpp"
 
 namespace plimsoll {
 namespace {
 
-/// How much is simulated: the requests that a run counts grow with those that are in the system at the same time, on
-/// which each of them depends.
+/// How much is simulated.
 struct Effort {
-    std::uint64_t least_requests;
-    double cycles;  ///< requests of each user, or of each place in the batch under an open load
+    SteadyRuns runs;
     std::uint32_t replications, most_replications, replications_at_load;
     double tolerance;  ///< of the capacity, relative
 };
-constexpr Effort fast{.least_requests = 1500,
-                      .cycles = 12,
+constexpr Effort fast{.runs = {.least_requests = 1500, .cycles = 12},
                       .replications = 4,
                       .most_replications = 8,
                       .replications_at_load = 4,
                       .tolerance = 0.01};
-constexpr Effort full{.least_requests = 5000,
-                      .cycles = 30,
+constexpr Effort full{.runs = {.least_requests = 5000, .cycles = 30},
                       .replications = 4,
                       .most_replications = 16,
                       .replications_at_load = 8,
                       .tolerance = 0.005};
-
-/// How much longer an open load is run: how many requests are in the system is held by nobody, so that it wanders.
-constexpr double open_factor = 4.0;
-/// Requests of each user, or place, that are left out at the start, until the users are out of step.
-constexpr double warm_up_cycles = 6.0;
 
 bool is_closed(const Scenario& scenario) {
     return scenario.load.kind == Load::Kind::closed;
@@ -70,21 +59,16 @@ class Finalist {
         plan.output = scenario_.workload.output;
         plan.max_output = static_cast<std::uint32_t>(candidate_.deployment.engine->reserved_output_tokens.value_or(0));
         plan.slo = scenario_.slo;
-        double together = open_factor * candidate_.at_capacity.running;
+        double places = open_places(candidate_.at_capacity.running);
         if (is_closed(scenario_)) {
             plan.kind = "closed";
             plan.users = static_cast<std::uint32_t>(load);
             plan.think_time = scenario_.load.think_time;
-            together = load;
+            places = load;
         } else {
             plan.rate = PerSecond(load);
         }
-        const auto counted =
-            std::max(effort_.least_requests, static_cast<std::uint64_t>(std::ceil(effort_.cycles * together)));
-        setup.metrics.warm_up = WarmUp::fixed;
-        setup.metrics.warm_up_requests =
-            std::max(effort_.least_requests / 5, static_cast<std::uint64_t>(warm_up_cycles * together));
-        setup.limits.requests = setup.metrics.warm_up_requests + counted;
+        run_steadily(setup, places, effort_.runs);
         return setup;
     }
 
@@ -117,13 +101,7 @@ class Finalist {
                                       .replications = effort_.replications,
                                       .most_replications = effort_.most_replications,
                                       .threads = threads};
-        const SearchResult found = highest_load(settings, [&](double load, std::uint32_t replication) {
-            SimulationSetup one = setup(load);
-            one.load.seed = replication_seed(seed_, replication);
-            PromiseWatch watch(scenario_.slo, one.metrics.warm_up_requests);
-            run_watched(one, watch);
-            return watch.worst_ratio();
-        });
+        const SearchResult found = search_capacity(settings, [&](double load) { return setup(load); });
         for (const Trial& trial : found.trials)
             result.requests += trial.ratios.size() * setup(trial.load).limits.requests;
         if (whole) {

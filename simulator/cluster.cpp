@@ -99,6 +99,7 @@ void Cluster::take_arrival() {
     if (id >= journeys_.size()) journeys_.resize(std::max<std::size_t>(1024, 2 * std::size_t{id}));
     requests_[id].tag = arrival.tag;
     requests_[id].arrival = arrival.time;
+    requests_.describe(id, arrival.content);
     journeys_[id] = {
         .prompt = arrival.prompt, .output = arrival.output, .max_output = std::max(arrival.max_output, arrival.output)};
     ++present_;
@@ -148,7 +149,7 @@ void Cluster::route(std::uint32_t id) {
     }
     const std::uint32_t chosen = group.router->pick(group.pool, requests_[id], now_);
     const bool full = group.pool.outstanding(chosen) >= settings_.most_outstanding;
-    if (full && !journey.decodes) return attempt_failed(id, counts_.refused);
+    if (full && !journey.decodes) return attempt_failed(id, Request::Outcome::refused);
     group.pool.give(chosen);
     group.router->changed(group.pool, chosen);
     ++journey.submission;
@@ -166,13 +167,22 @@ void Cluster::submit(std::uint32_t index, std::uint32_t id) {
     if (replica.next_event() == never) members_[index].begins = true;
     if (replica.submit(id, now_)) return reschedule(index);
     give_back(index);
-    unanswered(id, counts_.refused);
+    unanswered(id, Request::Outcome::refused);
+}
+
+/// A step that begins may have given up KV (a preemption); at its end the requests that leave tell the router.
+std::span<const std::uint32_t> Cluster::advance(std::uint32_t index) {
+    Replica& replica = replicas_[index];
+    const std::uint64_t used = replica.state().kv().used();
+    const auto finished = replica.advance(observer_);
+    if (finished.empty() && replica.state().kv().used() < used) tell_router(index);
+    return finished;
 }
 
 void Cluster::advance_replica(std::uint32_t index) {
     Replica& replica = replicas_[index];
     const std::uint64_t strides = replica.strides();
-    const auto finished = replica.advance(observer_);
+    const auto finished = advance(index);
     for (const std::uint32_t id : finished) answered(id, index);
     if (index >= front_count_ && !finished.empty()) look_for_room(index);
     // The end of a step, or an engine's dropping of what is given up, comes before the beginning of a step.
@@ -180,7 +190,7 @@ void Cluster::advance_replica(std::uint32_t index) {
     if (begins && nothing_else_now()) {
         // What would come next is the beginning of this replica's next step.
         ++counts_.events;
-        replica.advance(observer_);
+        advance(index);
         begins = false;
     }
     members_[index].begins = begins;
@@ -212,11 +222,15 @@ void Cluster::answered(std::uint32_t id, std::uint32_t index) {
 }
 
 /// The request has ended without its answer.
-void Cluster::unanswered(std::uint32_t id, std::uint64_t& count) {
-    ++count;
+void Cluster::unanswered(std::uint32_t id, Request::Outcome why) {
+    ++(why == Request::Outcome::refused     ? counts_.refused
+       : why == Request::Outcome::timed_out ? counts_.timed_out
+                                            : counts_.lost);
     begin_again(id);
     tell(id);
-    if (observer_ != nullptr) observer_->refused(requests_[id]);
+    requests_[id].outcome = why;
+    requests_[id].finished = now_;
+    if (observer_ != nullptr) observer_->unanswered(requests_[id]);
     end(id);
 }
 
@@ -233,8 +247,13 @@ void Cluster::forget(std::uint32_t id) {
 }
 
 void Cluster::give_back(std::uint32_t index) {
+    group_of(index).pool.take_back(index - group_of(index).first);
+    tell_router(index);
+}
+
+/// Something that routers go by has changed.
+void Cluster::tell_router(std::uint32_t index) {
     Group& group = group_of(index);
-    group.pool.take_back(index - group.first);
     group.router->changed(group.pool, index - group.first);
 }
 

@@ -103,7 +103,6 @@ struct ClusterCounts : RunCounts {
 /// time-outs and transfers, then steps begin; replicas in order of their index. With one replica and nothing else it
 /// does what `simulate` does.
 ///
-/// Observer and source learn of a request that ends without its answer as of a refused one: `first_token` is `never`.
 /// While no replica is up requests wait for one.
 class Cluster {
   public:
@@ -156,12 +155,14 @@ class Cluster {
     void route(std::uint32_t id);
     void submit(std::uint32_t index, std::uint32_t id);
     void advance_replica(std::uint32_t index);
+    std::span<const std::uint32_t> advance(std::uint32_t index);
     void answered(std::uint32_t id, std::uint32_t index);
-    void unanswered(std::uint32_t id, std::uint64_t& count);
+    void unanswered(std::uint32_t id, Request::Outcome why);
     void end(std::uint32_t id);
     void forget(std::uint32_t id);
     [[nodiscard]] bool nothing_else_now() const;
     void give_back(std::uint32_t index);
+    void tell_router(std::uint32_t index);
     void reschedule(std::uint32_t index);
     [[nodiscard]] Group& group_of(std::uint32_t index) { return groups_[index < front_count_ ? 0 : 1]; }
 
@@ -174,7 +175,7 @@ class Cluster {
     void find_lost(std::uint32_t index);
     void time_out(std::uint32_t id);
     void cancel(std::uint32_t id, std::uint32_t index);
-    void attempt_failed(std::uint32_t id, std::uint64_t& count);
+    void attempt_failed(std::uint32_t id, Request::Outcome why);
     void begin_again(std::uint32_t id);
     void leave(std::uint32_t id);
     [[nodiscard]] std::uint32_t copy_of(std::uint32_t id);

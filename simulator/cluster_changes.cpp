@@ -108,7 +108,7 @@ void Cluster::fail(std::uint32_t index) {
             begin_again(id);
             route(id);
         } else {
-            attempt_failed(id, counts_.lost);
+            attempt_failed(id, Request::Outcome::lost);
         }
     }
     resume_transfers();
@@ -141,10 +141,10 @@ void Cluster::time_out(std::uint32_t id) {
     if (for_first_token && requests_[id].first_token < never) return;
     if (journey.stage == Journey::Stage::engine) {
         if (settings_.clients.cancels) cancel(id, journey.decodes ? journey.decode : journey.prefill);
-        return attempt_failed(copy_of(id), counts_.timed_out);
+        return attempt_failed(copy_of(id), Request::Outcome::timed_out);
     }
     leave(id);
-    attempt_failed(id, counts_.timed_out);
+    attempt_failed(id, Request::Outcome::timed_out);
     resume_transfers();
 }
 
@@ -160,15 +160,19 @@ std::uint32_t Cluster::copy_of(std::uint32_t id) {
     if (copy >= journeys_.size()) journeys_.resize(2 * std::size_t{copy});
     requests_[copy].tag = requests_[id].tag;
     requests_[copy].arrival = requests_[id].arrival;
+    if (requests_.described(id)) {
+        const Content content = requests_.content(id).content;
+        requests_.describe(copy, content);
+    }
     journeys_[copy] = journeys_[id];
     journeys_[id].abandoned = true;
     return copy;
 }
 
-/// One attempt has failed, and the request is in nobody's hands; the client tries again, or `count` has one more.
-void Cluster::attempt_failed(std::uint32_t id, std::uint64_t& count) {
+/// One attempt has failed, and the request is in nobody's hands; the client tries again, or it has ended.
+void Cluster::attempt_failed(std::uint32_t id, Request::Outcome why) {
     Journey& journey = journeys_[id];
-    if (journey.attempt > settings_.clients.retries) return unanswered(id, count);
+    if (journey.attempt > settings_.clients.retries) return unanswered(id, why);
     ++counts_.retries;
     begin_again(id);
     journey.stage = Journey::Stage::away;

@@ -39,10 +39,11 @@ void Cluster::send_to(std::uint32_t decode, std::uint32_t id) {
     Journey& journey = journeys_[id];
     journey.decode = decode;
     if (blocks_on_arrival(id) > replicas_[decode].state().kv().blocks()) {
+        const std::uint32_t prefill = journey.prefill;
         free_kv(id);
         give_back(decode);
-        unanswered(id, counts_.refused);
-        return;
+        unanswered(id, Request::Outcome::refused);
+        return open_gate(prefill);
     }
     journey.stage = Journey::Stage::link;
     const std::uint32_t link = link_of(journey);

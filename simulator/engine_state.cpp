@@ -1,11 +1,13 @@
 #include "simulator/engine_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace plimsoll {
 
-EngineState::EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding)
-    : requests_(requests), kv_(kv_blocks, block_tokens), holding_(holding) {
+EngineState::EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding,
+                         std::unique_ptr<PrefixCache> cache)
+    : requests_(requests), kv_(kv_blocks, block_tokens), holding_(holding), cache_(std::move(cache)) {
     finishing_.reserve(4096);
 }
 
@@ -23,54 +25,118 @@ void EngineState::enqueue(std::uint32_t id) {
     request.prefilled = std::min(request.cached, request.prompt - 1);
     request.generated = 0;
     waiting_.push_back(requests_, id);
+    if (cache_ == nullptr || !requests_.described(id)) return;
+    requests_.content(id).place = no_place;
+    start_caching();
+}
+
+void EngineState::start_caching() {
+    if (caching_) return;
+    caching_ = true;
+    owed_ = paid_ = 0;
+    cache_->start(kv_.used());
 }
 
 void EngineState::admit(std::uint64_t blocks, std::uint32_t cached) {
     const std::uint32_t id = waiting_.front();
-    PLIMSOLL_ASSERT(cached < requests_[id].target);
-    requests_[id].prefilled = std::max(requests_[id].prefilled, cached);
+    Request& request = requests_[id];
+    PLIMSOLL_ASSERT(cached < request.target);
+    request.prefilled = std::max(request.prefilled, cached);
+    if (request.preemptions == 0 && request.first_token == never) request.found = request.prefilled;
     waiting_.remove(requests_, id);
     filling_.push_back(requests_, id);
-    requests_[id].phase = Request::Phase::filling;
+    request.phase = Request::Phase::filling;
     take_blocks(id, blocks);
+}
+
+PrefixHit EngineState::find_prefix(std::uint32_t id) {
+    if (!caching_ || !requests_.described(id)) return {};
+    return cache_->find(requests_.content(id).content, requests_[id].target - 1);
+}
+
+void EngineState::admit(std::uint64_t blocks, const PrefixHit& hit) {
+    const std::uint32_t id = waiting_.front();
+    if (caching_ && requests_.described(id)) {
+        requests_.content(id).place = cache_->hold();
+        kv_.take(hit.idle);
+        requests_[id].blocks += hit.blocks;
+    }
+    admit(blocks - hit.blocks, hit.tokens);
 }
 
 void EngineState::take_blocks(std::uint32_t id, std::uint64_t blocks) {
     kv_.take(blocks);
     requests_[id].blocks += blocks;
+    owed_ += blocks;
+}
+
+void EngineState::settle() {
+    if (caching_) cache_->take(std::exchange(owed_, 0));
+}
+
+void EngineState::settle_decode() {
+    if (!caching_) return;
+    paid_ = kv_.step_need();
+    cache_->take(paid_);
+}
+
+void EngineState::announce(std::uint32_t id, std::uint32_t tokens) {
+    if (!caching_) return;
+    settle();
+    if (!requests_.described(id)) return;
+    const auto& [content, place] = requests_.content(id);
+    kv_.give(cache_->store(place, content, tokens));
+}
+
+void EngineState::give_blocks(std::uint32_t id, std::uint64_t blocks, std::uint64_t tokens, bool preempted) {
+    requests_[id].blocks = 0;
+    if (caching_ && blocks > 0) {
+        const RequestContent held = requests_.described(id) ? requests_.content(id) : RequestContent{};
+        blocks = cache_->release(held.place, held.content, static_cast<std::uint32_t>(tokens), blocks, preempted);
+        if (held.content.known()) requests_.content(id).place = no_place;
+    }
+    kv_.give(blocks);
+    if (!preempted) freed_ += blocks;
+}
+
+void EngineState::forget_prefixes() {
+    caching_ = false;
+    freed_ = 0;
+    owed_ = paid_ = 0;
 }
 
 void EngineState::pad(std::uint32_t id, std::uint32_t prompt, std::uint32_t output) {
     Request& request = requests_[id];
     request.base = request.target = prompt;
-    request.prefilled = 0;
+    request.prefilled = request.found = 0;
     request.planned = output;
 }
 
-void EngineState::leave(std::uint32_t id) {
+void EngineState::leave(std::uint32_t id, bool preempted) {
     Request& request = requests_[id];
+    std::uint64_t blocks = request.blocks, tokens = request.prefilled;
     if (request.phase == Request::Phase::decoding) {
         const std::uint64_t held = stored(id);
         request.generated = generated(id);
         context_ -= held + 1;
         finishing_.remove(requests_, id);
         decoding_.remove(requests_, id);
+        tokens = held;
         if (holding_ == KvHolding::paged) {
             kv_.stop_growing(held);
-            kv_.give(kv_.blocks_for(held));
+            blocks += kv_.blocks_for(held);
         }
     } else if (request.phase == Request::Phase::filling) {
         filling_.remove(requests_, id);
     } else {
         (request.phase == Request::Phase::swapped ? swapped_ : waiting_).remove(requests_, id);
     }
-    kv_.give(request.blocks);
-    request.blocks = 0;
+    give_blocks(id, blocks, tokens, preempted);
     request.phase = Request::Phase::done;
 }
 
 void EngineState::preempt(std::uint32_t id, bool to_front) {
-    leave(id);
+    leave(id, true);
     Request& request = requests_[id];
     request.phase = Request::Phase::waiting;
     request.target = request.base + request.generated;
@@ -81,6 +147,17 @@ void EngineState::preempt(std::uint32_t id, bool to_front) {
         waiting_.push_front(requests_, id);
     else
         waiting_.push_back(requests_, id);
+}
+
+void EngineState::preempt_known(std::uint32_t id) {
+    if (cache_ != nullptr && !requests_.described(id)) {
+        // A conversation of its own, under a name that no source gives.
+        requests_.describe(id, {.own = joint_name(~std::uint64_t{0}, requests_[id].sequence)});
+        start_caching();
+        cache_->find(requests_.content(id).content, 0);
+        requests_.content(id).place = cache_->hold();
+    }
+    preempt(id);
 }
 
 std::uint32_t EngineState::make_room_for_decode() {
@@ -97,7 +174,9 @@ void EngineState::mark_scheduled(std::uint32_t id) {
 void EngineState::decode(std::uint64_t steps) {
     decode_steps_ += steps;
     context_ += steps * decoding_.size();
-    if (holding_ == KvHolding::paged) kv_.grow(steps);
+    if (holding_ != KvHolding::paged) return;
+    if (caching_) cache_->take(kv_.need(steps) - std::exchange(paid_, 0), steps);
+    kv_.grow(steps);
 }
 
 std::uint64_t EngineState::steps_to_first_finish() const {
@@ -114,13 +193,17 @@ std::uint32_t EngineState::pop_finished() {
 bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
     Request& request = requests_[id];
     request.prefilled += tokens;
-    if (request.prefilled < request.target) return false;
+    if (request.prefilled < request.target) {
+        if (caching_) announce(id, request.prefilled);
+        return false;
+    }
     request.first_token = std::min(request.first_token, now_);
     ++request.generated;
     if (request.generated == request.planned) {
         leave(id);
         return true;
     }
+    if (caching_) announce(id, request.prefilled);
     filling_.remove(requests_, id);
     start_decoding(id);
     return false;

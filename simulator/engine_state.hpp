@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 
 #include "simulator/finish_heap.hpp"
 #include "simulator/kv_pool.hpp"
+#include "simulator/prefix_cache.hpp"
 #include "simulator/request.hpp"
 
 namespace plimsoll {
@@ -19,9 +21,13 @@ enum class KvHolding {
 ///
 /// Tokens: completing a prefill of t tokens stores t and gives one output token. A decode step of a request reads its
 /// stored tokens and the new one (its context), stores that one, and gives the next.
+///
+/// A prefix cache looks on from the first request on whose tokens are known. KV blocks that several requests share
+/// then count once, and those that hold what somebody may ask for again count as free.
 class EngineState {
   public:
-    EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding);
+    EngineState(RequestTable& requests, std::uint64_t kv_blocks, std::uint32_t block_tokens, KvHolding holding,
+                std::unique_ptr<PrefixCache> cache = nullptr);
 
     [[nodiscard]] const Request& operator[](std::uint32_t id) const { return requests_[id]; }
     [[nodiscard]] Seconds now() const { return now_; }
@@ -50,10 +56,40 @@ class EngineState {
     /// Moves the first waiting request to the end of those filling and gives it `blocks`, of which the first hold
     /// at least `cached` of its tokens already (fewer than it is to prefill).
     void admit(std::uint64_t blocks, std::uint32_t cached = 0);
+    /// What the prefix cache has of a waiting request, the last token aside, which is always computed.
+    [[nodiscard]] PrefixHit find_prefix(std::uint32_t id);
+    /// Like `admit`; the first of the `blocks` are those of the hit, which must have been found last.
+    void admit(std::uint64_t blocks, const PrefixHit& hit);
+    /// Blocks that a waiting request would take of the free ones.
+    [[nodiscard]] static std::uint64_t blocks_taken(std::uint64_t blocks, const PrefixHit& hit) {
+        return blocks - hit.blocks + hit.idle;
+    }
+    /// Tokens to compute of a waiting request after a hit.
+    [[nodiscard]] std::uint32_t unfilled(std::uint32_t id, const PrefixHit& hit) const {
+        return requests_[id].target - std::max(requests_[id].prefilled, hit.tokens);
+    }
+    /// The prefix cache takes the blocks that have been given away since the last time from the free ones.
+    void settle();
+    /// The same for those that the decodes of the step that is being composed will take.
+    void settle_decode();
+    /// Lets the prefix cache empty free blocks until so many are empty, if there are.
+    void empty_blocks(std::uint64_t blocks) {
+        if (caching_) cache_->empty(blocks);
+    }
+    /// Others find a filling request's first `tokens`, which the step that is being composed will have computed.
+    void announce(std::uint32_t id, std::uint32_t tokens);
     /// Gives a filling request more blocks.
     void take_blocks(std::uint32_t id, std::uint64_t blocks);
     /// Takes a running request's blocks; it waits, before or behind all others, to be computed again.
     void preempt(std::uint32_t id, bool to_front = true);
+    /// The same to the front; it finds its blocks again that nobody has used, even if it is not known what they hold.
+    void preempt_known(std::uint32_t id);
+    /// Blocks that requests have freed by ending, since the start.
+    [[nodiscard]] std::uint64_t freed() const { return freed_; }
+    /// From now on such blocks are `hidden` when they are found.
+    void mark_freed() {
+        if (caching_) cache_->mark();
+    }
     /// Moves a decoding request out of the pool, behind those swapped out before.
     void swap_out(std::uint32_t id);
     /// The first request that was swapped out decodes again; its blocks must be free.
@@ -82,9 +118,14 @@ class EngineState {
     void remove(std::uint32_t id) { leave(id); }
     /// Takes out any request (the replica has failed); no_request when there is none.
     std::uint32_t pop_any();
+    /// What was stored is gone.
+    void forget_prefixes();
 
   private:
-    void leave(std::uint32_t id);
+    void start_caching();
+    void leave(std::uint32_t id, bool preempted = false);
+    /// Gives back a leaving request's blocks, which hold `tokens` tokens.
+    void give_blocks(std::uint32_t id, std::uint64_t blocks, std::uint64_t tokens, bool preempted);
     void start_decoding(std::uint32_t id);
     /// Tokens stored of a request that decodes or is swapped out.
     [[nodiscard]] std::uint64_t stored(std::uint32_t id) const {
@@ -94,6 +135,11 @@ class EngineState {
     RequestTable& requests_;
     KvPool kv_;
     KvHolding holding_;
+    std::unique_ptr<PrefixCache> cache_;
+    bool caching_ = false;
+    std::uint64_t owed_ = 0;  ///< blocks given away that the cache does not know of
+    std::uint64_t freed_ = 0;
+    std::uint64_t paid_ = 0;  ///< blocks of the next decode step that it knows of
     RequestList waiting_, filling_, decoding_, swapped_;
     FinishHeap finishing_;
     Seconds now_{};

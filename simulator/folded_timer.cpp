@@ -9,16 +9,23 @@ FoldedTimer::FoldedTimer(const StepCost& cost, std::uint32_t max_sequences) : co
 }
 
 FoldedTimer::Line FoldedTimer::line(double decodes) const {
-    Line result;
-    const double breakpoint = cost_.next_breakpoint(decodes, 0.0);
-    if (std::isfinite(breakpoint)) result.breakpoint = breakpoint;
-    result.flat = cost_.decode(decodes, 0.0);
-    // Two points far apart on the affine part: the slope loses no digits to the difference.
-    constexpr double apart = 1048576.0;
-    const double near = result.breakpoint + 1.0, far = near + apart;
-    result.per_token = (cost_.decode(decodes, far) - cost_.decode(decodes, near)) / apart;
-    result.at_zero = cost_.decode(decodes, near) - result.per_token * near;
-    return result;
+    Line pieces;
+    double from = 0.0;
+    for (Piece& piece : pieces) {
+        piece.until = cost_.next_breakpoint(decodes, from);
+        const bool last = std::isinf(piece.until);
+        // Two points far apart: the slope loses no digits to the difference. A breakpoint itself may be a rounding
+        // off, so that both keep away from it.
+        constexpr double apart = 1048576.0;
+        const double near = last ? from + 1.0 : from + 0.25 * (piece.until - from);
+        const double far = last ? near + apart : from + 0.75 * (piece.until - from);
+        piece.per_token = (cost_.decode(decodes, far) - cost_.decode(decodes, near)) / (far - near);
+        piece.at_zero = cost_.decode(decodes, near) - piece.per_token * near;
+        if (last) return pieces;
+        from = piece.until;
+    }
+    PLIMSOLL_ASSERT(std::isinf(pieces.back().until));
+    return pieces;
 }
 
 Seconds FoldedTimer::step(std::span<const PromptChunk> chunks, std::uint32_t decodes, std::uint64_t context) const {
@@ -34,11 +41,12 @@ Seconds FoldedTimer::step(std::span<const PromptChunk> chunks, std::uint32_t dec
 
 DecodePiece FoldedTimer::decode(std::uint32_t decodes, std::uint64_t context) const {
     PLIMSOLL_ASSERT(decodes < lines_.size());
-    const Line& of = lines_[decodes];
     const auto tokens = static_cast<double>(context);
-    if (tokens < of.breakpoint)
-        return {.first = of.flat, .steps = 1 + static_cast<std::uint64_t>((of.breakpoint - tokens) / decodes)};
-    return {.first = of.at_zero + of.per_token * tokens, .growth = of.per_token * decodes};
+    const Piece* piece = lines_[decodes].data();
+    while (tokens >= piece->until) ++piece;
+    DecodePiece result{.first = piece->at_zero + piece->per_token * tokens, .growth = piece->per_token * decodes};
+    if (std::isfinite(piece->until)) result.steps = 1 + static_cast<std::uint64_t>((piece->until - tokens) / decodes);
+    return result;
 }
 
 }  // namespace plimsoll

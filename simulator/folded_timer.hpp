@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <limits>
 #include <vector>
 
 #include "model/cost/step_cost.hpp"
@@ -18,11 +20,13 @@ class FoldedTimer final : public StepTimer {
     [[nodiscard]] DecodePiece decode(std::uint32_t decodes, std::uint64_t context) const override;
 
   private:
-    struct Line {
-        double breakpoint = 0;           ///< context, tokens; 0: the affine part holds everywhere
-        Seconds flat{};                  ///< below it
-        Seconds at_zero{}, per_token{};  ///< above it
+    /// What holds below a context, in tokens read.
+    struct Piece {
+        double until = std::numeric_limits<double>::infinity();
+        Seconds at_zero{}, per_token{};
     };
+    /// As many as two windows of the attention and the host make.
+    using Line = std::array<Piece, 4>;
     [[nodiscard]] Line line(double decodes) const;
 
     const StepCost& cost_;

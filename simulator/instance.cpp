@@ -23,6 +23,7 @@ const SchedulerKind& scheduler_named(const std::string& name, const std::string&
 }
 
 void check_settings(const SchedulerKind& kind, const SchedulerSettings& settings, const std::string& place) {
+    if (settings.prefix_cache && !kind.prefix_cache) throw InputError(place, "the engine has no prefix cache");
     if (!kind.refusal) return;
     if (const auto why = kind.refusal(settings)) throw InputError(place, *why);
 }

@@ -26,10 +26,18 @@ Metrics::Totals& Metrics::Totals::operator+=(const Totals& other) {
     strides += other.strides;
     preemptions += other.preemptions;
     finished += other.finished;
-    refused += other.refused;
+    unanswered += other.unanswered;
     good += other.good;
     prompt_tokens += other.prompt_tokens;
     output_tokens += other.output_tokens;
+    found_tokens += other.found_tokens;
+    return *this;
+}
+
+Metrics::ClassCounts& Metrics::ClassCounts::operator+=(const ClassCounts& other) {
+    finished += other.finished;
+    good += other.good;
+    unanswered += other.unanswered;
     return *this;
 }
 
@@ -111,6 +119,7 @@ void Metrics::count_latencies(const Request& request) {
     totals.good += good ? 1 : 0;
     totals.prompt_tokens += request.prompt;
     totals.output_tokens += request.output;
+    totals.found_tokens += request.found;
     if (!classes_.empty()) count_class(request, latencies, good);
 }
 
@@ -135,12 +144,12 @@ void Metrics::count_class(const Request& request, const std::array<double, metri
     }
 }
 
-void Metrics::refused(const Request& request) {
+void Metrics::unanswered(const Request& request) {
     if (!counting()) return;
-    now_ = std::max(now_, request.arrival);
-    ++totals_[batch_].refused;
+    now_ = std::max(now_, request.finished);
+    totals_[batch_].unanswered.count(request.outcome);
     const std::size_t index = RequestTag::of(request.tag).load_class;
-    if (index < classes_.size()) ++classes_[index].counts[batch_].refused;
+    if (index < classes_.size()) classes_[index].counts[batch_].unanswered.count(request.outcome);
 }
 
 void Metrics::end_batch() {
@@ -160,11 +169,7 @@ void Metrics::join_batches() {
         class_marks_[mark][i].latencies = classes_[i].latencies;
         class_marks_[mark][i].sums = classes_[i].sums;
         std::array<ClassCounts, Batches::most> joined{};
-        for (std::size_t j = 0; j < Batches::most; ++j) {
-            joined[j / 2].finished += classes_[i].counts[j].finished;
-            joined[j / 2].refused += classes_[i].counts[j].refused;
-            joined[j / 2].good += classes_[i].counts[j].good;
-        }
+        for (std::size_t j = 0; j < Batches::most; ++j) joined[j / 2] += classes_[i].counts[j];
         classes_[i].counts = joined;
     }
     std::array<Totals, Batches::most> joined{};

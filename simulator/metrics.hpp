@@ -33,7 +33,7 @@ class Metrics final : public Observer {
 
     void stride(const Stride& stride) override;
     void finished(const Request& request) override;
-    void refused(const Request& request) override;
+    void unanswered(const Request& request) override;
 
     /// What was counted so far; may be asked at any time.
     [[nodiscard]] Report report() const;
@@ -46,7 +46,9 @@ class Metrics final : public Observer {
         double busy = 0, kv_time = 0, running_time = 0;  ///< s; blocks s; sequences s
         double sequence_steps = 0;
         std::uint64_t iterations = 0, strides = 0, preemptions = 0;
-        std::uint64_t finished = 0, refused = 0, good = 0, prompt_tokens = 0, output_tokens = 0;
+        std::uint64_t finished = 0, good = 0, prompt_tokens = 0, output_tokens = 0;
+        std::uint64_t found_tokens = 0;
+        Unanswered unanswered;
         Totals& operator+=(const Totals& other);
     };
     /// Request latencies above which a promise is broken, in s.
@@ -54,7 +56,9 @@ class Metrics final : public Observer {
         std::array<double, metric_names.size()> most;
     };
     struct ClassCounts {
-        std::uint64_t finished = 0, refused = 0, good = 0;
+        std::uint64_t finished = 0, good = 0;
+        Unanswered unanswered;
+        ClassCounts& operator+=(const ClassCounts& other);
     };
     struct ClassTotals {
         std::array<ClassCounts, Batches::most> counts{};

@@ -43,12 +43,13 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
     Totals all;
     for (std::uint32_t i = batches.cut; i < Batches::most; ++i) all += totals_[i];
     report.finished = all.finished;
-    report.refused = all.refused;
+    report.unanswered = all.unanswered;
     report.preemptions = all.preemptions;
     report.iterations = all.iterations;
     report.strides = all.strides;
     report.prompt_tokens = all.prompt_tokens;
     report.output_tokens = all.output_tokens;
+    report.found_tokens = all.found_tokens;
     report.waiting_most = waiting_most_;
     report.kv_blocks_most = kv_blocks_most_;
     if (all.iterations > 0) report.batch_mean = all.sequence_steps / static_cast<double>(all.iterations);
@@ -69,16 +70,18 @@ void Metrics::report_totals(Report& report, const Batches& batches) const {
 }
 
 void Metrics::report_rates(Report& report, const Batches& batches) const {
-    std::vector<double> times, ended, finished, refused, good, output, tokens;
+    std::vector<double> times, ended, finished, unanswered, good, output, tokens, prompt, found;
     for (std::uint32_t i = batches.cut; i < batches.complete; ++i) {
         const Seconds begin = i == 0 ? from_ : batch_end_[i - 1];
         const Totals& totals = totals_[i];
         times.push_back((batch_end_[i] - begin).value());
         finished.push_back(static_cast<double>(totals.finished));
-        refused.push_back(static_cast<double>(totals.refused));
-        ended.push_back(static_cast<double>(totals.finished + totals.refused));
+        unanswered.push_back(static_cast<double>(totals.unanswered.all()));
+        ended.push_back(static_cast<double>(totals.finished + totals.unanswered.all()));
         good.push_back(static_cast<double>(totals.good));
         output.push_back(static_cast<double>(totals.output_tokens));
+        prompt.push_back(static_cast<double>(totals.prompt_tokens));
+        found.push_back(static_cast<double>(totals.found_tokens));
         tokens.push_back(static_cast<double>(totals.output_tokens + totals.prompt_tokens));
     }
     const double time = (report.to - report.from).value();
@@ -92,9 +95,12 @@ void Metrics::report_rates(Report& report, const Batches& batches) const {
     report.output_token_rate = rate(output, static_cast<double>(report.output_tokens));
     report.total_token_rate = rate(tokens, static_cast<double>(report.output_tokens + report.prompt_tokens));
     report.goodput = rate(good, all_good);
-    const double all_ended = static_cast<double>(report.finished + report.refused);
-    report.error_rate = {all_ended > 0 ? static_cast<double>(report.refused) / all_ended : 0.0,
-                         batched_ratio(refused, ended).half_width};
+    const double all_ended = static_cast<double>(report.finished + report.unanswered.all());
+    report.error_rate = {all_ended > 0 ? static_cast<double>(report.unanswered.all()) / all_ended : 0.0,
+                         batched_ratio(unanswered, ended).half_width};
+    const auto asked = static_cast<double>(report.prompt_tokens);
+    report.hit_rate = {asked > 0 ? static_cast<double>(report.found_tokens) / asked : 0.0,
+                       batched_ratio(found, prompt).half_width};
 }
 
 void Metrics::report_classes(Report& report, const Batches& batches) const {
@@ -103,7 +109,7 @@ void Metrics::report_classes(Report& report, const Batches& batches) const {
         ClassReport one;
         for (std::uint32_t j = batches.cut; j < Batches::most; ++j) {
             one.finished += classes_[i].counts[j].finished;
-            one.refused += classes_[i].counts[j].refused;
+            one.unanswered += classes_[i].counts[j].unanswered;
             one.good += classes_[i].counts[j].good;
         }
         if (time > 0) one.goodput = PerSecond(static_cast<double>(one.good) / time);

@@ -32,8 +32,8 @@ class Observer {
     virtual void stride(const Stride& stride) { static_cast<void>(stride); }
     /// The request has all its tokens; its row is used again afterwards.
     virtual void finished(const Request& request) = 0;
-    /// The engine does not take the request.
-    virtual void refused(const Request& request) { static_cast<void>(request); }
+    /// The request has ended without its answer, at `finished`; `outcome` says why, `first_token` is `never`.
+    virtual void unanswered(const Request& request) { static_cast<void>(request); }
 };
 
 }  // namespace plimsoll

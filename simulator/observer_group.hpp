@@ -17,8 +17,8 @@ class ObserverGroup final : public Observer {
     void finished(const Request& request) override {
         for (Observer* observer : observers_) observer->finished(request);
     }
-    void refused(const Request& request) override {
-        for (Observer* observer : observers_) observer->refused(request);
+    void unanswered(const Request& request) override {
+        for (Observer* observer : observers_) observer->unanswered(request);
     }
 
   private:

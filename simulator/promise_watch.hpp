@@ -9,21 +9,28 @@
 namespace plimsoll {
 
 /// How near the latencies of a run come to its promises, and nothing else: for searches, whose runs are short and many.
+/// A request whose client went away counts with the time that it waited, the least that TTFT and E2E would have been.
 class PromiseWatch final : public Observer {
   public:
-    /// Leaves out the first requests that are answered or refused.
-    PromiseWatch(const Slo& slo, std::uint64_t warm_up_requests);
+    /// The promises of each class of the load. Leaves out the first requests that end.
+    PromiseWatch(std::vector<Slo> promises, std::uint64_t warm_up_requests);
 
     void finished(const Request& request) override;
-    void refused(const Request& request) override;
+    void unanswered(const Request& request) override;
 
     /// The largest ratio of a latency to its limit; the promises hold when it is at most 1. 0 when nothing was counted.
     [[nodiscard]] double worst_ratio();
 
   private:
-    const Slo& slo_;
+    struct Class {
+        Slo slo;
+        std::array<std::vector<double>, metric_names.size()> values;  ///< s
+    };
+    /// Those of the request's class; null while nothing is counted, and where nothing is promised.
+    [[nodiscard]] Class* counted(const Request& request);
+
+    std::vector<Class> classes_;
     std::uint64_t left_out_;
-    std::array<std::vector<double>, metric_names.size()> values_;  ///< s
 };
 
 }  // namespace plimsoll

@@ -8,7 +8,7 @@ Replica::Replica(RequestTable& requests, const StepTimer& timer, const Scheduler
                  const SchedulerSettings& settings, std::uint32_t index)
     : requests_(requests),
       timer_(timer),
-      state_(requests, settings.kv_blocks, settings.block_tokens, kind.holding),
+      state_(requests, settings.kv_blocks, settings.block_tokens, kind.holding, kind.make_prefix_cache(settings)),
       scheduler_(kind.make(settings)),
       index_(index) {
     step_.chunks.reserve(settings.max_sequences);
@@ -165,6 +165,7 @@ Seconds Replica::piecewise_time() {
 std::span<const std::uint32_t> Replica::drop_all() {
     finished_.clear();
     for (std::uint32_t id = state_.pop_any(); id != no_request; id = state_.pop_any()) finished_.push_back(id);
+    state_.forget_prefixes();
     scheduler_->reset();
     cancelled_.clear();
     busy_ = false;
@@ -173,9 +174,9 @@ std::span<const std::uint32_t> Replica::drop_all() {
 }
 
 std::uint64_t Replica::kv_blocks_used(Seconds now) const {
-    if (!busy_ || !step_.decode || stride_.steps == 1 || now <= stride_.start) return state_.kv().used();
+    if (!busy_ || !step_.decode || now <= stride_.start) return state_.kv().used();
     // Steps that have begun by now have taken their blocks.
-    const std::uint64_t steps = stride_.piece.steps_until(stride_.start, now, stride_.steps);
+    const std::uint64_t steps = stride_.steps == 1 ? 1 : stride_.piece.steps_until(stride_.start, now, stride_.steps);
     return state_.kv().used() + state_.kv().need(steps);
 }
 

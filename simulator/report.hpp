@@ -8,6 +8,7 @@
 #include "model/base/units.hpp"
 #include "model/spec/slo.hpp"
 #include "simulator/statistics.hpp"
+#include "simulator/unanswered.hpp"
 
 namespace plimsoll {
 
@@ -43,10 +44,10 @@ struct MeasureSummary {
 /// What the requests of one class of a mixture saw.
 struct ClassReport {
     std::uint64_t finished = 0;
-    std::uint64_t refused = 0;  ///< or given up, or lost: ended without an answer
-    std::uint64_t good = 0;     ///< finished within every limit of the class's promises
-    PerSecond goodput;          ///< good requests
-    Latencies latencies;        ///< within 0.1 %
+    Unanswered unanswered;
+    std::uint64_t good = 0;  ///< finished within every limit of the class's promises
+    PerSecond goodput;       ///< good requests
+    Latencies latencies;     ///< within 0.1 %
 };
 
 /// What a run measured, from the end of the warm-up on.
@@ -58,15 +59,17 @@ struct Report {
     std::uint64_t warm_up_requests = 0;  ///< finished before `from`
     bool unsettled = false;              ///< the warm-up is longer than half of the run, or the load is too much
     std::uint64_t finished = 0;
-    std::uint64_t refused = 0;  ///< or given up, or lost: ended without an answer
+    Unanswered unanswered;
     std::uint64_t preemptions = 0, iterations = 0, strides = 0;
     std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
+    std::uint64_t found_tokens = 0;                      ///< prompt tokens that a prefix cache had
 
     Estimate request_rate;       ///< finished per second
     Estimate output_token_rate;  ///< per second
     Estimate total_token_rate;   ///< prompt and output tokens per second
     Estimate goodput;            ///< requests per second that met every limit of their class
-    Estimate error_rate;         ///< failed / all requests
+    Estimate error_rate;         ///< unanswered / all requests that ended
+    Estimate hit_rate;           ///< prompt tokens found in a prefix cache, or stated as cached, over all prompt tokens
 
     double batch_mean = 0;  ///< sequences in a step, over steps
     std::array<double, reported_quantiles.size()> batch_percentiles{};

@@ -5,6 +5,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/units.hpp"
+#include "simulator/prefix_cache.hpp"
 
 namespace plimsoll {
 
@@ -20,7 +21,7 @@ struct Request {
     Seconds arrival{};
     Seconds scheduled = never;  ///< start of the first step that worked on it
     Seconds first_token = never;
-    Seconds finished = never;
+    Seconds finished = never;      ///< when it ended, with its last token or without an answer
     std::uint32_t prompt = 0;      ///< tokens, at least 1
     std::uint32_t output = 0;      ///< tokens in all, the first one included, at least 1
     std::uint32_t max_output = 0;  ///< what the client asks for (max_new_tokens), at least `output`
@@ -28,6 +29,14 @@ struct Request {
     std::uint32_t preemptions = 0;
     std::uint32_t replica = 0;
 
+    /// What became of it, once it has ended.
+    enum class Outcome : std::uint8_t {
+        answered,
+        refused,    ///< the engine, or a full cluster, did not take it
+        timed_out,  ///< its client went away
+        lost        ///< with a replica that failed
+    };
+    Outcome outcome = Outcome::answered;
     enum class Phase : std::uint8_t { free, waiting, filling, decoding, swapped, done };
     Phase phase = Phase::free;
     std::uint32_t planned = 0;    ///< output tokens that the engine computes: more than `output` under static batching
@@ -40,6 +49,13 @@ struct Request {
     std::uint32_t next = no_request;
     std::uint32_t previous = no_request;
     std::uint32_t heap_slot = 0;
+    std::uint32_t found = 0;  ///< prompt tokens that were there already when it was first admitted
+};
+
+/// What the tokens of a request are, and where the prefix cache of its replica keeps count of them.
+struct RequestContent {
+    Content content;
+    std::uint32_t place = no_place;  ///< while it holds blocks
 };
 
 /// All requests that are somewhere in the system, as rows with ids; rows of finished requests are used again, so memory
@@ -66,6 +82,14 @@ class RequestTable {
         rows_[id].sequence = added_++;
         return id;
     }
+    /// Says what a request's tokens are.
+    void describe(std::uint32_t id, const Content& content) {
+        if (contents_.size() <= id) {
+            if (!content.known()) return;
+            contents_.resize(rows_.capacity());
+        }
+        contents_[id] = {content};
+    }
     void release(std::uint32_t id) {
         rows_[id].phase = Request::Phase::free;
         if (free_.capacity() < rows_.capacity()) free_.reserve(rows_.capacity());
@@ -74,11 +98,17 @@ class RequestTable {
 
     [[nodiscard]] Request& operator[](std::uint32_t id) { return rows_[id]; }
     [[nodiscard]] const Request& operator[](std::uint32_t id) const { return rows_[id]; }
+    [[nodiscard]] bool described(std::uint32_t id) const {
+        return id < contents_.size() && contents_[id].content.known();
+    }
+    /// Of one that is described.
+    [[nodiscard]] RequestContent& content(std::uint32_t id) { return contents_[id]; }
     [[nodiscard]] std::size_t present() const { return rows_.size() - free_.size(); }
     [[nodiscard]] std::uint64_t added() const { return added_; }
 
   private:
     std::vector<Request> rows_;
+    std::vector<RequestContent> contents_;  ///< apart from the rows: most loads have none
     std::vector<std::uint32_t> free_;
     std::uint64_t added_ = 0;
 };

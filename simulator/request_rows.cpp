@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "simulator/request_tag.hpp"
+#include "simulator/unanswered.hpp"
 
 namespace plimsoll {
 
@@ -44,10 +45,10 @@ void RequestRows::write(const Request& request) {
         fmt::format_to(out, ",{},{},{}", (request.finished - request.arrival).value(), request.preemptions,
                        (request.scheduled - request.arrival).value());
     } else {
-        line_ += ",,,,,,0,";
+        fmt::format_to(out, ",,{},,,,{},", request.finished.value(), request.preemptions);
     }
     fmt::format_to(out, ",{},{},{},{},{}\n", request.prompt, request.output, request.replica,
-                   RequestTag::of(request.tag).load_class, answered ? "ok" : "failed");
+                   RequestTag::of(request.tag).load_class, outcome_names[static_cast<std::size_t>(request.outcome)]);
     sink_.write(line_);
 }
 

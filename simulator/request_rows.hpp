@@ -11,16 +11,16 @@ namespace plimsoll {
 
 /// A CSV row for each request, in order of arrival: request_id (order of arrival), arrived_at, first_token_at,
 /// completed_at, ttft_s, tpot_s, e2e_s, preemptions, queue_s, prompt_tokens, output_tokens, replica, class, status
-/// ("ok" or "failed": refused, given up or lost). Times in seconds, in the shortest form that reads back as the same
-/// number; a cell that does not apply is empty (TPOT of one token, all times of a failed request). A row waits until
-/// those before it are written, so memory follows the requests that overtake each other.
+/// ("ok", "refused", "timed-out" or "lost"). Times in seconds, in the shortest form that reads back as the same
+/// number; a cell that does not apply is empty (TPOT of one token; without an answer all but arrival and end). A row
+/// waits until those before it are written, so memory follows the requests that overtake each other.
 class RequestRows final : public Observer {
   public:
     /// Writes the header line. The sink must outlive the writer.
     explicit RequestRows(TextSink& sink);
 
     void finished(const Request& request) override { keep(request); }
-    void refused(const Request& request) override { keep(request); }
+    void unanswered(const Request& request) override { keep(request); }
     /// Writes the rows that still wait for requests that have not ended: the run is over.
     void flush();
 

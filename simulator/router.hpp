@@ -83,7 +83,7 @@ class Router {
 
     /// The replica for a request. Called only while one is up, and to be answered with one that is.
     [[nodiscard]] virtual std::uint32_t pick(const Pool& pool, const Request& request, Seconds now) = 0;
-    /// A replica went up or down, was given a request or got rid of one.
+    /// A replica went up or down, was given a request or got rid of one, or uses fewer KV blocks than before.
     virtual void changed(const Pool& pool, std::uint32_t replica) {
         static_cast<void>(pool);
         static_cast<void>(replica);

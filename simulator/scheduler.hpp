@@ -26,6 +26,7 @@ struct SchedulerSettings {
     std::uint64_t kv_blocks = 0;
     std::uint32_t block_tokens = 16;  ///< 1: by the token
     double watermark = 0.0;           ///< share of the blocks that admission keeps free
+    bool prefix_cache = false;        ///< vllm-v1, vllm-v1-async, sglang: KV is kept and found again
 
     bool padded_prefill = false;  ///< vllm-v0: the early rule, prompts x longest prompt <= max_step_tokens
     PreemptionMode preemption = PreemptionMode::recompute;
@@ -96,6 +97,12 @@ struct SchedulerKind {
     std::function<std::unique_ptr<Scheduler>(const SchedulerSettings&)> make;
     /// Why the engine refuses the settings, if so.
     std::function<std::optional<std::string>(const SchedulerSettings&)> refusal;
+    /// Its prefix cache; null: it has none.
+    std::function<std::unique_ptr<PrefixCache>(const SchedulerSettings&)> prefix_cache = nullptr;
+
+    [[nodiscard]] std::unique_ptr<PrefixCache> make_prefix_cache(const SchedulerSettings& settings) const {
+        return settings.prefix_cache && prefix_cache ? prefix_cache(settings) : nullptr;
+    }
 };
 
 /// KV tokens that a request has stored when it ends: its last token is given, not stored.

@@ -1,7 +1,9 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -10,6 +12,8 @@
 #include "simulator/statistics.hpp"
 
 namespace plimsoll {
+
+struct SearchResult;
 
 /// What is looked for, and with how much work.
 struct SearchSettings {
@@ -21,6 +25,8 @@ struct SearchSettings {
     std::uint32_t replications = 4;        ///< of each load at first ...
     std::uint32_t most_replications = 16;  ///< ... and where it is not clear on which side of the limit the load lies
     std::uint32_t threads = 1;
+    const std::atomic<bool>* stop = nullptr;             ///< once true the search ends with what it knows
+    std::function<void(const SearchResult&)> tell = {};  ///< hears of every load that has been tried; may be empty
 };
 
 /// What the replications said of one load: the ratio of latency to limit, above 1 when a promise is broken.
@@ -36,6 +42,7 @@ struct SearchResult {
     bool reached_most = false;  ///< even `most` holds
     std::vector<Trial> trials;  ///< by load
     std::uint32_t runs = 0;
+    bool interrupted = false;  ///< by `stop`: of the loads that were tried, the outermost that surely hold and break
 };
 
 /// The highest load at which the promises hold, for `double run(double load, std::uint32_t replication)`, the ratio of
@@ -48,11 +55,23 @@ struct SearchResult {
 template <class Run>
 class LoadSearch {
   public:
-    LoadSearch(SearchSettings settings, Run run) : settings_(settings), run_(std::move(run)) {
+    LoadSearch(SearchSettings settings, Run run) : settings_(std::move(settings)), run_(std::move(run)) {
         PLIMSOLL_ASSERT(settings_.least > 0 && settings_.least <= settings_.most && settings_.replications >= 2);
     }
 
     SearchResult search() {
+        try {
+            find();
+        } catch (const Stopped&) {
+            tell_what_is_known();
+        }
+        return result_;
+    }
+
+  private:
+    struct Stopped {};
+
+    void find() {
         const std::optional<double> answer = edge([](const Trial& t) { return t.ratio.value <= 1.0; }, settings_.guess);
         result_.highest = answer.value_or(0.0);
         result_.reached_most = result_.highest == settings_.most;
@@ -61,10 +80,19 @@ class LoadSearch {
         // The last load that may hold; the next step of the grid surely breaks.
         const std::optional<double> may = edge([](const Trial& t) { return t.ratio.low() <= 1.0; }, around);
         result_.ci95.high = may ? std::min(settings_.most, *may + step(*may)) : settings_.least;
-        return result_;
     }
 
-  private:
+    void tell_what_is_known() {
+        result_.interrupted = true;
+        result_.highest = result_.ci95.low = 0.0;
+        result_.ci95.high = settings_.most;
+        for (const Trial& t : result_.trials) {
+            if (t.ratio.value <= 1.0) result_.highest = t.load;
+            if (t.ratio.high() <= 1.0) result_.ci95.low = t.load;
+            if (t.ratio.low() > 1.0) result_.ci95.high = std::min(result_.ci95.high, t.load);
+        }
+    }
+
     [[nodiscard]] double step(double load) const {
         const double relative = load * settings_.tolerance;
         return settings_.whole ? std::max(1.0, std::floor(relative)) : relative;
@@ -113,6 +141,7 @@ class LoadSearch {
                 add_runs(*at, std::min<std::uint32_t>(
                                   static_cast<std::uint32_t>(at->ratios.size()),
                                   settings_.most_replications - static_cast<std::uint32_t>(at->ratios.size())));
+            if (settings_.tell) settings_.tell(result_);
         }
         return *at;
     }
@@ -122,6 +151,11 @@ class LoadSearch {
         const auto first = static_cast<std::uint32_t>(trial.ratios.size());
         const std::vector<double> ratios =
             replicate(count, settings_.threads, [&](std::uint32_t i) { return run_(trial.load, first + i); });
+        if (settings_.stop != nullptr && settings_.stop->load()) {
+            // What a run says that was cut short is worth nothing; what is known of the load by then stays.
+            if (first == 0) result_.trials.erase(result_.trials.begin() + (&trial - result_.trials.data()));
+            throw Stopped{};
+        }
         for (const double ratio : ratios) trial.ratios.push_back(std::min(ratio, most_ratio));
         trial.ratio = mean_of(trial.ratios);
         result_.runs += count;

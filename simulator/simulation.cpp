@@ -41,10 +41,13 @@ class Simulation {
         request.prompt = arrival.prompt;
         request.output = arrival.output;
         request.cached = arrival.cached;
+        requests_.describe(id, arrival.content);
         request.max_output = std::max(arrival.max_output, arrival.output);
         if (replica_.submit(id, arrival.time)) return;
         ++counts_.refused;
-        if (observer_ != nullptr) observer_->refused(request);
+        request.outcome = Request::Outcome::refused;
+        request.finished = arrival.time;
+        if (observer_ != nullptr) observer_->unanswered(request);
         source_.finished(request);
         requests_.release(id);
     }

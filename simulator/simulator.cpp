@@ -10,7 +10,7 @@ class Stopper final : public Observer {
   public:
     Stopper(const std::atomic<bool>& stop, RunLimits& limits) : stop_(stop), limits_(limits) {}
     void finished(const Request&) override { look(); }
-    void refused(const Request&) override { look(); }
+    void unanswered(const Request&) override { look(); }
 
   private:
     void look() {
@@ -67,7 +67,14 @@ SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
 ClusterCounts run_watched(const SimulationSetup& setup, Observer& observer) {
     PLIMSOLL_ASSERT(setup.timer != nullptr && setup.scheduler != nullptr && setup.replicas > 0);
     check_settings(*setup.scheduler, setup.settings, "scheduler limits");
-    return run(setup, *make_source(setup.load, "load"), observer, setup.limits);
+    RunLimits limits = setup.limits;
+    const std::unique_ptr<Source> source = make_source(setup.load, "load");
+    if (setup.stop == nullptr) return run(setup, *source, observer, limits);
+    Stopper stopper(*setup.stop, limits);
+    ObserverGroup group;
+    group.add(observer);
+    group.add(stopper);
+    return run(setup, *source, group, limits);
 }
 
 std::vector<SimulationResult> simulate_replications(const SimulationSetup& setup, std::uint32_t count,

@@ -41,7 +41,7 @@ struct SimulationResult {
 /// One run with the seed of the load. Throws InputError for an unknown router and a load or limits that make no sense.
 [[nodiscard]] SimulationResult simulate(const SimulationSetup& setup, Observer* observer = nullptr);
 
-/// One run that the observer alone watches: no metrics are kept, nothing stops it but its limits.
+/// One run that the observer alone watches: no metrics are kept.
 ClusterCounts run_watched(const SimulationSetup& setup, Observer& observer);
 
 /// Independent runs with the seeds that follow from that of the load, on up to `threads` threads; the results do not

@@ -13,6 +13,7 @@ struct Arrival {
     std::uint32_t max_output = 0;  ///< what the client asks for at the most; 0: `output`
     std::uint32_t cached = 0;      ///< prompt tokens that need not be computed; the last one always is
     std::uint64_t tag = 0;         ///< the source's own, handed back with the finished request
+    Content content{};             ///< what the tokens are; a replica with a prefix cache looks for them there
 };
 
 /// Where requests come from, pulled one ahead. A closed loop learns of the end of each request and may answer it with
@@ -29,7 +30,7 @@ class Source {
     [[nodiscard]] virtual Seconds next_time() const = 0;
     /// The next request, removed.
     virtual Arrival take() = 0;
-    /// A request has been answered in full, or refused on arrival (its `first_token` is `never`). Called in order of
+    /// A request has been answered in full, or has ended without (its `first_token` is `never`). Called in order of
     /// time; among equal times in order of the replica, then of the decode step, then of arrival.
     virtual void finished(const Request& request) { static_cast<void>(request); }
 };

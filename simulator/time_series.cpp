@@ -7,7 +7,7 @@ namespace plimsoll {
 TimeSlot& TimeSlot::operator+=(const TimeSlot& other) {
     arrived += other.arrived;
     finished += other.finished;
-    refused += other.refused;
+    unanswered += other.unanswered;
     preempted += other.preempted;
     output_tokens += other.output_tokens;
     ttft_sum += other.ttft_sum;
@@ -67,10 +67,9 @@ void TimeSeries::finished(const Request& request) {
     spread(request.arrival, request.scheduled, [](TimeSlot& waited, double time) { waited.waiting += time; });
 }
 
-void TimeSeries::refused(const Request& request) {
-    TimeSlot& slot = at(request.arrival);
-    ++slot.arrived;
-    ++slot.refused;
+void TimeSeries::unanswered(const Request& request) {
+    at(request.finished).unanswered.count(request.outcome);
+    ++at(request.arrival).arrived;
 }
 
 }  // namespace plimsoll

@@ -3,13 +3,15 @@
 #include <vector>
 
 #include "simulator/observer.hpp"
+#include "simulator/unanswered.hpp"
 
 namespace plimsoll {
 
 /// What happened in one interval of time, over all replicas.
 struct TimeSlot {
     std::uint64_t arrived = 0;  ///< of the requests that have ended
-    std::uint64_t finished = 0, refused = 0, preempted = 0;
+    std::uint64_t finished = 0, preempted = 0;
+    Unanswered unanswered;
     std::uint64_t output_tokens = 0;  ///< of requests that finished in it
     double ttft_sum = 0;              ///< s, over requests that finished in it
     double busy = 0;                  ///< s, summed over replicas
@@ -27,7 +29,7 @@ class TimeSeries final : public Observer {
 
     void stride(const Stride& stride) override;
     void finished(const Request& request) override;
-    void refused(const Request& request) override;
+    void unanswered(const Request& request) override;
 
     [[nodiscard]] Seconds width() const { return width_; }
     /// The intervals from time 0 to the last event.

@@ -144,8 +144,11 @@ class SharedBlocks {
     void add(Trace& trace, const std::vector<std::int64_t>& ids, std::uint32_t prompt) {
         std::size_t known = 0;
         while (known < ids.size() && numbers_.count(ids[known]) > 0) ++known;
-        for (const std::int64_t id : ids)
+        std::uint64_t name = trace.name;
+        for (const std::int64_t id : ids) {
             trace.blocks.push_back(numbers_.emplace(id, static_cast<std::uint32_t>(numbers_.size())).first->second);
+            trace.names.push_back(name = joint_name(name, static_cast<std::uint64_t>(id)));
+        }
         trace.block_end.push_back(trace.blocks.size());
         trace.shared_prefix.push_back(
             static_cast<std::uint32_t>(std::min<std::size_t>(known * mooncake_block, prompt)));
@@ -166,6 +169,16 @@ std::string only_key(const Fields& line, const Names& names, const std::string& 
 std::span<const std::uint32_t> Trace::blocks_of(std::size_t row) const {
     const std::size_t begin = row == 0 ? 0 : block_end[row - 1];
     return std::span(blocks).subspan(begin, block_end[row] - begin);
+}
+
+Content Trace::content_of(std::size_t row) const {
+    if (block_end.empty()) return {};
+    const std::size_t begin = row == 0 ? 0 : block_end[row - 1];
+    const std::size_t tokens = (block_end[row] - begin) * block_tokens;
+    return {.own = joint_name(name, ~std::uint64_t{row}),
+            .path = names.data() + begin,
+            .shared = static_cast<std::uint32_t>(std::min<std::size_t>(tokens, prompt[row])),
+            .piece = block_tokens};
 }
 
 double Trace::mean_prompt() const {
@@ -203,6 +216,8 @@ Trace read_trace_csv(std::string_view text, const std::string& name) {
 
 Trace read_trace_jsonl(std::string_view text, const std::string& name) {
     Trace trace;
+    trace.block_tokens = mooncake_block;
+    for (const char c : name) trace.name = joint_name(trace.name, static_cast<unsigned char>(c));
     SharedBlocks shared;
     for (std::size_t line_number = 1; !text.empty(); ++line_number) {
         const std::string_view line = text.substr(0, text.find('\n'));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/base/units.hpp"
+#include "simulator/content.hpp"
 
 namespace plimsoll {
 
@@ -19,10 +20,18 @@ struct Trace {
     /// Ids of the blocks of each prompt, one request after another; `block_end[i]` is the end of request i's.
     std::vector<std::uint32_t> blocks;
     std::vector<std::size_t> block_end;
+    /// In the same order: a name for each block and all before it, by which prefix caches go; a block has
+    /// `block_tokens` tokens, the last one of a prompt perhaps fewer.
+    std::vector<std::uint64_t> names;
+    std::uint32_t block_tokens = 0;
+    std::uint64_t name = 0;  ///< of the trace itself: the blocks of two traces are different ones
 
     [[nodiscard]] std::size_t size() const { return prompt.size(); }
     /// Block ids of one request's prompt.
     [[nodiscard]] std::span<const std::uint32_t> blocks_of(std::size_t row) const;
+    /// What the tokens of one request are, as far as block ids were recorded; valid as long as the trace. Nobody
+    /// repeats an answer.
+    [[nodiscard]] Content content_of(std::size_t row) const;
     [[nodiscard]] double mean_prompt() const;
     [[nodiscard]] double mean_output() const;
     /// Requests per second from the first arrival to the last; 0 without arrivals.

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/unanswered.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -74,11 +76,12 @@ void TraceEvents::finished(const Request& request) {
     send();
 }
 
-void TraceEvents::refused(const Request& request) {
+void TraceEvents::unanswered(const Request& request) {
     begin_event();
     fmt::format_to(std::back_inserter(text_),
-                   R"({{"ph":"i","s":"p","name":"failed","pid":{},"tid":0,"ts":{:.3f},"args":{{"prompt_tokens":{}}}}})",
-                   request.replica, microseconds(request.arrival), request.prompt);
+                   R"({{"ph":"i","s":"p","name":"{}","pid":{},"tid":0,"ts":{:.3f},"args":{{"prompt_tokens":{}}}}})",
+                   outcome_names[static_cast<std::size_t>(request.outcome)], request.replica,
+                   microseconds(request.finished), request.prompt);
     send();
 }
 

@@ -17,7 +17,7 @@ class TraceEvents final : public Observer {
 
     void stride(const Stride& stride) override;
     void finished(const Request& request) override;
-    void refused(const Request& request) override;
+    void unanswered(const Request& request) override;
     /// Writes the closing; what was written is complete JSON only then.
     void close();
 

@@ -32,17 +32,10 @@ class UserCalendar {
     /// The user whose time has come, removed; the calendar must not be empty.
     std::uint32_t take() {
         const std::uint32_t user = heap_.front().user;
-        now_ = std::max(now_, heap_.front().time);
         const Entry last = heap_.back();
         heap_.pop_back();
         if (!heap_.empty()) sink(last);
         return user;
-    }
-
-    /// When the client had its answer, or learned that there is none: where the request does not say, the last time
-    /// that was heard of.
-    Seconds answered(const Request& request) {
-        return now_ = std::max(now_, request.finished < never ? request.finished : request.arrival);
     }
 
   private:
@@ -69,7 +62,6 @@ class UserCalendar {
     }
 
     std::vector<Entry> heap_;
-    Seconds now_{};
 };
 
 }  // namespace plimsoll

@@ -80,6 +80,7 @@ TEST_CASE("every data file loads under its name, with sources") {
     check_shelf(catalog.models, "scenarios/library/models");
     check_shelf(catalog.engines, "scenarios/library/engines");
     check_shelf(catalog.workloads, "scenarios/library/workloads");
+    check_shelf(catalog.profiles, "hardware_db/profiles", "source");
     for (const std::string& name : catalog.models.names()) CHECK_NOTHROW(Architecture(catalog.models.at(name, "test")));
     for (const std::string& name : catalog.nodes.names()) {
         const Node& node = catalog.nodes.at(name, "test");

@@ -97,6 +97,8 @@ TEST_CASE("check, completion, explain, plan, simulate and compare print what the
                                     .out);
     check_golden("plan.txt", run({"plan", "tests/cli/scenarios/round.json"}).out);
     check_golden("simulate.txt", run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000"}).out);
+    check_golden("simulate_highest_load.txt",
+                 run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000", "--highest-load"}).out);
     check_golden("compare_two.txt",
                  run({"compare", "tests/cli/scenarios/round.json", "tests/cli/scenarios/twice.json"}).out);
     const std::string folder = "tests/cli/scenarios/";
@@ -175,7 +177,7 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
     CHECK(
         refusal("list gpu") ==
         "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
-        "gpus, links, loads, models, nodes, parallelism, routers and 2 more\n");
+        "gpus, links, loads, models, nodes, parallelism, profiles and 3 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
     CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));
@@ -251,6 +253,9 @@ TEST_CASE("an output file is whole or absent") {
     const cli::Result missing = run({"list", "gpus", "--output", folder.path() + "/none/answer.txt"});
     CHECK(missing.code == 4);
     CHECK(missing.errors == "plimsoll: " + folder.path() + "/none/answer.txt: No such file or directory\n");
+    // A profile is written as every file is: nothing lost when the disk is full.
+    CHECK(run({"calibrate", "fit", "--from", "tests/cli/kernels/gemm.csv", "--profile", "/dev/full"}, cli::shipped_data)
+              .code == 4);
     CHECK(run({"list", "gpus", "--output", "/dev/full"}).code == 4);
     CHECK(run({"list", "gpus", "--output", folder.path()}).code == 4);
     CHECK(folder.files() == 1);

@@ -99,6 +99,8 @@ TEST_CASE("a failed replica's requests are lost, or begin again elsewhere", "[cl
     CHECK(lost.counts.requests == 2);
     CHECK(lost.counts.failures == 1);
     CHECK(lost.requests[0].first_token == never);
+    CHECK(lost.requests[0].outcome == Request::Outcome::lost);
+    CHECK(finished(lost, 0) == 3.5);
     // Replica 1: prefill to 2, decodes to 3, 4; request 2 came at 4 (to the only replica up) and is prefilled beside
     // the last decode, to 6.
     CHECK(finished(lost, 1) == 6.0);
@@ -172,6 +174,9 @@ TEST_CASE("a client goes away when its patience is over", "[cluster]") {
     CHECK(left.counts.timed_out == 2);
     CHECK(finished(left, 0) == 4.0);
     CHECK(left.requests[1].first_token == never);
+    CHECK(left.requests[1].outcome == Request::Outcome::timed_out);
+    CHECK(finished(left, 1) == 3.0);
+    CHECK(finished(left, 2) == 8.0);
     CHECK(left.counts.end == Seconds(9));
 
     settings.clients.patience = Seconds(4);
@@ -223,5 +228,7 @@ TEST_CASE("a replica with all the requests it may have refuses more", "[cluster]
     const Run full = run(settings, arrivals);
     CHECK(full.counts.refused == 1);
     CHECK(full.requests[2].first_token == never);
+    CHECK(full.requests[2].outcome == Request::Outcome::refused);
+    CHECK(finished(full, 2) == 0.0);
     CHECK(full.counts.requests == 3);
 }

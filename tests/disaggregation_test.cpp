@@ -79,6 +79,20 @@ TEST_CASE("KV is sent when the decode replica has room for it", "[disaggregation
     CHECK(large.counts.refused == 1);
     CHECK(large.requests[0].first_token == never);
     CHECK(large.counts.requests == 1);
+
+    // Until then it is held, and keeps others out; its refusal lets them in. The decode replica comes at 10; request 1
+    // is prefilled to 12, 1 s on the link, 0.25 s on the way, one step of 1.125 s.
+    ClusterSettings late = split(1, 1);
+    late.disaggregation->decode[0].settings = roomy(20);
+    late.disaggregation->decode[0].present = false;
+    late.disaggregation->most_held_tokens = 10;
+    late.changes = {{.time = Seconds(10), .replica = 1, .kind = ReplicaChange::Kind::start}};
+    const Run held = run(late, {{.time = Seconds(0), .prompt = 20, .output = 2, .tag = 0},
+                                {.time = Seconds(5), .prompt = 8, .output = 2, .tag = 1}});
+    CHECK(held.requests[0].outcome == Request::Outcome::refused);
+    CHECK(finished(held, 0) == 10.0);
+    CHECK(first(held, 1) == 12.0);
+    CHECK(finished(held, 1) == 14.375);
 }
 
 TEST_CASE("a prefill replica that holds too much KV takes no new request", "[disaggregation]") {

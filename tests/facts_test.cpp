@@ -67,14 +67,14 @@ TEST_CASE("sizes of stored values") {
     // A group of 128 weights takes 64 bytes, 2 of scale, half a byte of zero point: 66.5 / 128.
     for (const Dtype four_bit : {Dtype::awq_int4, Dtype::gptq_int4}) {
         CHECK(bytes_per_value(four_bit) * 128 == 66.5);
-        CHECK(is_four_bit(four_bit));
+        CHECK(is_expanded(four_bit));
         CHECK(arithmetic_dtype(four_bit) == Dtype::fp16);
         CHECK(activation_dtype(four_bit) == Dtype::fp16);
     }
     CHECK(bytes_per_value(Dtype::fp32) == 4);
     CHECK(bytes_per_value(Dtype::bf16) == 2);
     CHECK(bytes_per_value(Dtype::fp8) == 1);
-    CHECK(!is_four_bit(Dtype::int8));
+    CHECK(!is_expanded(Dtype::int8));
 }
 
 TEST_CASE("a 4-bit Llama-3.1-8B keeps tables and norms in 16 bit") {

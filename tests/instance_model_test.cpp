@@ -43,7 +43,13 @@ TEST_CASE("The mean field keeps Little's law for the decoding requests and never
 TEST_CASE("Times scale together") {
     TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, "vllm-v1", "400", "150");
     one.fold();
-    const InstanceModel model = one.model(), slower = one.model(1.5);
+    // Every time 1.5-fold, once each.
+    ByCause<double> deviations, z;
+    deviations.values.fill(std::log(1.5));
+    deviations[Cause::engine_kernels] = deviations[Cause::host_speed] = 0.0;
+    z.values.fill(1.0);
+    const StepCost slow(*one.architecture, one.deployment, TimeFactors(deviations, z, {}));
+    const InstanceModel model = one.model(), slower(slow, one.deployment, one.memory, one.workload);
     for (const double n : {1.0, 7.0, 40.0}) {
         CHECK(slower.at(n).residence.value() == Approx(1.5 * model.at(n).residence.value()).epsilon(1e-3));
         CHECK(slower.at(n).decoding == Approx(model.at(n).decoding).epsilon(1e-3));

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cmath>
 
 #include "simulator/affine_timer.hpp"
@@ -68,6 +69,30 @@ TEST_CASE("search: limits of the range are said") {
     const SearchResult cliff = highest_load(
         settings, [](double load, std::uint32_t) { return load > 33 ? std::numeric_limits<double>::infinity() : 0.5; });
     CHECK(cliff.highest == 33.0);
+}
+
+TEST_CASE("search: one that is stopped says what the loads that it has tried are worth") {
+    std::atomic<bool> stop{false};
+    std::size_t told = 0;
+    SearchSettings settings;
+    settings.guess = 60;
+    settings.most = 1000;
+    settings.stop = &stop;
+    settings.tell = [&](const SearchResult& result) {
+        ++told;
+        CHECK(result.trials.size() == told);
+    };
+    // 60 holds, so does 63, then 69, 81; 105 breaks, and the search is stopped at the next load.
+    const SearchResult result = highest_load(settings, [&](double load, std::uint32_t) {
+        stop = told == 5;
+        return smooth(load);
+    });
+    CHECK(result.interrupted);
+    CHECK(told == 5);
+    CHECK(result.trials.size() == 5);
+    CHECK(result.highest == 81.0);
+    CHECK(result.ci95.low == 81.0);
+    CHECK(result.ci95.high == 105.0);
 }
 
 TEST_CASE("search: the interval covers the true load, and more runs are spent near the limit only") {

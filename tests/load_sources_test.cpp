@@ -218,9 +218,11 @@ TEST_CASE("load: a user without an answer thinks on from when that is known") {
     plan.ramp = Seconds{10.0};
     const auto source = make_source(plan, "test");
     Request lost = answered(source->take(), never);
+    lost.first_token = never;
+    lost.finished = Seconds{5.0};
     CHECK(source->next_time() == Seconds{5.0});
     const Arrival second = source->take();
-    source->finished(lost);  // it does not say when: after the last that was sent
+    source->finished(lost);
     CHECK(source->next_time() == Seconds{6.0});
     lost.tag = second.tag;
     lost.finished = Seconds{7.5};

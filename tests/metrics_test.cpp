@@ -139,7 +139,7 @@ TEST_CASE("metrics: token gaps from strides add up to the requests' decode times
         simulate(*source, requests, replica, &metrics);
         const Report report = metrics.report();
         const MeasureSummary& itl = report[Measure::itl];
-        REQUIRE(report.finished + report.refused == 3000);
+        REQUIRE(report.finished + report.unanswered.all() == 3000);
         REQUIRE(report.preemptions == 0);
         // Each output token but the first ends one gap, and a request's gaps sum to e2e - ttft.
         CHECK(itl.count == report.output_tokens - report.finished);
@@ -278,7 +278,9 @@ TEST_CASE("metrics: goodput asks each request for all limits of its class") {
     finish(metrics, 0, 3.0, 7.0, 1);  // promised nothing
     Request refused;
     refused.tag = RequestTag{.load_class = 1}.packed();
-    metrics.refused(refused);
+    refused.finished = Seconds(9.0);
+    refused.outcome = Request::Outcome::refused;
+    metrics.unanswered(refused);
     const Report report = metrics.report();
     CHECK(report.goodput.value == Approx(2.0 / 10.0));
     CHECK(report.error_rate.value == Approx(1.0 / 5.0));
@@ -286,10 +288,30 @@ TEST_CASE("metrics: goodput asks each request for all limits of its class") {
     CHECK(report.classes[0].good == 1);
     CHECK(report.classes[0].finished == 3);
     CHECK(report.classes[0].latencies[Metric::ttft][Statistic::mean].value() == Approx(5.0 / 3));
-    CHECK(report.classes[1].refused == 1);
+    CHECK(report.classes[1].unanswered.refused == 1);
     CHECK(report.classes[1].latencies[Metric::e2e][Statistic::p50].value() == Approx(10.0).epsilon(0.001));
     // TTFT p95 is 3 of 2; the mean TPOT (1 + 1.5 + 0.5 + 3.5) / 4 of 1.
     CHECK(report.latencies().worst_ratio(settings.promises[0]) == Approx(1.625));
+}
+
+TEST_CASE("metrics: refused, timed out and lost requests are told apart, and all of them are errors") {
+    Metrics metrics(all_of_the_run());
+    for (int i = 0; i < 4; ++i) finish(metrics, 0, 1.0, 1.0);
+    Request request;
+    request.finished = Seconds(8.0);
+    using Outcome = Request::Outcome;
+    for (const Outcome outcome :
+         {Outcome::refused, Outcome::timed_out, Outcome::timed_out, Outcome::timed_out, Outcome::lost, Outcome::lost}) {
+        request.outcome = outcome;
+        metrics.unanswered(request);
+    }
+    const Report report = metrics.report();
+    CHECK(report.finished == 4);
+    CHECK(report.unanswered.refused == 1);
+    CHECK(report.unanswered.timed_out == 3);
+    CHECK(report.unanswered.lost == 2);
+    CHECK(report.error_rate.value == Approx(6.0 / 10.0));
+    CHECK(report.to == Seconds(8.0));
 }
 
 TEST_CASE("metrics: nothing is allocated in the loop, and the memory can be used again") {

@@ -1,5 +1,6 @@
 #include "simulator/promise_watch.hpp"
 
+#include "simulator/request_tag.hpp"
 #include "tests/catch.hpp"
 
 using namespace plimsoll;
@@ -15,10 +16,17 @@ Request answered(double first_token, double finished, std::uint32_t output) {
     return request;
 }
 
+Request refused() {
+    Request request;
+    request.outcome = Request::Outcome::refused;
+    request.finished = Seconds{};
+    return request;
+}
+
 double ratio_of(const Slo& slo, std::uint64_t warm_up) {
-    PromiseWatch watch(slo, warm_up);
+    PromiseWatch watch({slo}, warm_up);
     watch.finished(answered(1.0, 5.0, 3));  // 2 s a token
-    watch.refused(Request{});
+    watch.unanswered(refused());
     watch.finished(answered(3.0, 3.0, 1));   // no token after the first
     watch.finished(answered(5.0, 13.0, 5));  // 2 s
     watch.finished(answered(7.0, 11.0, 2));  // 4 s
@@ -35,6 +43,25 @@ TEST_CASE("The promise that is nearest to its limit, or furthest beyond, decides
     CHECK(ratio_of({{tpot}}, 0) == Approx(8.0 / 3.0 / 8.0));
     CHECK(ratio_of({{ttft, tpot}}, 0) == Approx(0.5));
     CHECK(ratio_of({{ttft, tpot, e2e}}, 0) == Approx(1.3).epsilon(0.03));
+}
+
+TEST_CASE("Classes have promises of their own, and a client that left had waited that long") {
+    const Slo quick{{{Metric::ttft, Statistic::mean, Seconds(2.0)}}},
+        patient{{{Metric::e2e, Statistic::mean, Seconds(10.0)}}};
+    PromiseWatch watch({quick, patient}, 0);
+    Request request = answered(1.0, 5.0, 3);
+    watch.finished(request);
+    CHECK(watch.worst_ratio() == Approx(0.5));
+    request = answered(1.0, 8.0, 3);
+    request.tag = RequestTag{.load_class = 1}.packed();
+    watch.finished(request);
+    CHECK(watch.worst_ratio() == Approx(0.8));
+    // Left after 7 s: a TTFT of 7 at the least, 4 in the mean of two.
+    request = Request{};
+    request.outcome = Request::Outcome::timed_out;
+    request.finished = Seconds(7.0);
+    watch.unanswered(request);
+    CHECK(watch.worst_ratio() == Approx(2.0));
 }
 
 TEST_CASE("The warm-up counts what was refused, and nothing is decided before its end") {

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "simulator/affine_timer.hpp"
-#include "simulator/free_blocks.hpp"
 #include "tests/catch.hpp"
 #include "tests/library.hpp"
 #include "tests/simulated.hpp"
@@ -48,23 +47,6 @@ TEST_CASE("An engine that composes ahead serves who comes during a step after th
     CHECK(first_tokens("vllm-v1-async", {0.0, 0.5}, 5) == std::vector<double>{1.0, 3.0});
     // Nothing is composed ahead once all have ended: the first does at 1 with its only token.
     CHECK(first_tokens("vllm-v1-async", {0.0, 1.5}, 1) == std::vector<double>{1.0, 2.5});
-}
-
-TEST_CASE(
-    "Free blocks are used again in the order in which they became free, and a request finds the first of its own") {
-    FreeBlocks free(10);
-    free.take(8);     // 2 left that were never used
-    free.give(7, 4);  // queue: 2 of nobody, 4 of request 7
-    free.give(FreeBlocks::nobody, 1);
-    CHECK(free.count() == 7);
-    free.take(3);  // both of nobody and the last of 7's four
-    CHECK(free.kept(7) == 3);
-    CHECK(free.kept(8) == 0);
-    free.take_back(7);
-    CHECK(free.kept(7) == 0);
-    CHECK(free.count() == 1);
-    free.take_back(7);  // nothing left to take
-    CHECK(free.count() == 1);
 }
 
 TEST_CASE("A replay finds the host's time a step that a recording was made with") {

@@ -197,6 +197,8 @@ TEST_CASE("A client that gives up is gone at the end of the step, from the queue
 
 TEST_CASE("What could never run is refused on arrival, and the rest goes on") {
     const Seen record = run("vllm-v0", room(4), {request(0, 60, 6), request(0, 10, 2)});
-    CHECK(record.requests[0].finished == never);  // 65 tokens stored at its end, 64 in the pool
-    CHECK(record.requests[1].finished < never);
+    CHECK(record.requests[0].first_token == never);  // 65 tokens stored at its end, 64 in the pool
+    CHECK(record.requests[0].outcome == Request::Outcome::refused);
+    CHECK(record.requests[0].finished == record.requests[0].arrival);
+    CHECK(record.requests[1].first_token < never);
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "tests/catch.hpp"
 #include "tests/clusters.hpp"
@@ -231,6 +232,49 @@ TEST_CASE("a prefix stays together within the bound on a replica's load", "[rout
     }
     // The bound is used: the home has its full share.
     CHECK(bench.pool.outstanding(home) >= 149);
+}
+
+/// Least KV as it is defined: all replicas are asked for each request.
+class AskAll final : public Router {
+  public:
+    [[nodiscard]] std::uint32_t pick(const Pool& pool, const Request&, Seconds now) override {
+        const auto key = [&](std::uint32_t i) { return std::tuple(pool.kv_share(i, now), pool.outstanding(i), i); };
+        std::uint32_t best = pool.up_at(0);
+        for (std::uint32_t k = 1; k < pool.up_count(); ++k)
+            if (key(pool.up_at(k)) < key(best)) best = pool.up_at(k);
+        return best;
+    }
+};
+
+TEST_CASE("least KV chooses what asking all replicas would choose, under every scheduler", "[router]") {
+    const RouterKind ask_all{.description = "",
+                             .make = [](const RouterSettings&) { return std::make_unique<AskAll>(); }};
+    std::uint64_t preempted = 0;
+    for (const auto& [name, kind] : schedulers())
+        for (const double rate : {8.0, 40.0, 200.0}) {
+            CAPTURE(name, rate);
+            ClusterSettings settings;
+            for (std::uint32_t i = 0; i < 7; ++i) {
+                ReplicaSpec spec = {.timer = &timer, .scheduler = &kind, .settings = kind.defaults};
+                spec.settings.max_sequences = std::min(spec.settings.max_sequences, 12u);
+                spec.settings.kv_blocks = (700 + 100 * (i % 3)) / spec.settings.block_tokens;
+                settings.replicas.push_back(spec);
+            }
+            settings.resubmit_lost = true;
+            settings.changes = {{.time = Seconds(2), .replica = 1, .kind = ReplicaChange::Kind::fail},
+                                {.time = Seconds(4), .replica = 1, .kind = ReplicaChange::Kind::start}};
+            settings.clients = {.patience = Seconds(6)};
+            const auto arrivals = poisson(1500, rate, 150, 120, 5);
+            settings.router = &router("least-kv");
+            const Run one = run(settings, arrivals);
+            settings.router = &ask_all;
+            const Run other = run(settings, arrivals);
+            for (std::size_t i = 0; i < one.requests.size(); ++i) {
+                REQUIRE(one.requests[i].replica == other.requests[i].replica);
+                preempted += one.requests[i].preemptions;
+            }
+        }
+    CHECK(preempted > 1000);
 }
 
 TEST_CASE("least KV looks at the share in use", "[router]") {

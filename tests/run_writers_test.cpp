@@ -62,7 +62,7 @@ TEST_CASE("rows: one a request, in order of arrival") {
           "output_tokens,replica,class,status\n"
           "0,0,1,5,1,1.3333333333333333,5,0,0,4,4,0,0,ok\n"
           "1,0.5,2,3,1.5,1,2.5,0,0.5,5,2,0,0,ok\n"
-          "2,0.75,,,,,,0,,90,2,0,0,failed\n"
+          "2,0.75,,0.75,,,,0,,90,2,0,0,refused\n"
           "3,7.25,8.25,8.25,1,,1,0,0,6,1,0,0,ok\n");
     CHECK(Csv::from_text(text.text, "rows").rows() == 4);
 }
@@ -141,7 +141,7 @@ TEST_CASE("time series: joining intervals loses nothing") {
         CHECK(all.sequences == Approx(7.0));
         CHECK(all.arrived == 4);
         CHECK(all.finished == 3);
-        CHECK(all.refused == 1);
+        CHECK(all.unanswered.refused == 1);
         CHECK(all.output_tokens == 7);
         CHECK(all.ttft_sum == Approx(3.5));
         CHECK(all.waiting == Approx(0.5));

@@ -106,13 +106,24 @@ TEST_CASE("scenario: the question of the source documents is read as they put it
 
 TEST_CASE("scenario: a default is stated unless the field is given") {
     // Every default that a closed load with a drain and bought nodes can take, with a value other than the default.
-    const std::vector<std::pair<std::string, std::string>> fields{
-        {"compare_nodes", "false"}, {"weights", "fp16"},           {"kv_cache", "fp8"},
-        {"tensor_parallel", "4"},   {"pipeline_parallel", "2"},    {"instances_per_node", "1"},
-        {"max_sequences", "64"},    {"load.active_share", "0.5"},  {"load.peak_factor", "1.5"},
-        {"load.think_time", "2s"},  {"load.drain.ramp", "1s"},     {"spares", "N+2"},
-        {"headroom", "0.2"},        {"cost.mode", "own"},          {"cost.amortization", "4 year"},
-        {"cost.pue", "1.2"},        {"cost.tariff", "0.2 USD/kWh"}};
+    const std::vector<std::pair<std::string, std::string>> fields{{"compare_nodes", "false"},
+                                                                  {"weights", "fp16"},
+                                                                  {"kv_cache", "fp8"},
+                                                                  {"tensor_parallel", "4"},
+                                                                  {"pipeline_parallel", "2"},
+                                                                  {"instances_per_node", "1"},
+                                                                  {"max_sequences", "64"},
+                                                                  {"load.active_share", "0.5"},
+                                                                  {"load.peak_factor", "1.5"},
+                                                                  {"load.think_time", "2s"},
+                                                                  {"load.drain.ramp", "1s"},
+                                                                  {"spares", "N+2"},
+                                                                  {"headroom", "0.2"},
+                                                                  {"cost.mode", "own"},
+                                                                  {"cost.amortization", "4 year"},
+                                                                  {"cost.pue", "1.2"},
+                                                                  {"cost.tariff", "0.2 USD/kWh"},
+                                                                  {"profile", "none"}};
     const auto states = [](const Scenario& scenario, const std::string& path) {
         return std::count_if(scenario.assumptions.begin(), scenario.assumptions.end(), [&](const std::string& text) {
             return text.starts_with(path + " = ") || text.starts_with(path + ": ");
@@ -139,6 +150,7 @@ TEST_CASE("scenario: a scenario that leaves nothing out has no assumptions") {
                                        {"pipeline_parallel", "2"},
                                        {"instances_per_node", "1"},
                                        {"max_sequences", "64"},
+                                       {"profile", "none"},
                                        {"load", R"({"rate": "90 /min", "peak_factor": 2})"},
                                        {"spares", "N+2"},
                                        {"headroom", "0.2"},

@@ -33,7 +33,7 @@ class Script final : public Source {
 class Record final : public Observer {
   public:
     void finished(const Request& request) override { of(request) = request; }
-    void refused(const Request& request) override { of(request) = request; }
+    void unanswered(const Request& request) override { of(request) = request; }
     void stride(const Stride& stride) override { strides.push_back(stride); }
 
     std::vector<Request> requests;

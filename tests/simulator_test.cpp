@@ -59,6 +59,15 @@ TEST_CASE("several runs become one: counts add up, figures are averaged with Stu
         ttft.percentiles[3].value = 5.0;
         ttft.percentiles[3].few = i == 1;
         report.finished = 10 + i;
+        report.unanswered = {.refused = 1, .timed_out = i, .lost = 2 * i};
+        report.classes.resize(2);
+        report.classes[1].finished = 3 * i;  // the first run had nothing of the second class
+        report.classes[1].good = i;
+        report.classes[1].goodput = PerSecond(4.0 * static_cast<double>(i));
+        report.classes[0].finished = 5;
+        for (std::size_t c = 0; c < 2; ++c)
+            report.classes[c].latencies[Metric::ttft][Statistic::p90] = Seconds(static_cast<double>(2 * c + i));
+        results[i].counts.timed_out = 7;
         report.batch_mean = 4.0 + 2.0 * static_cast<double>(i);
         results[i].counts.requests = 100 + i;
     }
@@ -76,6 +85,16 @@ TEST_CASE("several runs become one: counts add up, figures are averaged with Stu
     CHECK(both.report.batch_mean == Approx(5.0));
     CHECK(both.counts.requests == 201);
     CHECK(both.interrupted);
+    CHECK(both.report.unanswered.refused == 2);
+    CHECK(both.report.unanswered.timed_out == 1);
+    CHECK(both.report.unanswered.lost == 2);
+    CHECK(both.counts.timed_out == 14);
+    REQUIRE(both.report.classes.size() == 2);
+    CHECK(both.report.classes[0].finished == 10);
+    CHECK(both.report.classes[0].latencies[Metric::ttft][Statistic::p90] == Seconds(0.5));
+    CHECK(both.report.classes[1].good == 1);
+    CHECK(both.report.classes[1].goodput == PerSecond(2.0));
+    CHECK(both.report.classes[1].latencies[Metric::ttft][Statistic::p90] == Seconds(3.0));
     const SimulationResult alone = combined(std::span(results).first(1));
     CHECK(alone.counts.requests == 100);
     CHECK_FALSE(alone.interrupted);

@@ -179,8 +179,7 @@ class UserSource final : public Source {
     void finished(const Request& request) override {
         const std::size_t user = request.tag / 100;
         if (sent_[user] == users_[user].size()) return;
-        const Seconds end = request.finished == never ? request.arrival : request.finished;
-        due_[user] = end + Seconds(users_[user][sent_[user]].gap);
+        due_[user] = request.finished + Seconds(users_[user][sent_[user]].gap);
     }
 
   private:
@@ -221,7 +220,7 @@ void compare(const std::string& scheduler, std::uint64_t number, Tally& tally) {
         for (std::size_t i = 0; i < expected[u].size(); ++i) {
             REQUIRE(u * 100 + i < record.requests.size());
             const Request& request = record.requests[u * 100 + i];
-            REQUIRE((request.finished == never) == expected[u][i].refused);
+            REQUIRE((request.first_token == never) == expected[u][i].refused);
             tally.refused += expected[u][i].refused;
             if (expected[u][i].refused) continue;
             worst = std::max({worst, apart(request.first_token, expected[u][i].first_token),

@@ -43,7 +43,7 @@ TEST_CASE("the fold equals the sum over operators for everything shipped that fi
             for (const int tensor : {1, 2, 4, 8}) {
                 if (tensor > testing::library().nodes.at(node, "test").gpus) continue;
                 Deployment deployed = deployment(model, node, tensor);
-                if (architecture.refusal({.tensor = tensor}) ||
+                if (architecture.refusal({.tensor = tensor}) || !deployed.gpu->supports(deployed.weights) ||
                     memory_budget(architecture, deployed).refusal(*deployed.gpu))
                     continue;
                 deployed.engine = &engine;

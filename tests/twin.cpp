@@ -33,6 +33,8 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
             const Demand& demand = users[first][sent[first]];
             auto job = std::make_unique<Job>();
             job->arrival = next[first];
+            job->number = jobs.size();
+            job->tokens = &demand.tokens;
             job->user = first;
             job->index = sent[first]++;
             job->prompt = job->known = demand.prompt;
@@ -52,20 +54,33 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
         }
         preempted_ = false;
         moved_ = 0;
-        const std::vector<Work> work = decide();
+        std::vector<Work> work = decide();
         now += time_of(work) + moved_;
         ++iterations;
+        // Decodes come to their ends in order of arrival, then prompts as they were put into the step.
+        std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) {
+            if (a.job->prefilling != b.job->prefilling) return b.job->prefilling;
+            return !a.job->prefilling && a.job->number < b.job->number;
+        });
         for (const Work& item : work) {
             Job& job = *item.job;
             job.computed += item.tokens;
-            if (missing(job) > 0) continue;
+            if (missing(job) > 0) {
+                advanced(job);
+                continue;
+            }
+            const bool prompt = job.prefilling;
             job.prefilling = false;
             ++job.known;
             if (++job.generated == 1) job.first_token = now;
-            if (job.generated < job.planned) continue;
+            if (job.generated < job.planned) {
+                if (prompt) advanced(job);
+                continue;
+            }
             running_.erase(std::find(running_.begin(), running_.end(), &job));
-            resize(job, 0);
-            outcomes[job.user][job.index] = {job.arrival, job.first_token, now, job.preemptions, false};
+            release(job, false);
+            outcomes[job.user][job.index] = {job.arrival,     job.first_token, now,
+                                             job.preemptions, false,           std::max(0, job.found)};
             ended(job.user, job.index, now);
         }
     }
@@ -98,7 +113,7 @@ void Engine::admit(int blocks) {
 
 void Engine::preempt(Job* job, bool to_front) {
     running_.erase(std::find(running_.begin(), running_.end(), job));
-    resize(*job, 0);
+    release(*job, true);
     job->computed = 0;
     job->prefilling = true;
     ++job->preemptions;

@@ -17,6 +17,7 @@ using plimsoll::StepTimer;
 struct Demand {
     double gap = 0;
     int prompt = 1, output = 1, max_output = 1, cached = 0;
+    std::vector<long> tokens = {};  ///< prompt and answer, for engines with a prefix cache; empty: unknown
 };
 /// [users][requests]; an open loop is one request a user.
 using Users = std::vector<std::vector<Demand>>;
@@ -25,10 +26,12 @@ struct Outcome {
     double arrival = 0, first_token = -1, finished = -1;
     int preemptions = 0;
     bool refused = false;
+    int found = 0;  ///< tokens in the prefix cache when it was first admitted
 };
 
 struct Job {
     double arrival = 0;
+    std::size_t number = 0;  ///< in order of arrival
     std::size_t user = 0, index = 0;
     int prompt = 0, output = 0, max_output = 0;
     int known = 0;     ///< prompt and generated tokens
@@ -39,6 +42,8 @@ struct Job {
     bool prefilling = true;
     double first_token = -1;
     int preemptions = 0;
+    int found = -1;
+    const std::vector<long>* tokens = nullptr;
 };
 
 struct Work {
@@ -62,6 +67,13 @@ class Engine {
     virtual bool accepts(const Job& job) const = 0;
     virtual std::vector<Work> decide() = 0;
     virtual double time_of(const std::vector<Work>& work) const;
+    /// It gives back what it holds, at its end or when it is preempted.
+    virtual void release(Job& job, bool preempted) {
+        static_cast<void>(preempted);
+        resize(job, 0);
+    }
+    /// A step has computed tokens of it, and it goes on.
+    virtual void advanced(Job& job) { static_cast<void>(job); }
 
     int blocks_for(int tokens) const { return (tokens + block_ - 1) / block_; }
     void resize(Job& job, int blocks);
@@ -88,6 +100,9 @@ std::unique_ptr<Engine> make_reserving(const std::string& scheduler, const Sched
 std::unique_ptr<Engine> make_paged(const std::string& scheduler, const SchedulerSettings& settings,
                                    const StepTimer& timer);
 std::unique_ptr<Engine> make_vllm_v1_async(const SchedulerSettings& settings, const StepTimer& timer);
+std::unique_ptr<Engine> make_vllm_v1_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
+std::unique_ptr<Engine> make_vllm_v1_async_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
+std::unique_ptr<Engine> make_sglang_with_prefix_cache(const SchedulerSettings& settings, const StepTimer& timer);
 inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
                                     const StepTimer& timer) {
     if (scheduler == "vllm-v1-async") return make_vllm_v1_async(settings, timer);

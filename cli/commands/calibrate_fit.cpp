@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "calibrate/fit_report.hpp"
@@ -37,18 +39,22 @@ KernelTable rows_of(const Arguments& arguments, Catalog& catalog) {
     return all;
 }
 
-Profile profile_of(const FitReport& report, const std::string& name, const std::string& date) {
+Profile profile_of(const FitReport& report, const std::string& file, const Arguments& arguments) {
     Profile profile;
-    profile.name = name;
+    // The catalog finds it by this name.
+    profile.name = std::filesystem::path(file).stem().string();
     profile.gpu = report.groups.front().fit.group.gpu;
-    profile.date = date;
-    profile.source = "plimsoll calibrate fit";
+    profile.date = *arguments.value("date");
+    profile.source = *arguments.value("source");
     for (const GroupReport& group : report.groups) {
         if (group.fit.group.gpu != profile.gpu)
             throw InputError("--profile", fmt::format("a profile is of one GPU; the rows are of {} and {}: choose by "
                                                       "--where gpu=NAME",
                                                       profile.gpu, group.fit.group.gpu));
-        profile.kernels.insert(profile.kernels.end(), group.fit.models.begin(), group.fit.models.end());
+        for (KernelModel model : group.fit.models) {
+            model.origin = Origin::measured_elsewhere;
+            profile.kernels.push_back(std::move(model));
+        }
     }
     return profile;
 }
@@ -65,8 +71,7 @@ Document run(const Arguments& arguments, Session& session) {
     if (report.groups.empty())
         throw InputError("--train", report.left_out.empty() ? "no rows to fit" : report.left_out.front());
     if (const auto file = arguments.value("profile")) {
-        const std::string name = arguments.value("name").value_or("measured");
-        write_file(*file, profile_json(profile_of(report, name, *arguments.value("date")), *file));
+        write_file(*file, profile_json(profile_of(report, *file, arguments), *file));
     }
     return fit_document(report, table);
 }
@@ -81,7 +86,7 @@ void register_calibrate_fit(Registry<Command>& registry) {
              "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
              "library and type on its own. Rows that --train does not take judge the fit.",
          .examples =
-             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where 'n>=1024' --train 0.5 --seed 1"},
+             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1"},
          .options =
              {{.name = "from",
                .value = "FILE",
@@ -106,7 +111,10 @@ void register_calibrate_fit(Registry<Command>& registry) {
                .choices = {"on", "off"},
                .fallback = "on"},
               {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
-              {.name = "name", .value = "NAME", .help = "of the profile"},
+              {.name = "source",
+               .value = "TEXT",
+               .help = "whose measurements they are, for the profile",
+               .fallback = "plimsoll calibrate fit"},
               {.name = "date", .value = "DATE", .help = "of the measurements, for the profile", .fallback = "unknown"}},
          .run = run});
 }

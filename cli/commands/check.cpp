@@ -26,6 +26,9 @@ std::string check_file(const std::string& file, Catalog& catalog) {
         if (kind.check) schemas.push_back(schema_of(kind.kind));
     // A scenario that extends another may leave the schema to it.
     const bool extends = !fields.has("schema") && fields.has("extends");
+    // A generated file says itself how to make another version of it anew.
+    const bool profile = !extends && fields.string("schema").starts_with("plimsoll/profile/");
+    if (profile) static_cast<void>(read_profile(fields));
     const std::size_t index = extends ? 0 : fields.choice("schema", schemas);
     if (index == 0) return "scenario " + read_scenario(file, {}, catalog).name;
     if (index == 1) {

@@ -7,6 +7,7 @@
 #include "cli/simulation_files.hpp"
 #include "cli/simulation_options.hpp"
 #include "cli/simulation_question.hpp"
+#include "cli/simulation_search.hpp"
 
 namespace plimsoll {
 namespace {
@@ -41,11 +42,18 @@ Document run(const Arguments& arguments, Session& session) {
     SimulationQuestion question = read_simulation(arguments, session);
     if (!question.refusal.empty()) return refused(question.refusal);
     SimulationFiles files(arguments);
-    const auto start = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point start;
     SimulationResult result;
     {
         const InterruptFlag interrupted;
         question.setup.stop = &interrupted.raised();
+        if (arguments.given("highest-load")) {
+            find_highest_load(session.progress(), question);
+            const SearchResult& found = question.highest->found;
+            if (!(found.highest > 0) && !found.interrupted)
+                return refused("In the simulation no load keeps the promises");
+        }
+        start = std::chrono::steady_clock::now();
         Progress progress(session.progress(), question.replications, question.setup.limits);
         Watchers watchers(question, files, progress);
         result = combined(simulate_replications(question.setup, question.replications, question.threads,
@@ -75,6 +83,7 @@ void register_simulate(Registry<Command>& registry) {
              {"plimsoll simulate scenarios/chat-10k-users.json --requests 20000",
               "plimsoll simulate --model llama-2-7b --node a100-80gb-sxm-8 --engine vllm-v0 --rate 3/s "
               "--workload chat --ttft 3s --requests 10000 --replications 4",
+              "plimsoll simulate scenarios/chat-10k-users.json --highest-load --requests 20000",
               "plimsoll simulate --cost-tables tests/cli/tables --layers 4 --scheduler sarathi "
               "--max-sequences 8 --max-step-tokens 64 --kv-blocks 100 --workload tests/cli/tables/workload.csv"},
          .positionals = {{.name = "SCENARIO", .help = "a scenario file", .required = false, .completes = "files"}},

@@ -70,7 +70,9 @@ std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const
 
 void Judge::add_uncertainty(Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
-    const ByCause<double> spread = deviations(d);
+    std::vector<Operator> operators;
+    StepCost(*architecture_, d).operators(typical_step(candidate), operators);
+    const ByCause<double> spread = deviations(d, operators);
     const std::vector<ByCause<double>> ways = directions(candidate, spread);
     ByCause<double> drawn;
     for (const ByCause<double>& way : ways)
@@ -96,8 +98,6 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
             result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());
     result.promise_probability = Surface(all.worst_ratio).probability_of_at_most(1e-9);
-    std::vector<Operator> operators;
-    StepCost(*architecture_, d).operators(typical_step(candidate), operators);
     result.beyond_measured = beyond_measured(d, operators);
     candidate.uncertainty = std::move(result);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace plimsoll {
 namespace {
@@ -20,13 +21,26 @@ double share(double whole, int ranks) {
 
 }  // namespace
 
-Architecture::Architecture(const Transformer& model)
-    : model_(&model),
-      attention_(make_block(model.attention, true, model.hidden)),
-      ffn_(make_block(model.ffn, false, model.hidden)) {}
+Architecture::Architecture(const Transformer& model) : model_(&model) {
+    for (const Transformer::Group& group : model.groups)
+        groups_.push_back({group.layers, make_block(group.attention, true, model.hidden),
+                           make_block(group.ffn, false, model.hidden)});
+}
+
+double Architecture::Group::matrix_bytes(const Split& split, Dtype weights) const {
+    const auto experts = static_cast<double>(ffn->expert_parameters_per_rank(split));
+    const auto all =
+        static_cast<double>(attention->matrix_parameters_per_rank(split) + ffn->matrix_parameters_per_rank(split));
+    return experts * bytes_per_value(weights) + (all - experts) * bytes_per_value(matrix_dtype(weights));
+}
 
 std::int64_t Architecture::embedding_parameters() const {
     return static_cast<std::int64_t>(model_->vocabulary) * model_->hidden;
+}
+
+/// Of one norm.
+std::int64_t Architecture::norm_parameters() const {
+    return std::int64_t{model_->hidden} * (model_->norm_biases ? 2 : 1);
 }
 
 std::int64_t Architecture::head_parameters() const {
@@ -34,49 +48,81 @@ std::int64_t Architecture::head_parameters() const {
 }
 
 std::int64_t Architecture::parameters() const {
-    const std::int64_t layer = attention_->matrix_parameters() + attention_->other_parameters() +
-                               ffn_->matrix_parameters() + ffn_->other_parameters() +
-                               static_cast<std::int64_t>(model_->norms_per_layer) * model_->hidden;
-    return layer * model_->layers + embedding_parameters() + head_parameters() + model_->hidden;
+    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
+    for (const Group& group : groups_)
+        sum += group.layers *
+               (group.matrix_parameters() + group.other_parameters() + model_->norms_per_layer * norm_parameters());
+    return sum;
+}
+
+std::int64_t Architecture::active_parameters() const {
+    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
+    for (const Group& group : groups_)
+        sum += group.layers * (group.attention->active_parameters() + group.ffn->active_parameters() +
+                               model_->norms_per_layer * norm_parameters());
+    return sum;
 }
 
 Bytes Architecture::weight_bytes(Dtype weights) const {
-    const auto matrices =
-        static_cast<double>(attention_->matrix_parameters() + ffn_->matrix_parameters()) * model_->layers;
+    double matrices = 0, bytes = 0;
+    for (const Group& group : groups_) {
+        matrices += static_cast<double>(group.matrix_parameters()) * group.layers;
+        bytes += group.matrix_bytes({}, weights) * group.layers;
+    }
     const auto rest = static_cast<double>(parameters()) - matrices;
-    return Bytes(matrices * bytes_per_value(weights) + rest * bytes_per_value(activation_dtype(weights)));
+    return Bytes(bytes + rest * bytes_per_value(activation_dtype(weights)));
 }
 
 int Architecture::layers_per_stage(Split split) const {
     return (model_->layers + split.pipeline - 1) / split.pipeline;
 }
 
+double Architecture::layers_per_stage(const Group& group, Split split) const {
+    return layers_per_stage(split) * (static_cast<double>(group.layers) / model_->layers);
+}
+
+template <class Of>
+double Architecture::fullest_stage(Split split, Of of) const {
+    std::vector<std::pair<double, int>> kinds;
+    for (const Group& group : groups_) kinds.emplace_back(of(group), group.layers);
+    std::sort(kinds.begin(), kinds.end(), std::greater<>());
+    double sum = 0;
+    int left = layers_per_stage(split);
+    for (const auto& [each, layers] : kinds) {
+        const int here = std::min(left, layers);
+        sum += each * here;
+        left -= here;
+    }
+    return sum;
+}
+
 Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
-    const int layers = layers_per_stage(split);
-    const auto matrices = static_cast<double>(attention_->matrix_parameters_per_rank(split.tensor) +
-                                              ffn_->matrix_parameters_per_rank(split.tensor));
-    const auto small = static_cast<double>(attention_->other_parameters() + ffn_->other_parameters() +
-                                           static_cast<std::int64_t>(model_->norms_per_layer) * model_->hidden);
+    const double activation = bytes_per_value(activation_dtype(weights));
+    const double layers = fullest_stage(split, [&](const Group& group) {
+        const auto small = static_cast<double>(group.other_parameters() + model_->norms_per_layer * norm_parameters());
+        return group.matrix_bytes(split, weights) + small * activation;
+    });
     const double vocabulary_rows = share(model_->vocabulary, split.tensor) * model_->hidden;
     // One stage holds both tables; of several, the first holds one and the last the other (or a copy of a tied one).
     const double tables = split.pipeline == 1 && !model_->tied_embeddings ? 2.0 : 1.0;
-    return Bytes(layers * matrices * bytes_per_value(weights) +
-                 (layers * small + tables * vocabulary_rows + model_->hidden) *
-                     bytes_per_value(activation_dtype(weights)));
+    return Bytes(layers + (tables * vocabulary_rows + static_cast<double>(norm_parameters())) * activation);
 }
 
 Bytes Architecture::kv_bytes_per_token(Dtype kv) const {
-    return Bytes(attention_->kv_values_per_token(1) * model_->layers * bytes_per_value(kv));
+    return kv_bytes_per_token_per_rank({}, kv);
 }
 
 Bytes Architecture::kv_bytes_per_token_per_rank(Split split, Dtype kv) const {
-    return Bytes(attention_->kv_values_per_token(split.tensor) * layers_per_stage(split) * bytes_per_value(kv));
+    return Bytes(fullest_stage(split, [&](const Group& group) { return group.attention->kv_values_per_token(split); }) *
+                 bytes_per_value(kv));
 }
 
 Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights) const {
     // Live at the widest point of a layer: residual stream, normed input, and the block's intermediate values;
     // logits are kept in fp32 for sampling.
-    const double widest = std::max(attention_->widest_activation(split.tensor), ffn_->widest_activation(split.tensor));
+    double widest = 0;
+    for (const Group& group : groups_)
+        widest = std::max({widest, group.attention->widest_activation(split), group.ffn->widest_activation(split)});
     return Bytes(tokens * (2.0 * model_->hidden + widest) * bytes_per_value(activation_dtype(weights)) +
                  rows * model_->vocabulary * 4.0);
 }
@@ -84,13 +130,23 @@ Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dt
 std::optional<std::string> Architecture::refusal(Split split) const {
     if (split.pipeline > model_->layers)
         return std::to_string(split.pipeline) + " pipeline stages for " + std::to_string(model_->layers) + " layers";
-    if (auto why = attention_->refusal(split.tensor)) return why;
-    return ffn_->refusal(split.tensor);
+    for (const Group& group : groups_) {
+        if (auto why = group.attention->refusal(split)) return why;
+        if (auto why = group.ffn->refusal(split)) return why;
+    }
+    return std::nullopt;
 }
 
-Operator Architecture::prefill_attention(const StepShape& shape, Split split, Storage storage) const {
-    Operator op = attention_->prefill_attention(shape, split.tensor, storage);
-    op.count *= layers_per_stage(split);
+Operator Architecture::prefill_attention(std::size_t group, const StepShape& shape, Split split,
+                                         Storage storage) const {
+    Operator op = groups_[group].attention->prefill_attention(shape, split, storage);
+    op.count *= layers_per_stage(groups_[group], split);
+    return op;
+}
+
+Operator Architecture::decode_attention(std::size_t group, const StepShape& shape, Split split, Storage storage) const {
+    Operator op = groups_[group].attention->decode_attention(shape, split, storage);
+    op.count *= layers_per_stage(groups_[group], split);
     return op;
 }
 
@@ -98,18 +154,21 @@ void Architecture::operators(const StepShape& shape, Split split, Storage storag
                              std::vector<Operator>& operators) const {
     operators.clear();
     const double hidden = model_->hidden, tokens = shape.tokens(), bytes = storage.activation_bytes();
-    const double layers = layers_per_stage(split), stage_share = 1.0 / split.pipeline;
-
-    attention_->add_operators(shape, split.tensor, storage, operators);
-    ffn_->add_operators(shape, split.tensor, storage, operators);
+    const double stage_share = 1.0 / split.pipeline;
     // A norm adds the block's output to the residual stream: two rows read, two written.
     const double residual = 2 * tokens * hidden * bytes;
     const int norms = model_->norms_per_layer, attention_norms = (norms + 1) / 2;
-    operators.push_back(elementwise_operator("attention_norm", "_att_norm", residual, residual));
-    operators.back().count = attention_norms;
-    operators.push_back(elementwise_operator("ffn_norm", "_ffn_norm", residual, residual));
-    operators.back().count = norms - attention_norms;
-    for (Operator& op : operators) op.count *= layers;
+
+    for (const Group& group : groups_) {
+        const std::size_t first = operators.size();
+        group.attention->add_operators(shape, split, storage, operators);
+        group.ffn->add_operators(shape, split, storage, operators);
+        operators.push_back(elementwise_operator("attention_norm", "_att_norm", residual, residual));
+        operators.back().count = attention_norms;
+        operators.push_back(elementwise_operator("ffn_norm", "_ffn_norm", residual, residual));
+        operators.back().count = norms - attention_norms;
+        for (std::size_t i = first; i < operators.size(); ++i) operators[i].count *= layers_per_stage(group, split);
+    }
 
     const double rows = shape.rows(), vocabulary = share(model_->vocabulary, split.tensor);
     operators.push_back(

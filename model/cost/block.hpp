@@ -32,27 +32,42 @@ class Block {
     [[nodiscard]] virtual std::int64_t matrix_parameters() const = 0;
     /// Parameters of one layer that stay in the activation dtype (biases, small norms), whole model.
     [[nodiscard]] virtual std::int64_t other_parameters() const { return 0; }
-    /// Matrix parameters of one layer on the fullest of `tensor` ranks.
-    [[nodiscard]] virtual std::int64_t matrix_parameters_per_rank(int tensor) const = 0;
-    /// KV values of one token and layer on one of `tensor` ranks; 0 for a block without a cache.
-    [[nodiscard]] virtual double kv_values_per_token(int tensor) const {
-        static_cast<void>(tensor);
+    /// Matrix parameters of one layer on the fullest rank.
+    [[nodiscard]] virtual std::int64_t matrix_parameters_per_rank(const Split& split) const = 0;
+    /// Of these, the ones that stand in experts.
+    [[nodiscard]] virtual std::int64_t expert_parameters_per_rank(const Split& split) const {
+        static_cast<void>(split);
         return 0;
     }
+    /// Parameters that one token uses; all but where it is sent to some of many experts.
+    [[nodiscard]] virtual std::int64_t active_parameters() const { return matrix_parameters() + other_parameters(); }
+    /// KV values of one token and layer on one rank; 0 for a block without a cache.
+    [[nodiscard]] virtual double kv_values_per_token(const Split& split) const {
+        static_cast<void>(split);
+        return 0;
+    }
+    /// The last tokens that a query sees and the cache keeps, where these are not all.
+    [[nodiscard]] virtual std::optional<int> window() const { return std::nullopt; }
     /// Widest intermediate activation of one token on one rank, in values.
-    [[nodiscard]] virtual double widest_activation(int tensor) const = 0;
-    /// Why the block cannot be split over `tensor` ranks, if so.
-    [[nodiscard]] virtual std::optional<std::string> refusal(int tensor) const {
-        static_cast<void>(tensor);
+    [[nodiscard]] virtual double widest_activation(const Split& split) const = 0;
+    /// Why the block cannot be split so, if so.
+    [[nodiscard]] virtual std::optional<std::string> refusal(const Split& split) const {
+        static_cast<void>(split);
         return std::nullopt;
     }
     /// The attention over a step's prompts on one rank, one layer (attention blocks; needs prompt tokens in the shape).
-    [[nodiscard]] virtual Operator prefill_attention(const StepShape& shape, int tensor, Storage storage) const {
-        static_cast<void>(shape), static_cast<void>(tensor), static_cast<void>(storage);
+    [[nodiscard]] virtual Operator prefill_attention(const StepShape& shape, const Split& split,
+                                                     Storage storage) const {
+        static_cast<void>(shape), static_cast<void>(split), static_cast<void>(storage);
+        return {};
+    }
+    /// The attention of a step's decodes, likewise (needs decodes in the shape).
+    [[nodiscard]] virtual Operator decode_attention(const StepShape& shape, const Split& split, Storage storage) const {
+        static_cast<void>(shape), static_cast<void>(split), static_cast<void>(storage);
         return {};
     }
     /// Appends the operators of one layer on one rank.
-    virtual void add_operators(const StepShape& shape, int tensor, Storage storage,
+    virtual void add_operators(const StepShape& shape, const Split& split, Storage storage,
                                std::vector<Operator>& operators) const = 0;
 };
 

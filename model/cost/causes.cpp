@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/cost/kernel_choice.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -106,7 +108,7 @@ ByCause<double> deviations(const Deployment& d) {
     ByCause<double> result;
     result[Cause::gemm_compute] =
         std::hypot(logarithmic(c.gemm.compute_efficiency),
-                   is_four_bit(d.weights) ? c.dequantization.standard_deviation / (1.0 + c.dequantization.value) : 0.0);
+                   is_expanded(d.weights) ? c.dequantization.standard_deviation / (1.0 + c.dequantization.value) : 0.0);
     result[Cause::gemm_memory] = logarithmic(c.gemm.memory_efficiency);
     result[Cause::prefill_attention] = logarithmic(c.prefill_attention.compute_efficiency);
     result[Cause::decode_attention] = logarithmic(c.decode_attention.memory_efficiency);
@@ -131,6 +133,19 @@ ByCause<double> deviations(const Deployment& d) {
     result[Cause::host_request] = logarithmic(host.per_request);
     result[Cause::host_layer] = logarithmic(host.per_layer);
     result[Cause::host_speed] = logarithmic(d.node->host_speed);
+    return result;
+}
+
+ByCause<double> deviations(const Deployment& d, const std::vector<Operator>& operators) {
+    ByCause<double> result = deviations(d);
+    constexpr double of_an_octave = 0.1;
+    const auto widen = [&](Cause cause, OperatorKind kind) {
+        result[cause] = std::hypot(result[cause], of_an_octave * octaves_beyond_measured(d, kind, operators));
+    };
+    widen(Cause::gemm_compute, OperatorKind::gemm);
+    widen(Cause::gemm_memory, OperatorKind::gemm);
+    widen(Cause::prefill_attention, OperatorKind::prefill_attention);
+    widen(Cause::decode_attention, OperatorKind::decode_attention);
     return result;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <vector>
 
+#include "model/cost/work.hpp"
 #include "model/spec/deployment.hpp"
 
 namespace plimsoll {
@@ -52,5 +54,8 @@ class TimeFactors {
 /// the residuals of its measured kernels with the spread of libraries and GPUs, and for what states none the spread
 /// that is known of its kind.
 [[nodiscard]] ByCause<double> deviations(const Deployment& deployment);
+/// The same where operators are of sizes that no measurement covers: wider by a tenth for each factor of two beyond
+/// (estimated; nothing tells how fast a form goes wrong outside its points).
+[[nodiscard]] ByCause<double> deviations(const Deployment& deployment, const std::vector<Operator>& operators);
 
 }  // namespace plimsoll

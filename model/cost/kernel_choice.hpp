@@ -23,4 +23,8 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
                                                        const std::vector<Operator>& operators);
 
+/// How many factors of two the size that lies farthest outside is beyond what was measured of that kind; 0: none is.
+[[nodiscard]] double octaves_beyond_measured(const Deployment& deployment, OperatorKind kind,
+                                             const std::vector<Operator>& operators);
+
 }  // namespace plimsoll

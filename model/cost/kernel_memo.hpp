@@ -16,7 +16,7 @@ class KernelMemo {
     struct Key {
         double m = 0, n = 0, k = 0;
         Dtype arithmetic = Dtype::fp16;
-        bool four_bit_weights = false;
+        bool expanded_weights = false;
         bool padded = false;  ///< m is rounded up before the kernel sees it
         friend bool operator==(const Key&, const Key&) = default;
     };
@@ -34,7 +34,7 @@ class KernelMemo {
   private:
     struct Hash {
         std::size_t operator()(const Key& key) const {
-            std::size_t seed = 4 * static_cast<std::size_t>(key.arithmetic) + 2 * key.four_bit_weights + key.padded;
+            std::size_t seed = 4 * static_cast<std::size_t>(key.arithmetic) + 2 * key.expanded_weights + key.padded;
             for (const double size : {key.m, key.n, key.k}) seed = seed * 1099511628211ULL ^ std::hash<double>()(size);
             return seed;
         }

@@ -28,7 +28,7 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
          {engine.host.per_step.origin, engine.host.per_layer.origin, engine.host.per_sequence.origin,
           engine.host.per_prefill.origin, engine.host.per_request.origin, engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
-    if (is_four_bit(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
+    if (is_expanded(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
     return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
@@ -60,7 +60,7 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
     const auto& p = c.prefill_attention;
     const auto& d = c.decode_attention;
     const auto of_class = [&](OperatorKind kind, const char* form, std::vector<double> values) {
-        kinds_[static_cast<std::size_t>(kind)].paths = {{kernel_forms().find(form), std::move(values), "", nullptr}};
+        kinds_[static_cast<std::size_t>(kind)].of_class = {kernel_forms().find(form), std::move(values), "", nullptr};
     };
     of_class(OperatorKind::gemm, "gemm",
              {c.gemm.compute_efficiency.value, c.gemm.memory_efficiency.value, c.gemm.launch.value.value(),
@@ -82,9 +82,6 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
 }
 
 void KernelTimes::measure(Kind& kind, const MeasuredKernel& kernel) {
-    if (!kernel.known()) return;
-    kind.paths.clear();
-    kind.measured = true;
     for (const KernelModel* model : kernel.models) {
         Constants constants{kernel_forms().find(model->form), {}, model->path, &model->learner};
         PLIMSOLL_ASSERT(constants.form != nullptr);
@@ -136,9 +133,10 @@ KernelParts KernelTimes::product(const Operator& op) const {
 
 KernelParts KernelTimes::nominal(const Operator& op) const {
     const Kind& kind = kind_of(op);
-    if (!kind.measured) return evaluate(kind.paths.front(), op);
+    // Grouped products are other kernels than the single ones that were measured.
+    if (kind.paths.empty() || op.experts > 0) return evaluate(kind.of_class, op);
     if (op.kind != OperatorKind::gemm) return evaluate(kind.of(kind.paths.front().form->path(op)), op);
-    const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.four_bit_weights, op.m <= padded_rows_};
+    const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.expanded_weights, op.m <= padded_rows_};
     if (const auto known = memo_->find(key)) return *known;
     const KernelParts parts = product(op);
     memo_->keep(key, parts);

@@ -42,8 +42,8 @@ class KernelTimes {
         const ResidualLearner* learner = nullptr;
     };
     struct Kind {
-        std::vector<Constants> paths;  ///< the one for all other paths first
-        bool measured = false;
+        Constants of_class;
+        std::vector<Constants> paths;  ///< measured, the one for all other paths first; empty: nothing is
         [[nodiscard]] const Constants& of(std::string_view path) const;
     };
     void measure(Kind& kind, const MeasuredKernel& kernel);

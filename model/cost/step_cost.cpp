@@ -60,19 +60,25 @@ void StepCost::fold(const Architecture& architecture) {
             (op.by_rows ? by_rows_ : by_tokens_).values[i] += op.count * kernels_.time(op).value();
         }
     }
-    // Decode attention is affine in (sequences, context): three evaluations give its coefficients.
-    const auto decode_time = [&](double sequences, double context) {
-        step_operators(architecture, {.decode_sequences = sequences, .context_tokens = context}, split_, storage_,
-                       operators);
-        for (const Operator& op : operators)
-            if (op.kind == OperatorKind::decode_attention) return op.count * kernels_.time(op).value();
-        return 0.0;
+    for (std::size_t group = 0; group < architecture.groups(); ++group)
+        decode_.push_back(decode_line(architecture, group));
+}
+
+/// Three evaluations give the coefficients, within the window where there is one.
+StepCost::DecodeLine StepCost::decode_line(const Architecture& architecture, std::size_t group) const {
+    DecodeLine line;
+    if (const auto window = architecture.window(group)) line.window = *window;
+    const auto time = [&](double sequences, double context) {
+        const Operator op = architecture.decode_attention(
+            group, {.decode_sequences = sequences, .context_tokens = context}, split_, storage_);
+        return op.count * kernels_.time(op).value();
     };
-    constexpr double far = 1048576.0;
-    const double here = decode_time(1.0, far);
-    decode_per_context_ = (decode_time(1.0, 2.0 * far) - here) / far;
-    decode_per_sequence_ = decode_time(2.0, far) - here;
-    decode_launch_ = here - decode_per_sequence_ - decode_per_context_ * far;
+    const double far = std::min(1048576.0, line.window / 4.0);
+    const double here = time(1.0, far);
+    line.per_context = (time(1.0, 2.0 * far) - here) / far;
+    line.per_sequence = time(2.0, far) - here;
+    line.launch = here - line.per_sequence - line.per_context * far;
+    return line;
 }
 
 StepShape StepCost::per_stage(const StepShape& shape) const {
@@ -87,12 +93,14 @@ StepShape StepCost::per_stage(const StepShape& shape) const {
 Seconds StepCost::stage_gpu(const StepShape& shape) const {
     double time = by_tokens_(shape.tokens()) + by_rows_(shape.rows());
     if (shape.decode_sequences > 0)
-        time +=
-            decode_launch_ + decode_per_sequence_ * shape.decode_sequences + decode_per_context_ * shape.context_tokens;
-    if (shape.prefill_tokens > 0) {
-        const Operator op = architecture_->prefill_attention(shape, split_, storage_);
-        time += op.count * kernels_.time(op).value();
-    }
+        for (const DecodeLine& line : decode_)
+            time += line.launch + line.per_sequence * shape.decode_sequences +
+                    line.per_context * std::min(shape.context_tokens, line.window * shape.decode_sequences);
+    if (shape.prefill_tokens > 0)
+        for (std::size_t group = 0; group < architecture_->groups(); ++group) {
+            const Operator op = architecture_->prefill_attention(group, shape, split_, storage_);
+            time += op.count * kernels_.time(op).value();
+        }
     return Seconds(time);
 }
 
@@ -115,8 +123,14 @@ Seconds StepCost::step(const StepShape& shape) const {
 double StepCost::next_breakpoint(double sequences, double context_tokens) const {
     const StepShape shape{.decode_sequences = sequences, .context_tokens = context_tokens};
     const double slack = (host_launches(shape) - stage_gpu(per_stage(shape)) * static_cast<double>(stages_)).value();
-    if (slack <= 0 || decode_per_context_ <= 0) return std::numeric_limits<double>::infinity();
-    return context_tokens + slack / decode_per_context_;
+    double slope = 0, edge = std::numeric_limits<double>::infinity();
+    for (const DecodeLine& line : decode_) {
+        if (context_tokens >= line.window * sequences) continue;
+        slope += line.per_context;
+        edge = std::min(edge, line.window * sequences);
+    }
+    if (slack <= 0 || slope <= 0) return edge;
+    return std::min(edge, context_tokens + slack / slope);
 }
 
 void StepCost::operators(const StepShape& shape, std::vector<Operator>& operators) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "model/cost/memory.hpp"
@@ -41,7 +42,8 @@ class StepCost {
         return prefill(prompts, tokens, pairs) / static_cast<double>(stages_);
     }
     /// The next context, in tokens read by `sequences` decodes, at which the slope of the step time changes: where the
-    /// GPU overtakes the host. Infinite when there is none above `context_tokens`.
+    /// GPU overtakes the host, or where a window of the attention is full. Infinite when there is none above
+    /// `context_tokens`.
     [[nodiscard]] double next_breakpoint(double sequences, double context_tokens) const;
 
     /// The same step operator by operator, by limits.
@@ -59,6 +61,8 @@ class StepCost {
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
     void fold(const Architecture& architecture);
+    struct DecodeLine;
+    [[nodiscard]] DecodeLine decode_line(const Architecture& architecture, std::size_t group) const;
 
     /// A function of a token count, exact at four points an octave, linear between, linear on beyond the last.
     class Table {
@@ -80,7 +84,12 @@ class StepCost {
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
     Table by_tokens_;
     Table by_rows_;
-    double decode_launch_ = 0, decode_per_sequence_ = 0, decode_per_context_ = 0;
+    /// Decode attention of one kind of layer: affine in the sequences and in the context that it sees.
+    struct DecodeLine {
+        double launch = 0, per_sequence = 0, per_context = 0;
+        double window = std::numeric_limits<double>::infinity();  ///< tokens of a sequence
+    };
+    std::vector<DecodeLine> decode_;
 };
 
 }  // namespace plimsoll

@@ -13,14 +13,14 @@ Operator gemm_operator(std::string_view name, std::string_view document_name, do
     Operator op{.name = name, .document_name = document_name, .kind = OperatorKind::gemm};
     const double activation = bytes_per_value(activation_dtype(weights));
     op.work.flop = Flop(2.0 * m * n * k);
-    const bool eight_bit = weights == Dtype::fp8 || weights == Dtype::int8;
+    const bool eight_bit = facts_of(weights).eight_bit;
     op.work.bytes_read = Bytes(n * k * bytes_per_value(weights) + m * k * (eight_bit ? 1.0 : activation));
     op.work.bytes_written = Bytes(m * n * activation);
     // 8-bit arithmetic quantizes its activations first: read as they are, written at one byte.
     if (eight_bit) op.work.bytes_read += Bytes(m * k * activation);
     if (eight_bit) op.work.bytes_written += Bytes(m * k);
     op.arithmetic = arithmetic_dtype(weights);
-    op.four_bit_weights = is_four_bit(weights);
+    op.expanded_weights = is_expanded(weights);
     op.m = m;
     op.n = n;
     op.k = k;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -24,10 +25,16 @@ struct StepShape {
 [[nodiscard]] constexpr double causal_pairs(double query, double past) {
     return query * past + query * (query + 1) / 2;
 }
+/// The same where a query sees the last `window` tokens only, itself included.
+[[nodiscard]] constexpr double windowed_pairs(double query, double past, double window) {
+    const double growing = std::clamp(window - past, 0.0, query);
+    return causal_pairs(growing, past) + (query - growing) * window;
+}
 
 /// How an instance is split over GPUs.
 struct Split {
     int tensor = 1;
+    int expert = 1;  ///< of the tensor ranks, how many hold different experts; divides `tensor`
     int pipeline = 1;
     int data = 1;
 };
@@ -56,7 +63,8 @@ struct Operator {
     double m = 0;  ///< gemm [m, k] x [k, n]; attention: tokens of query
     double n = 0;
     double k = 0;
-    bool four_bit_weights = false;
+    bool expanded_weights = false;  ///< turned into the arithmetic type before they are used
+    bool replicated = false;        ///< every rank of a tensor split does all of it
 
     double sequences = 0;  ///< attention
     double pairs = 0;      ///< prefill attention: query-key pairs, per head
@@ -64,7 +72,7 @@ struct Operator {
     double kv_heads = 0;   ///< KV heads of the rank
     double head_dim = 0;
 
-    double experts = 0;  ///< grouped gemm: experts of the rank, of which `sequences` are chosen by at least one token
+    double experts = 0;  ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product
 
     int ranks = 1;  ///< collectives
 };

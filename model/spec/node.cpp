@@ -116,7 +116,7 @@ Node read_node(const Fields& fields) {
     if (fields.has("nics")) {
         const Fields nics = fields.object("nics");
         node.nic_link_name = nics.string("link");
-        node.nics = static_cast<int>(nics.integer("count", {1, 64}));
+        node.nics = static_cast<int>(nics.integer("count", {1, 1024}));
         nics.finish();
     }
     if (node.nvlink != NvlinkKind::nvswitch && node.gpus > most_gpus_without_switch)

@@ -4,6 +4,29 @@
 
 namespace plimsoll {
 
+namespace {
+
+/// `groups`, each with what differs from the model's own attention and FFN; absent: one group of all layers.
+void read_groups(const Fields& fields, Transformer& model) {
+    const Fields attention = fields.object("attention"), ffn = fields.object("ffn");
+    if (!fields.has("groups")) {
+        model.groups.push_back({model.layers, attention, ffn});
+        return;
+    }
+    int layers = 0;
+    for (const Fields& group : fields.objects("groups")) {
+        model.groups.push_back({static_cast<int>(group.integer("layers", {1, 10000})),
+                                group.has("attention") ? group.object("attention") : attention,
+                                group.has("ffn") ? group.object("ffn") : ffn});
+        layers += model.groups.back().layers;
+        group.finish();
+    }
+    if (layers != model.layers)
+        fields.fail("groups", "hold " + std::to_string(layers) + " of " + std::to_string(model.layers) + " layers");
+}
+
+}  // namespace
+
 Transformer read_transformer(const Fields& fields) {
     EntryHead head = read_head(fields, "model");
     constexpr Range count{1, 1e7};
@@ -15,10 +38,11 @@ Transformer read_transformer(const Fields& fields) {
                       .max_context = static_cast<int>(fields.integer("max_context", {1, 1e9})),
                       .tied_embeddings = fields.boolean("tied_embeddings"),
                       .norms_per_layer = static_cast<int>(fields.integer_or("norms_per_layer", 2, {0, 16})),
+                      .norm_biases = fields.boolean_or("norm_biases", false),
                       .native_dtype = parse_dtype(fields.string("native_dtype"), fields.place("native_dtype")),
                       .published_parameters = std::nullopt,
-                      .attention = fields.object("attention"),
-                      .ffn = fields.object("ffn")};
+                      .groups = {}};
+    read_groups(fields, model);
     if (fields.has("published_parameters"))
         model.published_parameters = fields.integer("published_parameters", {1, 1e14});
     const Fields sources = fields.object("sources");

@@ -13,16 +13,23 @@ namespace plimsoll {
 struct Transformer {
     std::string name;
     std::vector<std::string> aliases;
+    /// Layers of one kind. Where a model has several kinds their order is not kept: a pipeline stage has its share of
+    /// each.
+    struct Group {
+        int layers = 0;
+        Fields attention;  ///< `kind` and what that block kind reads
+        Fields ffn;
+    };
     int layers = 0;
     int hidden = 0;
     int vocabulary = 0;
     int max_context = 0;  ///< tokens, prompt + output
     bool tied_embeddings = false;
     int norms_per_layer = 2;
+    bool norm_biases = false;  ///< norms have a bias beside their weight (LayerNorm)
     Dtype native_dtype = Dtype::fp16;
     std::optional<std::int64_t> published_parameters;
-    Fields attention;  ///< `kind` and what that block kind reads
-    Fields ffn;
+    std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
 };
 
 [[nodiscard]] Transformer read_transformer(const Fields& fields);

@@ -1,14 +1,16 @@
+#include "simulator/radix_cache.hpp"
 #include "simulator/scheduler.hpp"
 
 namespace plimsoll {
 namespace {
 
-/// SGLang without its radix cache (managers/scheduler.py, schedule_policy.py): a prefill step of waiting prompts
+/// SGLang (managers/scheduler.py, schedule_policy.py; first come first served): a prefill step of waiting prompts
 /// whenever one may start, else a decode of all. A prefill step has chunk_tokens, the last prompt is cut to them and
 /// goes on in the next. A request starts while its prompt and all it asks for are less than the free tokens, minus what
 /// was promised in this step, minus new_token_ratio x what the running ones may still ask for; that share decays with
 /// every decode step, rises when memory ran out, and starts anew when the engine is idle. Once a request did not fit
-/// nobody else is tried until one leaves. A decode without memory retracts the requests with the fewest tokens (the
+/// nobody else is tried until one leaves. What the radix cache has of a request need not be free, but is no longer
+/// there for others to evict. A decode without memory retracts the requests with the fewest tokens (the
 /// longest prompt first) until every other has room for 20 more; they go to the end of the queue.
 class Sglang final : public Scheduler {
   public:
@@ -26,6 +28,7 @@ class Sglang final : public Scheduler {
         if (state.running() < running_) full_ = false;
         if (state.running() == 0) reset(state.decode_steps());
         if (!full_ || !state.filling().empty()) prefill(state, step);
+        state.settle();
         if (step.chunks.empty()) decode(state, step);
         running_ = state.running();
     }
@@ -64,14 +67,19 @@ class Sglang final : public Scheduler {
         }
         while (budget > 0 && !state.waiting().empty() && !full_) {
             const std::uint32_t id = state.waiting().front();
-            const double asked = state[id].target + promised(state, id);
-            full_ = state.running() >= settings_.max_sequences || asked >= room;
-            const bool whole = state.unfilled(id) <= budget;
+            full_ = state.running() >= settings_.max_sequences;
+            if (full_) return;
+            const PrefixHit hit = state.find_prefix(id);
+            const auto target = static_cast<double>(EngineState::blocks_taken(state[id].target, hit));
+            const double asked = target + promised(state, id);
+            full_ = asked >= room;
+            const std::uint32_t unfilled = state.unfilled(id, hit);
+            const bool whole = unfilled <= budget;
             if (full_ || (!whole && settings_.chunk_tokens == 0 && !step.chunks.empty())) return;
-            state.admit(0);
-            const std::uint32_t added = add(state, step, id, settings_.chunk_tokens == 0 ? state.unfilled(id) : budget);
+            state.admit(hit.blocks, hit);
+            const std::uint32_t added = add(state, step, id, settings_.chunk_tokens == 0 ? unfilled : budget);
+            room -= whole ? asked : target - (unfilled - added);
             budget -= std::min(budget, added);
-            room -= whole ? asked : state[id].prefilled + added;
         }
     }
 
@@ -94,6 +102,7 @@ class Sglang final : public Scheduler {
 
     void decode(EngineState& state, Step& step) {
         if (state.kv().step_need() > state.kv().free()) {
+            state.empty_blocks(state.kv().step_need());
             retract(state);
             full_ = false;
             step.steady = 1;
@@ -112,6 +121,7 @@ class Sglang final : public Scheduler {
                 break;
             }
             state.preempt(least_advanced(state), false);
+            state.empty_blocks(std::uint64_t{headroom} * state.decoding().size());
         } while (state.kv().free() < std::uint64_t{headroom} * state.decoding().size());
         double given = 0, asked = 0;
         for (std::uint32_t id = state.decoding().front(); id != no_request; id = state[id].next) {
@@ -148,6 +158,7 @@ void register_sglang(Registry<SchedulerKind>& registry) {
                   .defaults = {.max_sequences = 4096,
                                .max_step_tokens = 16384,
                                .block_tokens = 1,
+                               .prefix_cache = true,
                                .chunk_tokens = 8192,
                                .new_token_ratio = 0.7,
                                .least_new_token_ratio = 0.098,
@@ -156,6 +167,9 @@ void register_sglang(Registry<SchedulerKind>& registry) {
                   .refusal = [](const SchedulerSettings& settings) -> std::optional<std::string> {
                       if (settings.block_tokens == 1) return std::nullopt;
                       return "SGLang is modelled with its default page_size: block_tokens must be 1";
+                  },
+                  .prefix_cache = [](const SchedulerSettings& settings) -> std::unique_ptr<PrefixCache> {
+                      return std::make_unique<RadixCache>(settings.kv_blocks);
                   }});
 }
 

@@ -1,3 +1,4 @@
+#include "simulator/block_cache.hpp"
 #include "simulator/scheduler.hpp"
 
 namespace plimsoll {
@@ -6,7 +7,8 @@ namespace {
 /// vLLM V1 (v1/core/sched/scheduler.py): no phases, one token budget. Running requests first in order of admission,
 /// each its missing tokens (a decode is missing one); then, unless something was preempted, waiting ones in order, the
 /// last cut to what is left. Blocks are taken for the tokens of the step only, without a watermark; where there are
-/// none the newest running request is preempted, to be computed again.
+/// none the newest running request is preempted, to be computed again. The prefix cache is asked when a request is
+/// admitted, and knows what a step computes as soon as that is composed.
 class VllmV1 final : public Scheduler {
   public:
     explicit VllmV1(const SchedulerSettings& settings) : settings_(settings) {}
@@ -18,6 +20,7 @@ class VllmV1 final : public Scheduler {
     void compose(EngineState& state, Step& step) override {
         bool preempted = state.make_room_for_decode() > 0;
         step.decode = !state.decoding().empty();
+        state.settle_decode();
         std::uint32_t budget = settings_.max_step_tokens - state.decoding().size();
         // At most one prompt is cut: it is the newest of the running requests.
         if (!state.filling().empty() && budget > 0) {
@@ -28,7 +31,7 @@ class VllmV1 final : public Scheduler {
                 state.preempt(id);
             } else {
                 state.take_blocks(id, blocks);
-                budget -= step.add_chunk(state, id, budget);
+                budget -= add_chunk(state, step, id, budget);
             }
         }
         if (!preempted) admit_waiting(state, step, budget);
@@ -40,11 +43,23 @@ class VllmV1 final : public Scheduler {
     void admit_waiting(EngineState& state, Step& step, std::uint32_t budget) const {
         while (budget > 0 && !state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
-            const std::uint64_t blocks = blocks_for_chunk(state, id, budget);
-            if (blocks > spare(state)) break;
-            state.admit(blocks);
-            budget -= step.add_chunk(state, id, budget);
+            const PrefixHit hit = state.find_prefix(id);
+            const std::uint32_t unfilled = state.unfilled(id, hit), held = state[id].target - unfilled;
+            const std::uint64_t blocks = state.kv().blocks_for(std::uint64_t{held} + std::min(budget, unfilled));
+            if (EngineState::blocks_taken(blocks, hit) > spare(state)) {
+                // As decodes use up what was found, less is left of the prompt than a step can take.
+                if (hit.idle > 0 && unfilled > budget) step.steady = 1;
+                break;
+            }
+            state.admit(blocks, hit);
+            budget -= add_chunk(state, step, id, budget);
         }
+    }
+
+    static std::uint32_t add_chunk(EngineState& state, Step& step, std::uint32_t id, std::uint32_t most) {
+        const std::uint32_t tokens = step.add_chunk(state, id, most);
+        state.announce(id, state[id].prefilled + tokens);
+        return tokens;
     }
 
     /// What the decodes of the step leave.
@@ -63,9 +78,12 @@ void register_vllm_v1(Registry<SchedulerKind>& registry) {
     registry.add("vllm-v1",
                  {.description = "vLLM 0.8 on: running requests, then waiting ones, in one token budget",
                   .holding = KvHolding::paged,
-                  .defaults = {.max_sequences = 256, .max_step_tokens = 2048},
+                  .defaults = {.max_sequences = 256, .max_step_tokens = 2048, .prefix_cache = true},
                   .make = [](const SchedulerSettings& settings) { return std::make_unique<VllmV1>(settings); },
-                  .refusal = budget_below_sequences});
+                  .refusal = budget_below_sequences,
+                  .prefix_cache = [](const SchedulerSettings& settings) -> std::unique_ptr<PrefixCache> {
+                      return std::make_unique<BlockCache>(settings.kv_blocks, settings.block_tokens);
+                  }});
 }
 
 }  // namespace plimsoll

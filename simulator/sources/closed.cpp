@@ -32,7 +32,7 @@ class ClosedSource final : public Source {
     }
     void finished(const Request& request) override {
         const std::uint32_t user = RequestTag::of(request.tag).session;
-        calendar_.add(calendar_.answered(request) + think(user), user);
+        calendar_.add(request.finished + think(user), user);
     }
 
   private:

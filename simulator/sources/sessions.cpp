@@ -19,7 +19,8 @@ class SessionSource final : public Source {
           gap_(plan.rate > PerSecond{} ? 1.0 / plan.rate : never),
           calendar_(plan.users),
           left_(plan.requests == 0 ? ~std::uint64_t{0} : plan.requests),
-          prefix_cache_(plan.prefix_cache) {
+          prefix_cache_(plan.prefix_cache),
+          system_name_(joint_name(plan.seed, shape_.system_prompt)) {
         for (std::uint32_t user = 0; user < plan.users; ++user) {
             begin(user);
             calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : think(user), user);
@@ -40,7 +41,13 @@ class SessionSource final : public Source {
         arrival.time = time;
         arrival.tag = RequestTag{.session = id, .shared_prefix = session.context}.packed();
         arrival.prompt += session.context;
-        if (prefix_cache_) arrival.cached = session.context;
+        if (prefix_cache_)
+            arrival.cached = session.context;
+        else
+            arrival.content = {.own = session.name,
+                               .path = &system_name_,
+                               .shared = shape_.system_prompt,
+                               .piece = std::max(1U, shape_.system_prompt)};
         --left_;
         return arrival;
     }
@@ -59,12 +66,13 @@ class SessionSource final : public Source {
             }
             begin(id);
         }
-        calendar_.add(calendar_.answered(request) + think(id), id);
+        calendar_.add(request.finished + think(id), id);
     }
 
   private:
     struct Session {
         RandomStream stream;
+        std::uint64_t name = 0;     ///< of its tokens
         std::uint32_t turns = 0;    ///< still to come
         std::uint32_t context = 0;  ///< tokens that the next prompt begins with
         Arrival next;               ///< its message and answer
@@ -84,7 +92,7 @@ class SessionSource final : public Source {
         RandomStream stream(seed_, "session", number);
         const std::uint32_t turns = Lengths::whole(shape_.turns.quantile(stream.uniform()));
         const Arrival first = lengths_.draw(stream, stream);
-        const Session session{stream, turns, shape_.system_prompt, first};
+        const Session session{stream, joint_name(system_name_, number), turns, shape_.system_prompt, first};
         if (id == sessions_.size())
             sessions_.push_back(session);
         else
@@ -114,6 +122,7 @@ class SessionSource final : public Source {
     UserCalendar calendar_;
     std::uint64_t left_, begun_ = 0;
     bool prefix_cache_;
+    std::uint64_t system_name_;  ///< of the tokens that all sessions begin with
 };
 
 std::optional<std::string> refusal(const LoadPlan& plan) {

@@ -36,7 +36,7 @@ class SharedQueueSource final : public Source {
     }
     void finished(const Request& request) override {
         const std::uint32_t user = RequestTag::of(request.tag).session;
-        calendar_.add(calendar_.answered(request) + Seconds(think_time_.quantile(streams_[user].uniform())), user);
+        calendar_.add(request.finished + Seconds(think_time_.quantile(streams_[user].uniform())), user);
     }
 
   private:

@@ -23,7 +23,10 @@ class TraceSource final : public Source {
         arrival.time = next_time();
         RequestTag tag{.session = static_cast<std::uint32_t>(next_)};
         if (!trace_->shared_prefix.empty()) tag.shared_prefix = trace_->shared_prefix[next_];
-        if (prefix_cache_) arrival.cached = tag.shared_prefix;
+        if (prefix_cache_)
+            arrival.cached = tag.shared_prefix;
+        else
+            arrival.content = trace_->content_of(next_);
         arrival.tag = tag.packed();
         ++next_;
         return arrival;

@@ -2,7 +2,8 @@ _plimsoll() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} group= command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $group$each in
-            check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
+            'calibrate accuracy'|'calibrate fit'|'calibrate show'|check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
+            calibrate) group='calibrate ' ;;
         esac
     done
     case $command:$previous in
@@ -10,6 +11,16 @@ _plimsoll() {
         *:--format) COMPREPLY=($(compgen -W 'csv json markdown table' -- "$word")); return ;;
         *:--output) COMPREPLY=($(compgen -f -- "$word")); return ;;
         *:--width) COMPREPLY=(); return ;;
+        'calibrate accuracy':--seeds) COMPREPLY=(); return ;;
+        'calibrate fit':--from) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        'calibrate fit':--where) COMPREPLY=(); return ;;
+        'calibrate fit':--train) COMPREPLY=(); return ;;
+        'calibrate fit':--train-per) COMPREPLY=(); return ;;
+        'calibrate fit':--seed) COMPREPLY=(); return ;;
+        'calibrate fit':--learner) COMPREPLY=($(compgen -W 'on off' -- "$word")); return ;;
+        'calibrate fit':--profile) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        'calibrate fit':--source) COMPREPLY=(); return ;;
+        'calibrate fit':--date) COMPREPLY=(); return ;;
         compare:--baseline) COMPREPLY=($(compgen -f -- "$word")); return ;;
         compare:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         compare:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
@@ -20,6 +31,7 @@ _plimsoll() {
         compare:--pipeline-parallel) COMPREPLY=(); return ;;
         compare:--instances) COMPREPLY=(); return ;;
         compare:--max-sequences) COMPREPLY=(); return ;;
+        compare:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
         compare:--users) COMPREPLY=(); return ;;
         compare:--active-share) COMPREPLY=(); return ;;
         compare:--peak-factor) COMPREPLY=(); return ;;
@@ -38,6 +50,7 @@ _plimsoll() {
         explain:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         explain:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         explain:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
+        explain:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
         explain:--weights) COMPREPLY=(); return ;;
         explain:--tensor-parallel) COMPREPLY=(); return ;;
         explain:--pipeline-parallel) COMPREPLY=(); return ;;
@@ -53,6 +66,7 @@ _plimsoll() {
         plan:--pipeline-parallel) COMPREPLY=(); return ;;
         plan:--instances) COMPREPLY=(); return ;;
         plan:--max-sequences) COMPREPLY=(); return ;;
+        plan:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
         plan:--users) COMPREPLY=(); return ;;
         plan:--active-share) COMPREPLY=(); return ;;
         plan:--peak-factor) COMPREPLY=(); return ;;
@@ -71,7 +85,7 @@ _plimsoll() {
         plan:--referee) COMPREPLY=($(compgen -W 'none fast full' -- "$word")); return ;;
         plan:--seed) COMPREPLY=(); return ;;
         plan:--threads) COMPREPLY=(); return ;;
-        show:--kind) COMPREPLY=($(compgen -W 'gpu node model engine workload link efficiency-class' -- "$word")); return ;;
+        show:--kind) COMPREPLY=($(compgen -W 'gpu node model engine workload link efficiency-class profile' -- "$word")); return ;;
         simulate:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         simulate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         simulate:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
@@ -81,6 +95,7 @@ _plimsoll() {
         simulate:--pipeline-parallel) COMPREPLY=(); return ;;
         simulate:--instances) COMPREPLY=(); return ;;
         simulate:--max-sequences) COMPREPLY=(); return ;;
+        simulate:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
         simulate:--users) COMPREPLY=(); return ;;
         simulate:--active-share) COMPREPLY=(); return ;;
         simulate:--peak-factor) COMPREPLY=(); return ;;
@@ -120,18 +135,30 @@ _plimsoll() {
         validate:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
         validate:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         validate:--weights) COMPREPLY=(); return ;;
+        validate:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
         validate:--think-time) COMPREPLY=(); return ;;
         validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state both' -- "$word")); return ;;
         validate:--requests) COMPREPLY=(); return ;;
         validate:--ramp) COMPREPLY=(); return ;;
     esac
     case $command in
+        'calibrate accuracy')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--seeds --data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -d -- "$word"))
+            fi ;;
+        'calibrate fit')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --source --date --data --format --output --width --help' -- "$word"))
+            fi ;;
+        'calibrate show')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
+            else COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word"))
+            fi ;;
         check)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         compare)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         completion)
@@ -139,31 +166,32 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
             fi ;;
         explain)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         list)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--names --data --format --output --width --help' -- "$word"))
-            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads' -- "$word"))
+            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads' -- "$word"))
             fi ;;
         plan)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --data --format --output --width --help' -- "$word"))
-            else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null)" -- "$word"))
+            else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --replicas --router --arrivals --cv --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --replicas --router --arrivals --cv --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         *) case $group in
-            *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
+            'calibrate ') COMPREPLY=($(compgen -W 'accuracy fit show' -- "$word")) ;;
+            *) COMPREPLY=($(compgen -W 'calibrate check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
         esac ;;
     esac
 }

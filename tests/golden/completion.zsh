@@ -2,6 +2,7 @@
 _plimsoll() {
     local -a commands
     commands=(
+        'calibrate:one of\: accuracy fit show'
         'check:Whether scenario and data files are good, or what is wrong with them'
         'compare:Several scenarios side by side, with the change against one of them'
         'completion:A script that completes commands, options and names in your shell'
@@ -19,7 +20,51 @@ _plimsoll() {
     local command=$words[2]
     shift words
     (( CURRENT-- ))
+    if [[ $command == calibrate ]]; then
+        commands=(
+            'accuracy:How well the kernel forms do on a folder of measured kernels'
+            'fit:Constants of kernels from measured times, with the errors on rows left out'
+            'show:A profile\: constants with errors, measured against fitted, where points are missing'
+        )
+        if (( CURRENT == 2 )); then
+            _describe command commands
+            return
+        fi
+        command+=" $words[2]"
+        shift words
+        (( CURRENT-- ))
+    fi
     case $command in
+        'calibrate accuracy') _arguments \
+            '--seeds[splits to average over]:N: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:DIR:_files -/' ;;
+        'calibrate fit') _arguments \
+            '*--from[a CSV table of measured kernels]:FILE:_files' \
+            '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
+            '--train[rows to fit of each group\: a share such as 0.3, a count, or designed\:COUNT for sizes that are spread; without it all]:ROWS: ' \
+            '--train-per[ranks=COUNT\: so many spread sizes of each rank count]:COLUMN=COUNT: ' \
+            '--seed[draws the rows to fit]:N: ' \
+            '--learner[whether a bounded correction may be learnt from the residuals]:WORD:(on off)' \
+            '--profile[writes the fit as a profile]:FILE:_files' \
+            '--source[whose measurements they are, for the profile]:TEXT: ' \
+            '--date[of the measurements, for the profile]:DATE: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' ;;
+        'calibrate show') _arguments \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' \
+            '1:PROFILE:($(plimsoll list profiles --names 2>/dev/null))' ;;
         check) _arguments \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
@@ -38,6 +83,7 @@ _plimsoll() {
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
+            '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
             '--users[registered users]:N: ' \
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
@@ -70,6 +116,7 @@ _plimsoll() {
             '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
+            '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
             '--weights[weight dtype; the model'\''s own if absent]:DTYPE: ' \
             '--tensor-parallel[tensor-parallel degree; 1 if absent]:N: ' \
             '--pipeline-parallel[pipeline degree; 1 if absent]:N: ' \
@@ -89,7 +136,7 @@ _plimsoll() {
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:KIND:(gpus nodes models engines workloads links classes blocks parallelism commands formats schedulers routers loads)' ;;
+            '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads)' ;;
         plan) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
@@ -100,6 +147,7 @@ _plimsoll() {
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
+            '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
             '--users[registered users]:N: ' \
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
@@ -127,13 +175,13 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:SCENARIO:_files' ;;
         show) _arguments \
-            '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class)' \
+            '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class profile)' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null))' ;;
+            '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
         simulate) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
@@ -144,6 +192,7 @@ _plimsoll() {
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
+            '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
             '--users[users of the simulated replicas together; their share of the plan'\''s load if absent]:N: ' \
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
@@ -171,6 +220,7 @@ _plimsoll() {
             '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
             '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
             '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
+            '--highest-load[search the most users, or the highest rate, that keep the promises, and simulate that load]' \
             '--requests[a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
             '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \
             '--warm-up[requests that are not counted at the start, '\''none'\'', or '\''auto'\''\: found in the run'\''s own course (auto if absent; none for a file or a finite queue)]:N: ' \
@@ -193,6 +243,7 @@ _plimsoll() {
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '--node[node type of every row]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--weights[weight dtype]:DTYPE: ' \
+            '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
             '--think-time[such as uniform\:min=1s,max=3s]:TIME: ' \
             '--protocol[whether a run drains a shared queue or is steady; both\: side by side, for rows with printed lengths]:WORD:(drain steady-state both)' \
             '--requests[requests of the shared queue]:N: ' \

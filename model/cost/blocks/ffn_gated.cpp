@@ -17,18 +17,20 @@ class GatedFfn final : public Block {
     [[nodiscard]] std::int64_t other_parameters() const override {
         return bias_ ? 2 * std::int64_t{intermediate_} + hidden_ : 0;
     }
-    [[nodiscard]] std::int64_t matrix_parameters_per_rank(int tensor) const override {
-        return 3 * std::int64_t{hidden_} * columns(tensor);
+    [[nodiscard]] std::int64_t matrix_parameters_per_rank(const Split& split) const override {
+        return 3 * std::int64_t{hidden_} * columns(split.tensor);
     }
-    [[nodiscard]] double widest_activation(int tensor) const override { return 3.0 * columns(tensor); }
+    [[nodiscard]] double widest_activation(const Split& split) const override { return 3.0 * columns(split.tensor); }
 
-    void add_operators(const StepShape& shape, int tensor, Storage storage,
+    void add_operators(const StepShape& shape, const Split& split, Storage storage,
                        std::vector<Operator>& operators) const override {
-        const double tokens = shape.tokens(), width = columns(tensor), bytes = storage.activation_bytes();
-        operators.push_back(gemm_operator("gate_up_projection", "_ffn", tokens, 2 * width, hidden_, storage.weights));
+        const double tokens = shape.tokens(), width = columns(split.tensor), bytes = storage.activation_bytes();
+        operators.push_back(
+            gemm_operator("gate_up_projection", "_ffn", tokens, 2 * width, hidden_, matrix_dtype(storage.weights)));
         operators.push_back(
             elementwise_operator("activation", "_ffn", 2 * tokens * width * bytes, tokens * width * bytes));
-        operators.push_back(gemm_operator("down_projection", "_ffn", tokens, hidden_, width, storage.weights));
+        operators.push_back(
+            gemm_operator("down_projection", "_ffn", tokens, hidden_, width, matrix_dtype(storage.weights)));
     }
 
   private:

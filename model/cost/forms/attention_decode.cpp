@@ -24,8 +24,10 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
 }
 
 FormFeatures features(const Operator& op, const GpuPeaks&) {
-    return {{std::log(op.sequences), std::log(op.pairs / op.sequences), std::log(op.heads), std::log(op.kv_heads),
-             std::log(op.head_dim)},
+    // Blocks of a grid and bytes of the cache rather than batch and context: what fills the multiprocessors and what
+    // stays in the L2 lie along them.
+    return {{std::log(op.sequences * op.kv_heads), std::log(op.pairs * op.kv_heads * op.head_dim),
+             std::log(op.sequences), std::log(op.heads / op.kv_heads), std::log(op.head_dim)},
             5};
 }
 
@@ -45,7 +47,7 @@ void register_attention_decode(Registry<KernelForm>& registry) {
                                                     {"group_pad", "", 8.0, 1.0, 64.0, 0.7},
                                                     {"sharpness", "", 2.0, 0.6, 10.0, 0.7}},
                                       .time = time,
-                                      .feature_names = {"batch", "kv", "heads", "kv_heads", "head_dim"},
+                                      .feature_names = {"blocks", "cache", "batch", "group", "head_dim"},
                                       .features = features,
                                       .path = path,
                                       .affine = true});

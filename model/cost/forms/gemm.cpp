@@ -10,7 +10,7 @@ namespace {
 enum Constant { compute_efficiency, memory_efficiency, launch, sharpness, dequantization };
 
 KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const double> c) {
-    const double extra = op.four_bit_weights ? 1.0 + c[dequantization] : 1.0;
+    const double extra = op.expanded_weights ? 1.0 + c[dequantization] : 1.0;
     return {.launch = Seconds(c[launch]),
             .compute = op.work.flop * extra / (peaks.arithmetic * c[compute_efficiency]),
             .memory = (op.work.bytes_read + op.work.bytes_written) / (peaks.memory * c[memory_efficiency]),

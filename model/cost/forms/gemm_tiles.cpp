@@ -34,15 +34,16 @@ constexpr double most_split = 16.0, fewest_k = 256.0, partial_sum_bytes = 4.0;
 
 KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const double> c) {
     const double sm = peaks.multiprocessors;
-    const double extra = op.four_bit_weights ? 1.0 + c[dequantization] : 1.0;
+    const double extra = op.expanded_weights ? 1.0 + c[dequantization] : 1.0;
     const double rate = peaks.arithmetic.value() * c[compute_efficiency] / sm;
     const double bandwidth = peaks.memory.value() * c[memory_efficiency];
     const double bytes = (op.work.bytes_read + op.work.bytes_written).value();
+    const double products = std::max(1.0, op.experts);
     KernelParts best;
     best.sharpness = c[sharpness];
     double least = std::numeric_limits<double>::infinity();
     for (const Tile& tile : tiles) {
-        const double grid = std::ceil(op.m / tile.m) * std::ceil(op.n / tile.n);
+        const double grid = products * std::ceil(op.m / tile.m) * std::ceil(op.n / tile.n);
         const double of_one =
             2.0 * tile.m * tile.n * op.k * extra / rate * (1.0 + c[tile_loss] * (64.0 / tile.m + 64.0 / tile.n));
         for (double split = 1.0; split <= most_split && (split == 1.0 || op.k / split >= fewest_k); split *= 2.0) {

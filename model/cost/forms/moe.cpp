@@ -1,5 +1,5 @@
-// A grouped product over the experts that at least one token chose: t = t0 + te E + pnorm(flop (1 + r0 E / R) / (P ec),
-// bytes / (W em)), E experts chosen, R rows routed, r0 the rows of a tile that an expert leaves empty on average.
+// A grouped product over the experts that at least one token chose: t = t0 + te E + pnorm(flop (1 + r0 / m) / (P ec),
+// bytes / (W em)), E experts chosen, m rows of each on the mean, r0 the rows of a tile that an expert leaves empty.
 #include <cmath>
 
 #include "model/cost/kernel_form.hpp"
@@ -10,16 +10,16 @@ namespace {
 enum Constant { compute_efficiency, memory_efficiency, launch, per_expert, empty_rows, sharpness, dequantization };
 
 KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const double> c) {
-    const double extra = op.four_bit_weights ? 1.0 + c[dequantization] : 1.0;
-    const double padding = 1.0 + c[empty_rows] * op.sequences / op.m;
-    return {.launch = Seconds(c[launch]) + Seconds(c[per_expert]) * op.sequences,
+    const double extra = op.expanded_weights ? 1.0 + c[dequantization] : 1.0;
+    const double padding = 1.0 + c[empty_rows] / op.m;
+    return {.launch = Seconds(c[launch]) + Seconds(c[per_expert]) * op.experts,
             .compute = op.work.flop * padding * extra / (peaks.arithmetic * c[compute_efficiency]),
             .memory = (op.work.bytes_read + op.work.bytes_written) / (peaks.memory * c[memory_efficiency]),
             .sharpness = c[sharpness]};
 }
 
 FormFeatures features(const Operator& op, const GpuPeaks&) {
-    return {{std::log(op.m), std::log(op.n), std::log(op.k), std::log(op.experts)}, 4};
+    return {{std::log(op.m * op.experts), std::log(op.n), std::log(op.k), std::log(op.experts)}, 4};
 }
 
 std::string_view path(const Operator&) {

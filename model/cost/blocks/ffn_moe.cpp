@@ -1,0 +1,114 @@
+#include "model/cost/block.hpp"
+#include "model/cost/routing.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// Mixture of experts: a router sends each token to `top_k` gated FFNs, and through `shared` ones that all tokens pass.
+/// A step reads the experts that its tokens reach, so that a small batch reads few and a large one all. Tensor ranks
+/// hold a slice of every expert, expert ranks whole experts; the router works on every rank.
+class MixtureFfn final : public Block {
+  public:
+    MixtureFfn(const Fields& fields, int hidden)
+        : hidden_(hidden),
+          intermediate_(static_cast<int>(fields.integer("intermediate", {1, 1e7}))),
+          shared_(static_cast<int>(fields.integer_or("shared_intermediate", 0, {0, 1e7}))),
+          shared_gate_(fields.boolean_or("shared_gate", false)),
+          gate_bias_(fields.boolean_or("gate_bias", false)),
+          bias_(fields.boolean_or("bias", false)) {
+        routing_.experts = static_cast<int>(fields.integer("experts", {1, 1e5}));
+        routing_.top_k = static_cast<int>(fields.integer("top_k", {1, 1e5}));
+        if (routing_.top_k > routing_.experts) fields.fail("top_k", "more than there are experts");
+        if (fields.has("routing_skew")) routing_.skew = fields.number("routing_skew", {0, 10});
+        probabilities_ = expert_probabilities(routing_);
+        fields.finish();
+    }
+
+    [[nodiscard]] std::int64_t matrix_parameters() const override { return matrix_parameters_per_rank({}); }
+    [[nodiscard]] std::int64_t other_parameters() const override {
+        const std::int64_t experts = routing_.experts;
+        return experts * hidden_ + (gate_bias_ ? experts : 0) + (shared_gate_ ? hidden_ : 0) +
+               (bias_ ? experts + experts * (2 * std::int64_t{intermediate_} + hidden_) : 0);
+    }
+    [[nodiscard]] std::int64_t expert_parameters_per_rank(const Split& split) const override {
+        return experts_here(split) * 3 * std::int64_t{hidden_} * columns(intermediate_, split.tensor / split.expert);
+    }
+    [[nodiscard]] std::int64_t matrix_parameters_per_rank(const Split& split) const override {
+        return expert_parameters_per_rank(split) + 3 * std::int64_t{hidden_} * columns(shared_, split.tensor);
+    }
+    [[nodiscard]] std::int64_t active_parameters() const override {
+        return 3 * std::int64_t{hidden_} * (std::int64_t{routing_.top_k} * intermediate_ + shared_) +
+               std::int64_t{routing_.experts} * hidden_ + (shared_gate_ ? hidden_ : 0) +
+               (gate_bias_ ? routing_.experts : 0) +
+               (bias_ ? routing_.experts + routing_.top_k * (2 * std::int64_t{intermediate_} + hidden_) : 0);
+    }
+    [[nodiscard]] double widest_activation(const Split& split) const override {
+        return 3.0 * (routing_.top_k * columns(intermediate_, split.tensor) + columns(shared_, split.tensor));
+    }
+    [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
+        if (split.tensor % split.expert != 0)
+            return std::to_string(split.expert) + " expert ranks do not divide " + std::to_string(split.tensor) +
+                   " ranks";
+        if (routing_.experts % split.expert == 0) return std::nullopt;
+        return std::to_string(split.expert) + " ranks do not divide " + std::to_string(routing_.experts) + " experts";
+    }
+
+    void add_operators(const StepShape& shape, const Split& split, Storage storage,
+                       std::vector<Operator>& operators) const override {
+        const double tokens = shape.tokens(), bytes = storage.activation_bytes();
+        operators.push_back(
+            gemm_operator("router", "_ffn", tokens, routing_.experts, hidden_, activation_dtype(storage.weights)));
+        operators.back().replicated = true;
+        add_experts(tokens, split, storage, operators);
+        if (shared_ > 0) {
+            const double width = columns(shared_, split.tensor);
+            const Dtype weights = matrix_dtype(storage.weights);
+            operators.push_back(gemm_operator("shared_gate_up", "_ffn", tokens, 2 * width, hidden_, weights));
+            operators.push_back(
+                elementwise_operator("shared_activation", "_ffn", 2 * tokens * width * bytes, tokens * width * bytes));
+            operators.push_back(gemm_operator("shared_down", "_ffn", tokens, hidden_, width, weights));
+        }
+    }
+
+  private:
+    [[nodiscard]] static int columns(int whole, int ranks) { return (whole + ranks - 1) / ranks; }
+    [[nodiscard]] std::int64_t experts_here(const Split& split) const { return routing_.experts / split.expert; }
+
+    /// The products of the reached experts as one kernel each: rows and weights of all of them, the mean of them as its
+    /// shape. Expert ranks share the rows evenly on the mean.
+    void add_experts(double tokens, const Split& split, Storage storage, std::vector<Operator>& operators) const {
+        const double reached = expected_distinct_experts(probabilities_, tokens) / split.expert;
+        const double rows = tokens * routing_.top_k / split.expert;
+        const double width = columns(intermediate_, split.tensor / split.expert), bytes = storage.activation_bytes();
+        const auto grouped = [&](std::string_view name, double n, double k) {
+            Operator op = gemm_operator(name, "_ffn", rows, n, k, storage.weights);
+            op.work.bytes_read += Bytes((reached - 1.0) * n * k * bytes_per_value(storage.weights));
+            op.m = rows / reached;
+            op.experts = reached;
+            operators.push_back(op);
+        };
+        const double permuted = rows * hidden_ * bytes;
+        operators.push_back(elementwise_operator("dispatch", "_ffn", permuted, permuted));
+        grouped("expert_gate_up", 2 * width, hidden_);
+        operators.push_back(
+            elementwise_operator("expert_activation", "_ffn", 2 * rows * width * bytes, rows * width * bytes));
+        grouped("expert_down", hidden_, width);
+        operators.push_back(elementwise_operator("combine", "_ffn", permuted, permuted / routing_.top_k));
+    }
+
+    int hidden_, intermediate_;
+    int shared_;  ///< width of the shared experts together; 0: none
+    bool shared_gate_, gate_bias_, bias_;
+    Routing routing_;
+    std::vector<double> probabilities_;  ///< [experts]
+};
+
+}  // namespace
+
+void register_ffn_moe(Registry<BlockKind>& registry) {
+    registry.add("ffn_moe", {.is_attention = false, .make = [](const Fields& fields, int hidden) {
+                                 return std::make_unique<MixtureFfn>(fields, hidden);
+                             }});
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,131 @@
+// Laws of all kernel forms, and times worked by hand.
+#include <cmath>
+#include <vector>
+
+#include "calibrate/kernel_operators.hpp"
+#include "model/cost/kernel_form.hpp"
+#include "tests/catch.hpp"
+#include "tests/kernel_rows.hpp"
+
+using namespace plimsoll;
+using testing::round_peaks;
+
+namespace {
+
+std::vector<double> initial(const KernelForm& form) {
+    std::vector<double> constants;
+    for (const FormConstant& c : form.constants) constants.push_back(c.initial);
+    return constants;
+}
+
+TableCells cells(std::vector<std::pair<std::string, double>> numbers) {
+    return {[numbers](const std::string& column) {
+                for (const auto& [name, number] : numbers)
+                    if (name == column) return number;
+                return 1.0;
+            },
+            [](const std::string&) { return std::string("bf16"); }, "test"};
+}
+
+/// An operator that a form of the kernel is for, larger by a factor where the load goes.
+Operator sample(std::string_view kernel, double load) {
+    if (kernel == "gemm" || kernel == "elementwise") return gemm_operator("g", "g", 16 * load, 4096, 4096, Dtype::bf16);
+    if (kernel == "all_reduce") return all_reduce_row(cells({{"bytes", 1e5 * load}, {"ranks", 8}}));
+    if (kernel == "moe")
+        return moe_row(
+            cells({{"num_tokens", 16 * load}, {"hidden", 4096}, {"inter", 1024}, {"topk", 2}, {"experts", 8}}));
+    const double query = kernel == "attention_prefill" ? 64 * load : 1;
+    return attention_row(cells({{"batch", 4},
+                                {"query_len", query},
+                                {"kv_len", 64 * load},
+                                {"heads", 32},
+                                {"kv_heads", 8},
+                                {"head_dim", 128}}));
+}
+
+double seconds(const KernelForm& form, const Operator& op) {
+    return form.time(op, round_peaks(), initial(form)).total().value();
+}
+
+}  // namespace
+
+TEST_CASE("every form starts within its bounds, and takes longer for more work on a slower GPU") {
+    for (const auto& [name, form] : kernel_forms()) {
+        INFO(name);
+        for (const FormConstant& c : form.constants) {
+            CHECK(c.low < c.initial);
+            CHECK(c.initial < c.high);
+            CHECK(c.low > 0);
+            CHECK(c.prior_width > 0);
+        }
+        double before = 0;
+        for (double load = 2; load < 300; load *= 4) {
+            const double now = seconds(form, sample(form.kernel, load));
+            CHECK(std::isfinite(now));
+            CHECK(now >= before);
+            before = now;
+        }
+        GpuPeaks slow = round_peaks();
+        slow.arithmetic *= 0.25, slow.memory *= 0.25;
+        const Operator op = sample(form.kernel, 64);
+        if (form.kernel != "all_reduce") CHECK(form.time(op, slow, initial(form)).total().value() > seconds(form, op));
+        const FormFeatures features = form.features(op, round_peaks());
+        CHECK(features.count == form.feature_names.size());
+        for (std::size_t f = 0; f < features.count; ++f) CHECK(std::isfinite(features.values[f]));
+    }
+}
+
+TEST_CASE("decode attention is affine in sequences and context, as step costs fold it") {
+    for (const auto& [name, form] : kernel_forms()) {
+        if (!form.affine) continue;
+        INFO(name);
+        const auto time = [&, &f = form](double batch, double kv) {
+            return seconds(f, attention_row(cells({{"batch", batch},
+                                                   {"query_len", 1},
+                                                   {"kv_len", kv},
+                                                   {"heads", 32},
+                                                   {"kv_heads", 8},
+                                                   {"head_dim", 128}})));
+        };
+        // With batch x kv for the tokens in all: f = a + b batch + c batch kv. The last point follows from three.
+        const double a4 = time(4, 1000), b4 = time(4, 2000), a8 = time(8, 1000);
+        const double per_token = (b4 - a4) / 4000, per_sequence = (a8 - a4 - per_token * 4000) / 4;
+        CHECK(time(64, 5000) == Approx(a4 + 60 * per_sequence + (64 * 5000 - 4000) * per_token));
+    }
+}
+
+TEST_CASE("an all-reduce of 8 MB over four ranks, by hand") {
+    // S' = 2 x 3 / 4 x 8 MB = 12 MB: 15 us + 12e6 / 100e9 = 120 us + 4 us x 12^0.5 = 13.86 us.
+    const KernelForm& form = *kernel_forms().find("all_reduce");
+    std::vector<double> constants{1e-5, 1.5e-5, 2e-5, 4e-5, 5e10, 1e11, 2e11, 1e10, 4e-6, 0.5};
+    const auto at = [&](double ranks) {
+        return form.time(all_reduce_row(cells({{"bytes", 8e6}, {"ranks", ranks}})), {}, constants).total().value();
+    };
+    CHECK(at(4) == Approx(148.86e-6).epsilon(1e-4));
+    // Six ranks lie log2(1.5) = 0.585 of the way from four to eight: 15 us x (4/3)^0.585 = 17.75 us,
+    // 100 GB/s x 2^0.585 = 150 GB/s; S' = 2 x 5 / 6 x 8 MB = 13.33 MB: 88.9 us, and 4 us x 13.33^0.5 = 14.61 us.
+    CHECK(at(6) == Approx(121.26e-6).epsilon(1e-3));
+}
+
+TEST_CASE("the experts that a batch reaches") {
+    // Two tokens with two choices each of four experts: 4 (1 - (3/4)^4) = 2.734 experts are read.
+    const Operator op =
+        moe_row(cells({{"num_tokens", 2}, {"hidden", 100}, {"inter", 50}, {"topk", 2}, {"experts", 4}}));
+    CHECK(op.experts == Approx(2.734375));
+    CHECK(op.m * op.experts == Approx(4));
+    CHECK(op.work.flop.value() == Approx(2.0 * 4 * 3 * 50 * 100));
+}
+
+TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a second wave") {
+    const KernelForm& form = *kernel_forms().find("gemm_tiles");
+    std::vector<double> constants = initial(form);
+    constants[5] = 0.999;  // nothing hides the last wave
+    const auto compute = [&](double n) {
+        return form.time(gemm_operator("g", "g", 4096, n, 8192, Dtype::bf16), round_peaks(), constants).compute.value();
+    };
+    // Where waves are full, time goes with the work; a step of one tile costs as much as many.
+    CHECK(compute(6400) / compute(3200) == Approx(2.0).epsilon(0.05));
+    double largest_step = 0;
+    for (double n = 3200; n < 6400; n += 128) largest_step = std::max(largest_step, compute(n + 128) / compute(n));
+    CHECK(largest_step > 1.06);
+}

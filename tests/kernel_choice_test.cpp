@@ -1,0 +1,206 @@
+// Which measured kernels a deployment takes, and what they do to its times, its answers and their intervals.
+#include "model/cost/kernel_choice.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include "calibrate/profile_writer.hpp"
+#include "model/base/error.hpp"
+#include "model/capacity/planner.hpp"
+#include "model/cost/step_cost.hpp"
+#include "tests/catch.hpp"
+#include "tests/profiles.hpp"
+
+using namespace plimsoll;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A data directory with profiles that goes away with the test.
+struct Overlay {
+    fs::path path = fs::temp_directory_path() / ("plimsoll-profiles-" + std::to_string(::getpid()));
+    Overlay() { fs::create_directories(path / "hardware_db/profiles"); }
+    ~Overlay() { fs::remove_all(path); }
+    Overlay(const Overlay&) = delete;
+    Overlay& operator=(const Overlay&) = delete;
+    void add(const Profile& profile) const {
+        std::ofstream(path / "hardware_db/profiles" / (profile.name + ".json")) << profile_json(profile, profile.name);
+    }
+};
+
+/// Products by the form `gemm` at 40 % of the peak and of the bandwidth, no launch.
+Profile profile_of(const std::string& name, const std::string& gpu, const std::string& library) {
+    Profile profile = testing::sample_profile();
+    profile.name = name;
+    profile.gpu = gpu;
+    profile.aliases.clear();
+    KernelModel& gemm = profile.kernels.front();
+    gemm.library = library;
+    gemm.path.clear();
+    gemm.form = "gemm";
+    gemm.constants = {{"compute_efficiency", 0.4, 0.01},
+                      {"memory_efficiency", 0.4, 0.01},
+                      {"launch", 0.0, 0.0},
+                      {"sharpness", 10.0, 0.1},
+                      {"dequantization", 0.5, 0.1}};
+    gemm.covariance.clear();
+    gemm.learner = {};
+    return profile;
+}
+
+Deployment deployment_on(const std::string& node, Catalog& catalog, const std::string& engine = "vllm-v1") {
+    Deployment d;
+    d.node = &catalog.nodes.at(node, "test");
+    d.gpu = &catalog.gpus.at(d.node->gpu, "test");
+    d.model = &catalog.models.at("llama-7b", "test");
+    d.engine = &catalog.engines.at(engine, "test");
+    d.weights = Dtype::fp16;
+    d.max_sequences = d.engine->max_sequences;
+    return d;
+}
+
+}  // namespace
+
+TEST_CASE("a measured product takes the time that its constants say") {
+    const Overlay overlay;
+    overlay.add(profile_of("mine", "a30-24gb-pcie", "vllm-1"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a30-24gb-pcie-8", catalog);
+    set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at("mine", "test")});
+    // 8192 x 8192 x 8192 in fp16 on 165 TFLOP/s at 40 %: 2 x 8192^3 / 66e12 = 16.66 ms; the bytes take a hundredth.
+    const Operator op = gemm_operator("square", "square", 8192, 8192, 8192, Dtype::fp16);
+    CHECK(KernelTimes(d).time(op).value() == Approx(16.66e-3).epsilon(0.001));
+    CHECK(kernel_source(d, OperatorKind::gemm) == "vllm-1 on a30-24gb-pcie, measured here: plimsoll calibrate run");
+    CHECK(kernel_origin(d, OperatorKind::gemm) == Origin::measured_here);
+    CHECK(kernel_source(d, OperatorKind::decode_attention) == "class ampere-a30, fitted");
+    set_kernels(d, catalog, {.any = false, .only = nullptr});
+    CHECK(kernel_source(d, OperatorKind::gemm) == "class ampere-a30, estimated");
+}
+
+TEST_CASE("measured here comes before elsewhere, and the engine's library before others") {
+    const Overlay overlay;
+    Profile elsewhere = profile_of("elsewhere", "a30-24gb-pcie", "vllm-1");
+    elsewhere.kernels.front().origin = Origin::measured_elsewhere;
+    overlay.add(elsewhere);
+    Profile here = profile_of("here", "a30-24gb-pcie", "torch-2");
+    overlay.add(here);
+    Profile both = profile_of("both", "a30-24gb-pcie", "torch-3");
+    both.kernels.push_back(both.kernels.front());
+    both.kernels.back().library = "vllm-2";
+    both.kernels.back().points = 5;
+    overlay.add(both);
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a30-24gb-pcie-8", catalog);
+    set_kernels(d, catalog, {});
+    CHECK_THAT(kernel_source(d, OperatorKind::gemm), ContainsSubstring("vllm-2 on a30"));
+    set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at("elsewhere", "test")});
+    CHECK_THAT(kernel_source(d, OperatorKind::gemm), ContainsSubstring("vllm-1 on a30"));
+    set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at("here", "test")});
+    CHECK_THAT(kernel_source(d, OperatorKind::gemm), ContainsSubstring("torch-2 on a30"));
+}
+
+TEST_CASE("a GPU without measurements borrows from its class, peaks scaled and wider, and from nobody else") {
+    const Overlay overlay;
+    overlay.add(profile_of("h200", "h200-141gb-sxm", "vllm-1"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const ProfileChoice only{.any = true, .only = &catalog.profiles.at("h200", "test")};
+    Deployment measured = deployment_on("h200-141gb-sxm-8", catalog), kin = deployment_on("h100-80gb-sxm-8", catalog);
+    set_kernels(measured, catalog, only);
+    set_kernels(kin, catalog, only);
+    // One row reads the weights: the times are as the bandwidths, 4.8 over 3.35 TB/s.
+    const Operator op = gemm_operator("row", "row", 1, 8192, 8192, Dtype::fp16);
+    CHECK(KernelTimes(kin).time(op) / KernelTimes(measured).time(op) == Approx(4.8 / 3.35).epsilon(0.01));
+    CHECK(kernel_origin(kin, OperatorKind::gemm) == Origin::estimated);
+    CHECK_THAT(kernel_source(kin, OperatorKind::gemm), ContainsSubstring("on h200-141gb-sxm, borrowed, measured here"));
+    const double own = deviations(measured)[Cause::gemm_memory], borrowed = deviations(kin)[Cause::gemm_memory];
+    // 7 % of transfer, independent of the rest.
+    CHECK(borrowed * borrowed - own * own == Approx(0.07 * 0.07));
+
+    Deployment stranger = deployment_on("a30-24gb-pcie-8", catalog);
+    set_kernels(stranger, catalog, only);
+    CHECK(deviations(stranger)[Cause::gemm_memory] > 0.2);
+}
+
+TEST_CASE("sizes beyond the measured ones are named and widen") {
+    const Overlay overlay;
+    overlay.add(profile_of("mine", "a30-24gb-pcie", "vllm-1"));  // n from 1024 to 16384
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a30-24gb-pcie-8", catalog);
+    set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at("mine", "test")});
+    const std::vector<Operator> inside{gemm_operator("a", "a", 8, 4096, 4096, Dtype::fp16)};
+    const std::vector<Operator> outside{gemm_operator("a", "a", 8, 65536, 4096, Dtype::fp16)};
+    CHECK(beyond_measured(d, inside).empty());
+    REQUIRE(beyond_measured(d, outside).size() == 1);
+    CHECK_THAT(beyond_measured(d, outside).front(), ContainsSubstring("n = 65536 (measured to 16384)"));
+    // Two factors of two, a tenth each.
+    const double in = deviations(d, inside)[Cause::gemm_memory], out = deviations(d, outside)[Cause::gemm_memory];
+    CHECK(out * out - in * in == Approx(0.2 * 0.2));
+}
+
+TEST_CASE("rows in eights and others are mixed as batches come, but where a graph pads them") {
+    const Overlay overlay;
+    Profile profile = profile_of("mine", "a30-24gb-pcie", "vllm-1");
+    profile.kernels.push_back(profile.kernels.front());
+    profile.kernels.back().path = "unaligned";
+    profile.kernels.back().constants[1].value = 0.1;  // a quarter of the bandwidth
+    overlay.add(profile);
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a30-24gb-pcie-8", catalog);
+    Engine eager = *d.engine;
+    eager.host.graph_batch = 0;
+    eager.name = "eager";
+    const Operator op = gemm_operator("few", "few", 16, 8192, 8192, Dtype::fp16);
+    const auto time = [&](const Engine& engine) {
+        d.engine = &engine;
+        set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at("mine", "test")});
+        return KernelTimes(d).time(op).value();
+    };
+    const double padded = time(catalog.engines.at("vllm-v1", "test"));
+    // An eighth of the time at 40 % and seven of that at 10 %: (1 + 7 x 4) / 8 = 3.625.
+    CHECK(time(eager) / padded == Approx(3.625).epsilon(0.01));
+}
+
+TEST_CASE("a profile of a form that is not there is refused by name") {
+    const Overlay overlay;
+    Profile profile = profile_of("mine", "a30-24gb-pcie", "vllm-1");
+    profile.kernels.front().form = "gem";
+    overlay.add(profile);
+    profile = profile_of("other", "a40-48gb-pcie", "vllm-1");
+    profile.kernels.front().constants.pop_back();
+    overlay.add(profile);
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a30-24gb-pcie-8", catalog);
+    CHECK_THROWS_WITH(set_kernels(d, catalog, {}), ContainsSubstring("profile mine: unknown kernel form 'gem'"));
+    d = deployment_on("a40-48gb-pcie-8", catalog);
+    CHECK_THROWS_WITH(set_kernels(d, catalog, {}), ContainsSubstring("the form 'gemm' of gemm has the constants"));
+}
+
+TEST_CASE("an overlay's profile changes what a plan stands on") {
+    const Overlay overlay;
+    overlay.add(profile_of("mine", "a30-24gb-pcie", "vllm-1"));
+    const auto answer = [](Catalog& catalog, ProfileChoice choice) {
+        Scenario s;
+        s.models = {&catalog.models.at("llama-7b", "test")};
+        s.nodes = {&catalog.nodes.at("a30-24gb-pcie-8", "test")};
+        s.engines = {&catalog.engines.at("vllm-v1", "test")};
+        s.workload.prompt = s.workload.output = Distribution::fixed(200);
+        s.tensor_parallel = {1};
+        s.load.registered_users = 100000;
+        s.load.think_time = Distribution::uniform(1.0, 3.0);
+        s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.08)}, {Metric::ttft, Statistic::mean, Seconds(2.0)}};
+        s.cost.amortization = Seconds(1e8);
+        s.profiles = choice;
+        const Plan result = plan(s, catalog);
+        REQUIRE(result.answers.at(0).best);
+        return *result.answers[0].best;
+    };
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const Candidate measured = answer(catalog, {}), by_class = answer(catalog, {.any = false, .only = nullptr});
+    CHECK(kernel_origin(measured.deployment, OperatorKind::gemm) == Origin::measured_here);
+    CHECK(kernel_origin(by_class.deployment, OperatorKind::gemm) == Origin::estimated);
+    // 40 % of peak and bandwidth are less than any class gives.
+    CHECK(measured.users_per_instance < by_class.users_per_instance);
+}
