@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <map>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -63,9 +62,9 @@ class BetweenRounds {
         }
         ++rounds_;
     }
-    /// Variance of the logarithm of a constant between rounds; nothing from fewer than two rounds.
-    [[nodiscard]] std::optional<double> variance(std::size_t constant) const {
-        if (rounds_ < 2) return std::nullopt;
+    /// Variance of the logarithm of a constant between rounds; 0 from fewer than two rounds.
+    [[nodiscard]] double variance(std::size_t constant) const {
+        if (rounds_ < 2) return 0.0;
         const double mean = sums_[constant] / rounds_;
         return std::max(0.0, squares_[constant] / rounds_ - mean * mean) * rounds_ / (rounds_ - 1.0);
     }
@@ -76,13 +75,12 @@ class BetweenRounds {
 };
 
 /// `disturbed`: share of the samples whose threads other programs kept apart.
-void widen(KernelModel& model, const BetweenRounds& between, double disturbed) {
+void widen(KernelModel& model, const BetweenRounds& between, double disturbed, double run_to_run) {
     const double apart = disturbed * disturbed_deviation;
-    constexpr double of_one_round = 0.05 * 0.05;  // estimated: constants differ by about 5 % between two runs
     const std::size_t size = model.constants.size();
     for (std::size_t i = 0; i < size; ++i) {
         FittedConstant& constant = model.constants[i];
-        const double variance = between.variance(i).value_or(of_one_round) + apart * apart;
+        const double variance = between.variance(i) + run_to_run * run_to_run + apart * apart;
         constant.standard_error = std::hypot(constant.standard_error, constant.value * std::sqrt(variance));
         if (!model.covariance.empty()) model.covariance[i * size + i] += variance;
     }
@@ -117,7 +115,7 @@ MeasuredProfile fit_samples(std::span<const Measured> samples, const SampleLabel
                     between.add(
                         fit_group(found->second, peaks, {.learner = false, .paths = false, .forms = {model.form}})
                             .models.front());
-            widen(model, between, disturbed_share(samples, group));
+            widen(model, between, disturbed_share(samples, group), labels.run_to_run);
             model.origin = Origin::measured_here;
             result.profile.kernels.push_back(std::move(model));
         }

@@ -46,9 +46,10 @@ MeasuredRate summary(const std::vector<double>& values) {
 
 class Rates {
   public:
-    Rates(std::span<const Measured> samples, int threads) : samples_(samples), threads_(threads) {}
+    Rates(std::span<const Measured> samples, const SampleLabels& labels)
+        : samples_(samples), threads_(labels.threads), run_to_run_(labels.run_to_run) {}
 
-    /// The median over rounds of the best of each, as far apart as rounds lie; a single round tells nothing of that.
+    /// The median over rounds of the best of each, with how far rounds lie apart and runs may.
     [[nodiscard]] std::optional<MeasuredRate> best(const Chosen& chosen, const Work& work) const {
         std::map<int, double> by_round;
         double disturbed = 0, all = 0;
@@ -62,10 +63,10 @@ class Rates {
         std::vector<double> rates;
         for (const auto& [round, rate] : by_round) rates.push_back(rate);
         const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-        constexpr double of_one_round = 0.05;  // estimated: what rounds usually lie apart
         const double value = median(rates);
-        const double between = rates.size() > 1 ? (*most - *least) / 2.0 : of_one_round * value;
-        return MeasuredRate{value, std::hypot(between, disturbed / all * disturbed_deviation * value)};
+        const double between = (*most - *least) / 2.0;
+        return MeasuredRate{value,
+                            std::hypot(between, run_to_run_ * value, disturbed / all * disturbed_deviation * value)};
     }
 
     /// Work a second of the chosen points over a reference, at most 1.
@@ -98,6 +99,7 @@ class Rates {
     }
     std::span<const Measured> samples_;
     int threads_;
+    double run_to_run_;
 };
 
 Chosen of(KernelClass kernel) {
@@ -128,8 +130,8 @@ std::optional<MeasuredRate> bandwidth_of(const Rates& rates) {
 
 }  // namespace
 
-std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples, int threads) {
-    const Rates rates(samples, threads);
+std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples, const SampleLabels& labels) {
+    const Rates rates(samples, labels);
     ProcessorRates result;
     result.peaks = peaks_of(rates);
     const auto bandwidth = bandwidth_of(rates);

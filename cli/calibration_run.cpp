@@ -128,7 +128,9 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
 }
 
 SampleLabels labels_of(const CalibrationRun& run) {
-    return {"plimsoll", run.facts.name, cpu_library(), "", run.facts.threads};
+    return {"plimsoll",        run.facts.name,
+            cpu_library(),     "",
+            run.facts.threads, run.facts.virtual_machine ? virtual_machine_deviation : own_machine_deviation};
 }
 
 std::map<std::string, std::string> sample_files(const CalibrationRun& run) {

@@ -45,7 +45,7 @@ void measure_processor(CalibrationRun& run, std::ostream* progress) {
                                 line.show(step);
                                 return !interrupted.raised();
                             }});
-    run.rates = processor_rates(run.measured.samples, run.facts.threads);
+    run.rates = processor_rates(run.measured.samples, labels_of(run));
 }
 
 /// The catalog anew, with the entries that were just written.
