@@ -112,6 +112,7 @@ std::vector<VectorXd> residuals_by_part(const KernelForm& form, const FitData& d
 /// each part: chosen with it, they would make the errors look smaller than they are.
 VectorXd left_out_residuals(const Parts& parts, const std::vector<VectorXd>& by_part, const LearnerFit* learner,
                             const LearnerShape& shape, double bound) {
+    if (parts.size() < 2) return {};  // what is all there is has nothing to stand for it
     VectorXd result(by_part.front().size());
     const bool few = result.size() < most_for_nested_choice;
     for (std::size_t p = 0; p < parts.size(); ++p) {

@@ -54,11 +54,23 @@ Rows spread(const std::vector<KernelRow>& rows, const Rows& members, std::size_t
     return result;
 }
 
+/// Where each row lies between the first and the last: half by the logarithm of its size, half by its rank, so that
+/// steps are even and yet more of them fall where there are more rows.
+Eigen::VectorXd positions(const Eigen::VectorXd& sizes) {
+    const Eigen::VectorXd scaled = scaled_columns(sizes);
+    Eigen::VectorXd result(sizes.size());
+    for (Eigen::Index i = 0; i < sizes.size(); ++i) {
+        const auto below = static_cast<double>((sizes.array() < sizes[i]).count());
+        result[i] = 0.5 * scaled[i] + 0.5 * below / std::max(1.0, static_cast<double>(sizes.size() - 1));
+    }
+    return result;
+}
+
 /// Rows at even steps of the first feature, ends included; inner steps are shaken by the seed.
 Rows at_even_steps(const std::vector<KernelRow>& rows, const Rows& members, std::size_t count,
                    std::mt19937_64& random) {
     if (count >= members.size()) return members;
-    const Eigen::VectorXd sizes = features_of(rows, members).col(0);
+    const Eigen::VectorXd sizes = positions(features_of(rows, members).col(0));
     const double low = sizes.minCoeff(),
                  step = (sizes.maxCoeff() - low) / static_cast<double>(std::max<std::size_t>(count - 1, 1));
     std::vector<bool> taken(members.size(), false);

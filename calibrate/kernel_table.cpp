@@ -133,10 +133,10 @@ std::size_t merge_duplicates(std::vector<KernelRow>& rows) {
     return duplicates;
 }
 
-/// Measured time over what the GPU's peaks and a launch of 5 us would take. A collective is judged by 200 GB/s.
+/// Measured time over what the GPU's peaks and a launch of 5 us would take. A collective is judged by a link of 50 GB/s.
 double against_peaks(const KernelRow& row, Catalog& catalog) {
-    constexpr double launch = 5e-6, fast_link = 2e11;
-    if (row.group.kernel == "all_reduce") return row.seconds / (launch + row.op.work.message.value() / fast_link);
+    constexpr double launch = 5e-6, usual_link = 5e10;
+    if (row.group.kernel == "all_reduce") return row.seconds / (launch + row.op.work.message.value() / usual_link);
     const Gpu& gpu = catalog.gpus.at(row.group.gpu, row.place);
     const GpuPeaks peaks = peaks_of(gpu, row.op.arithmetic);
     if (peaks.arithmetic <= FlopPerSecond(0))

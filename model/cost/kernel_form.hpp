@@ -40,7 +40,7 @@ struct FormConstant {
 };
 
 /// Sizes that place a kernel among others of its form, as logarithms or indicators.
-inline constexpr std::size_t most_features = 6;
+inline constexpr std::size_t most_features = 8;
 struct FormFeatures {
     std::array<double, most_features> values{};
     std::size_t count = 0;

@@ -19,7 +19,7 @@ enum Constant {
     head_dim_exponent,
     sharpness
 };
-constexpr double fewest_tile_rows = 32.0;
+constexpr double fewest_tile_rows = 32.0, tile_rows = 128.0;
 
 struct Sizes {
     double query, context;
@@ -47,11 +47,13 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
             .sharpness = c[sharpness]};
 }
 
-FormFeatures features(const Operator& op, const GpuPeaks&) {
+FormFeatures features(const Operator& op, const GpuPeaks& peaks) {
     const auto [query, context] = sizes(op);
+    const double tiles = std::ceil(query / tile_rows), waves = op.sequences * op.heads * tiles / peaks.multiprocessors;
     return {{std::log(op.sequences), std::log(query), std::log(context), std::log(op.heads),
-             std::log(op.heads / op.kv_heads), std::log(op.head_dim)},
-            6};
+             std::log(op.heads / op.kv_heads), std::log(op.head_dim), std::log(query / (tile_rows * tiles)),
+             peaks.multiprocessors > 0 ? std::log(waves / std::ceil(waves)) : 0.0},
+            8};
 }
 
 /// Queries after a cached prefix or an earlier chunk read keys that they did not bring.
@@ -63,19 +65,20 @@ std::string_view path(const Operator& op) {
 }  // namespace
 
 void register_attention_prefill(Registry<KernelForm>& registry) {
-    registry.add("attention_prefill", {.kernel = "attention_prefill",
-                                       .constants = {{"compute_efficiency", "", 0.6, 0.02, 1.0, 0.5},
-                                                     {"memory_efficiency", "", 0.5, 0.02, 3.0, 0.7},
-                                                     {"launch", "s", 8e-6, 2e-7, 2e-4, 1.0},
-                                                     {"per_sequence", "s", 1e-7, 1e-9, 1e-5, 1.0},
-                                                     {"query_half", "tokens", 40.0, 0.5, 2000.0, 1.0},
-                                                     {"context_half", "tokens", 20.0, 0.5, 2000.0, 1.0},
-                                                     {"head_dim_exponent", "", 0.5, 0.05, 2.0, 0.5},
-                                                     {"sharpness", "", 1.3, 0.6, 10.0, 0.5}},
-                                       .time = time,
-                                       .feature_names = {"batch", "query", "kv", "heads", "group", "head_dim"},
-                                       .features = features,
-                                       .path = path});
+    registry.add("attention_prefill",
+                 {.kernel = "attention_prefill",
+                  .constants = {{"compute_efficiency", "", 0.6, 0.02, 1.0, 0.5},
+                                {"memory_efficiency", "", 0.5, 0.02, 3.0, 0.7},
+                                {"launch", "s", 8e-6, 2e-7, 2e-4, 1.0},
+                                {"per_sequence", "s", 1e-7, 1e-9, 1e-5, 1.0},
+                                {"query_half", "tokens", 40.0, 0.5, 2000.0, 1.0},
+                                {"context_half", "tokens", 20.0, 0.5, 2000.0, 1.0},
+                                {"head_dim_exponent", "", 0.5, 0.05, 2.0, 0.5},
+                                {"sharpness", "", 1.3, 0.6, 10.0, 0.5}},
+                  .time = time,
+                  .feature_names = {"batch", "query", "kv", "heads", "group", "head_dim", "tile_use", "wave_use"},
+                  .features = features,
+                  .path = path});
 }
 
 }  // namespace plimsoll
