@@ -2,7 +2,7 @@ _plimsoll() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} group= command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $group$each in
-            'calibrate accuracy'|'calibrate fit'|'calibrate show'|check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
+            'calibrate accuracy'|'calibrate fit'|'calibrate run'|'calibrate show'|check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
             calibrate) group='calibrate ' ;;
         esac
     done
@@ -21,6 +21,14 @@ _plimsoll() {
         'calibrate fit':--profile) COMPREPLY=($(compgen -f -- "$word")); return ;;
         'calibrate fit':--source) COMPREPLY=(); return ;;
         'calibrate fit':--date) COMPREPLY=(); return ;;
+        'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
+        'calibrate run':--budget) COMPREPLY=(); return ;;
+        'calibrate run':--rounds) COMPREPLY=(); return ;;
+        'calibrate run':--threads) COMPREPLY=(); return ;;
+        'calibrate run':--seed) COMPREPLY=(); return ;;
+        'calibrate run':--name) COMPREPLY=(); return ;;
+        'calibrate run':--samples-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        'calibrate run':--output-data) COMPREPLY=($(compgen -d -- "$word")); return ;;
         compare:--baseline) COMPREPLY=($(compgen -f -- "$word")); return ;;
         compare:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         compare:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
@@ -149,6 +157,9 @@ _plimsoll() {
         'calibrate fit')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --source --date --data --format --output --width --help' -- "$word"))
             fi ;;
+        'calibrate run')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
+            fi ;;
         'calibrate show')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word"))
@@ -190,7 +201,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         *) case $group in
-            'calibrate ') COMPREPLY=($(compgen -W 'accuracy fit show' -- "$word")) ;;
+            'calibrate ') COMPREPLY=($(compgen -W 'accuracy fit run show' -- "$word")) ;;
             *) COMPREPLY=($(compgen -W 'calibrate check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
         esac ;;
     esac

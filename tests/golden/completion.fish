@@ -1,5 +1,5 @@
 complete -c plimsoll -f
-complete -c plimsoll -n __fish_use_subcommand -a calibrate -d 'one of: accuracy fit show'
+complete -c plimsoll -n __fish_use_subcommand -a calibrate -d 'one of: accuracy fit run show'
 complete -c plimsoll -n __fish_use_subcommand -a check -d 'Whether scenario and data files are good, or what is wrong with them'
 complete -c plimsoll -n __fish_use_subcommand -a compare -d 'Several scenarios side by side, with the change against one of them'
 complete -c plimsoll -n __fish_use_subcommand -a completion -d 'A script that completes commands, options and names in your shell'
@@ -11,7 +11,7 @@ complete -c plimsoll -n __fish_use_subcommand -a simulate -d 'Runs a deployment 
 complete -c plimsoll -n __fish_use_subcommand -a validate -d 'Predictions beside a table of measurements, with the errors'
 complete -c plimsoll -n __fish_use_subcommand -l version -d 'the version'
 complete -c plimsoll -n __fish_use_subcommand -l help -d 'the commands'
-complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit show' -a accuracy -d 'How well the kernel forms do on a folder of measured kernels'
+complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a accuracy -d 'How well the kernel forms do on a folder of measured kernels'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l seeds -d 'splits to average over' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
@@ -19,7 +19,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit show' -a fit -d 'Constants of kernels from measured times, with the errors on rows left out'
+complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a fit -d 'Constants of kernels from measured times, with the errors on rows left out'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l from -d 'a CSV table of measured kernels' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l train -d 'rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes that are spread; without it all' -x
@@ -34,7 +34,22 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
-complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit show' -a show -d 'A profile: constants with errors, measured against fitted, where points are missing'
+complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a run -d 'Measures this machine, so that forecasts for it are measured and not estimated'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l device -d 'what to measure' -x -a 'cpu cuda'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l quick -d 'the few points that a first fit needs, within two minutes'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l name -d 'of the device\'s entry and profile; made of its model if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l samples-out -d 'where to write the raw samples; samples/NAME of the data directory if absent' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
+complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a show -d 'A profile: constants with errors, measured against fitted, where points are missing'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F

@@ -2,7 +2,7 @@
 _plimsoll() {
     local -a commands
     commands=(
-        'calibrate:one of\: accuracy fit show'
+        'calibrate:one of\: accuracy fit run show'
         'check:Whether scenario and data files are good, or what is wrong with them'
         'compare:Several scenarios side by side, with the change against one of them'
         'completion:A script that completes commands, options and names in your shell'
@@ -24,6 +24,7 @@ _plimsoll() {
         commands=(
             'accuracy:How well the kernel forms do on a folder of measured kernels'
             'fit:Constants of kernels from measured times, with the errors on rows left out'
+            'run:Measures this machine, so that forecasts for it are measured and not estimated'
             'show:A profile\: constants with errors, measured against fitted, where points are missing'
         )
         if (( CURRENT == 2 )); then
@@ -53,6 +54,21 @@ _plimsoll() {
             '--profile[writes the fit as a profile]:FILE:_files' \
             '--source[whose measurements they are, for the profile]:TEXT: ' \
             '--date[of the measurements, for the profile]:DATE: ' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' ;;
+        'calibrate run') _arguments \
+            '--device[what to measure]:NAME:(cpu cuda)' \
+            '--quick[the few points that a first fit needs, within two minutes]' \
+            '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min]:TIME: ' \
+            '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
+            '--threads[threads to use; all of the machine if absent]:N: ' \
+            '--seed[of the order of the points]:N: ' \
+            '--name[of the device'\''s entry and profile; made of its model if absent]:NAME: ' \
+            '--samples-out[where to write the raw samples; samples/NAME of the data directory if absent]:DIR:_files -/' \
+            '--output-data[the data directory to write to]:DIR:_files -/' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
