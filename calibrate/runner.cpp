@@ -59,7 +59,7 @@ class Measuring {
         try {
             const std::unique_ptr<PreparedKernel> kernel = job.how->prepare(job.point);
             Sample sample = time_kernel(job.point, *kernel, plan_.rule, seams_.now);
-            if (sample.times.empty()) return leave_out(job, "every reading was disturbed or throttled", false);
+            if (sample.times.empty()) return leave_out(job, "every reading was throttled", false);
             if (verified_.insert(key(job)).second) {
                 sample.error = kernel->error();
                 if (!(sample.error <= kernel->tolerance()))

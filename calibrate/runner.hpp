@@ -22,7 +22,7 @@ struct Job {
 [[nodiscard]] std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads);
 
 struct MeasuringPlan {
-    TimingRule rule;
+    TimingRule rule = {};
     Seconds budget{120};  ///< no point is begun after it
     int rounds = 3;  ///< each goes over the points again: what changes from one to the next is the run-to-run error
     std::uint64_t seed = 1;

@@ -5,9 +5,11 @@
 
 #include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/thread_team.hpp"
+#include "calibrate/profile_writer.hpp"
 #include "cli/calibration_files.hpp"
 #include "cli/calibration_run.hpp"
 #include "cli/command.hpp"
+#include "cli/host_facts.hpp"
 #include "cli/interrupt.hpp"
 
 namespace plimsoll {
@@ -43,7 +45,26 @@ void measure_processor(CalibrationRun& run, std::ostream* progress) {
                                 line.show(step);
                                 return !interrupted.raised();
                             }});
-    run.rates = processor_rates(run.measured.samples, run.facts.threads);
+    run.rates = processor_rates(run.measured.samples, labels_of(run));
+}
+
+/// The catalog anew, with the entries that were just written.
+void write_profile(CalibrationRun& run, Session& session) {
+    std::vector<std::string> folders = session.catalog().directories();
+    folders.push_back(run.data_folder);
+    Catalog catalog(std::move(folders));
+    run.fitted = fit_samples(run.measured.samples, labels_of(run), catalog);
+    Profile& profile = run.fitted.profile;
+    if (profile.kernels.empty()) {
+        run.notes.emplace_back("Too few points for a profile; what the entries say is measured all the same.");
+        return;
+    }
+    profile.name = run.facts.name;
+    profile.date = date_today();
+    profile.source = "measured here: " + run.facts.measured;
+    profile.environment = run.host;
+    const std::string path = "hardware_db/profiles/" + profile.name + ".json";
+    write_files(run.data_folder, {{path, profile_json(profile, path)}});
 }
 
 /// The processor as data that `plan --data` reads, unless the data know one of this name from elsewhere.
@@ -57,6 +78,7 @@ void write_entries(CalibrationRun& run, Session& session) {
     run.new_entries = std::find(known.begin(), known.end(), run.facts.name) == known.end() ||
                       session.catalog().gpus.path(run.facts.name).starts_with(run.data_folder);
     if (run.new_entries) write_files(run.data_folder, processor_entries(run.facts, *run.rates));
+    write_profile(run, session);
     run.notes.push_back(fmt::format("Plan with it: plimsoll plan --data {} --node {}-1 --engine {} ...",
                                     run.data_folder, run.facts.name, bare_engine));
 }

@@ -164,6 +164,9 @@ _plimsoll() {
         'calibrate run')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
+        'calibrate run')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
+            fi ;;
         'calibrate show')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word"))
