@@ -13,8 +13,9 @@ struct CheckResult {
     bool passed = false;
     std::string found;
 };
-/// Small shapes of every bench, odd ones among them; `rates`: the two targets of the attention kernels as well.
-[[nodiscard]] std::vector<CheckResult> check_kernels(bool rates);
+/// Small shapes of every bench, odd ones among them, and whole steps of small layers, each reported as it is done;
+/// `rates`: the two targets of the attention kernels as well.
+void check_kernels(bool rates, const std::function<void(const CheckResult&)>& report);
 
 /// Name, driver, clocks, power limit, ECC, versions of the libraries of the current device.
 [[nodiscard]] DeviceFacts device_facts();

@@ -2,7 +2,9 @@
 #include <cstdio>
 
 #include "calibrate/cuda/benches.hpp"
+#include "calibrate/cuda/decoder_step.hpp"
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/one_shot.hpp"
 
 namespace plimsoll::cuda {
 namespace {
@@ -97,15 +99,70 @@ Cases cases() {
     return result;
 }
 
-CheckResult check_one(const std::string& bench, const KernelPoint& point) {
-    CheckResult result{name_of(bench, point), false, ""};
+/// Runs it by itself and through the graph that the timing uses, comparing both outputs.
+CheckResult check_kernel(std::string what, const std::function<std::unique_ptr<PreparedKernel>()>& prepare) {
+    CheckResult result{std::move(what), false, ""};
     try {
-        const auto kernel = benches().at(bench, "bench", "check").prepare(point);
+        const auto kernel = prepare();
         const double first = kernel->error();
-        const double seconds = kernel->run().elapsed.value();  // through the graph that the timing uses
+        const double seconds = kernel->run().elapsed.value();
         const double error = std::max(first, kernel->error());
         result.passed = error <= kernel->tolerance() && seconds > 0;
         result.found = "error " + number(error) + " of " + number(kernel->tolerance()) + ", " + number(seconds) + " s";
+    } catch (const std::exception& problem) {
+        result.found = problem.what();
+    }
+    return result;
+}
+
+/// Whole steps of two small layers, the referee of the kernels' sequence.
+std::vector<CheckResult> check_steps() {
+    const std::string dtype = device_limits().capability >= 80 ? "bf16" : "fp16";
+    const DecoderShape model{"small", 2, 256, 8, 2, 64, 512};
+    std::vector<CheckResult> results;
+    for (const auto& [query, kv] : {std::pair<std::int64_t, std::int64_t>{1, 77}, {1, 2}, {1, 300}, {40, 40}, {130, 130}})
+        results.push_back(check_kernel("decoder step of 3 sequences, query " + std::to_string(query) + ", kv " + std::to_string(kv),
+                                       [&, query = query, kv = kv] {
+                                           return prepare_decoder_step({model, dtype, 3, query, kv});
+                                       }));
+    return results;
+}
+
+/// Four ranks of the one-shot all-reduce side by side on one device, two rounds with other data in the second.
+CheckResult check_one_shot(std::size_t count) {
+    constexpr int ranks = 4;
+    CheckResult result{"one-shot all-reduce of 4 ranks on one device, " + std::to_string(count) + " elements", false, ""};
+    try {
+        std::vector<DeviceMemory> inputs, outputs, flags;
+        OneShot exchange;
+        exchange.count = count;
+        exchange.ranks = ranks;
+        double worst = 0;
+        for (int rank = 0; rank < ranks; ++rank) {
+            flags.emplace_back(OneShot::flag_words() * sizeof(unsigned));
+            check(cudaMemset(flags.back().as(), 0, flags.back().bytes()), "clear");
+            outputs.emplace_back(count * 2);
+            exchange.outputs[rank] = outputs.back().as();
+            exchange.flags[rank] = flags.back().as<unsigned>();
+        }
+        for (const std::uint64_t round : {0, 1}) {
+            inputs.clear();
+            std::vector<double> sums(count);
+            for (int rank = 0; rank < ranks; ++rank) {
+                inputs.push_back(random_values(Dtype::fp16, count, 10 * round + static_cast<std::uint64_t>(rank)));
+                exchange.inputs[rank] = inputs.back().as();
+                poison(outputs[static_cast<std::size_t>(rank)]);
+                const auto mine = numbers(Dtype::fp16, inputs.back().as(), count);
+                std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>{});
+            }
+            one_shot_all_reduce(Dtype::fp16, exchange, 0, ranks, nullptr);
+            check(cudaDeviceSynchronize(), "one-shot all-reduce");
+            for (const auto& output : outputs)
+                worst = std::max(worst, relative_deviation(numbers(Dtype::fp16, output.as(), count), sums));
+        }
+        constexpr double most = 1e-3;
+        result.passed = worst <= most;
+        result.found = "error " + number(worst) + " of " + number(most);
     } catch (const std::exception& problem) {
         result.found = problem.what();
     }
@@ -158,12 +215,15 @@ std::vector<CheckResult> check_rates() {
 
 }  // namespace
 
-std::vector<CheckResult> check_kernels(bool rates) {
-    std::vector<CheckResult> results;
-    for (const auto& [bench, point] : cases()) results.push_back(check_one(bench, point));
-    if (rates)
-        for (auto& result : check_rates()) results.push_back(std::move(result));
-    return results;
+void check_kernels(bool rates, const std::function<void(const CheckResult&)>& report) {
+    for (const auto& [bench, point] : cases())
+        report(check_kernel(name_of(bench, point), [bench = bench, point = point] {
+            return benches().at(bench, "bench", "check").prepare(point);
+        }));
+    for (const auto& result : check_steps()) report(result);
+    for (const std::size_t count : {8, 5000, 40000}) report(check_one_shot(count));
+    if (!rates) return;
+    for (const auto& result : check_rates()) report(result);
 }
 
 }  // namespace plimsoll::cuda

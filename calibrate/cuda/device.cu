@@ -128,6 +128,15 @@ void poison(const DeviceMemory& memory) {
     check(cudaDeviceSynchronize(), "poison");
 }
 
+std::vector<double> numbers(Dtype dtype, const void* data, std::size_t count) {
+    std::vector<double> values(count);
+    with_16_bit(dtype, [&]<class T>(T) {
+        const auto raw = to_host<T>(data, count);
+        std::transform(raw.begin(), raw.end(), values.begin(), [](T value) { return static_cast<float>(value); });
+    });
+    return values;
+}
+
 int copies_for(bool cold, std::size_t bytes) {
     if (!cold) return 1;
     const std::size_t room = std::min(std::size_t{1} << 30, device_limits().memory_bytes / 8);

@@ -77,6 +77,9 @@ template <class T>
     return values;
 }
 
+/// fp16 or bf16 values of the device as numbers.
+[[nodiscard]] std::vector<double> numbers(Dtype dtype, const void* data, std::size_t count);
+
 /// How many copies of some data a cold run needs so that repeats within one reading do not meet their own traces in
 /// the cache: up to 64 within 1 GiB (and an eighth of the memory).
 [[nodiscard]] int copies_for(bool cold, std::size_t bytes);

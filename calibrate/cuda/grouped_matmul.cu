@@ -82,13 +82,26 @@ __device__ void multiply(float (&sums)[Tiling<Rows>::row_tiles][Tiling<Rows>::co
     }
 }
 
-/// Grid: column blocks, tiles.
+/// Tile and column block of a block number: eight tiles go through the columns together, so that what they read of the
+/// weights and of the rows is still in the cache.
+struct Place {
+    int tile, column_block;
+};
+__device__ Place place_of(int number, int tiles, int column_blocks) {
+    constexpr int together = 8;
+    const int group = number / (together * column_blocks), within = number % (together * column_blocks);
+    const int size = min(together, tiles - group * together);
+    return {group * together + within % size, within / size};
+}
+
 template <class T, int Rows>
 __global__ void __launch_bounds__(threads) product(GroupedMatmul a) {
     using Tile = Tiling<Rows>;
     extern __shared__ uint4 shared[];
-    const ExpertTile tile = a.tiles[blockIdx.y];
-    const std::int64_t first_column = std::int64_t{blockIdx.x} * columns;
+    const auto column_blocks = static_cast<int>((a.n + columns - 1) / columns);
+    const Place place = place_of(static_cast<int>(blockIdx.x), a.tile_count, column_blocks);
+    const ExpertTile tile = a.tiles[place.tile];
+    const std::int64_t first_column = std::int64_t{place.column_block} * columns;
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int warp_row = warp / warps_across * Tile::warp_rows, warp_column = warp % warps_across * warp_columns;
     const Loader<T, Rows> loader(a, tile, first_column);
@@ -183,8 +196,8 @@ void launch(const GroupedMatmul& a, cudaStream_t stream) {
     static const cudaError_t allowed =
         cudaFuncSetAttribute(product<T, Rows>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tiling<Rows>::shared_bytes);
     check(allowed, "shared memory");
-    const dim3 grid(static_cast<unsigned>((a.n + columns - 1) / columns), static_cast<unsigned>(a.tile_count));
-    product<T, Rows><<<grid, threads, Tiling<Rows>::shared_bytes, stream>>>(a);
+    const auto blocks = static_cast<unsigned>((a.n + columns - 1) / columns * a.tile_count);
+    product<T, Rows><<<blocks, threads, Tiling<Rows>::shared_bytes, stream>>>(a);
     check_launch("grouped product");
 }
 

@@ -44,18 +44,6 @@ std::size_t received_bytes(const KernelPoint& point) {
     return bytes;
 }
 
-std::vector<double> doubles(Dtype dtype, const DeviceMemory& memory, std::size_t first, std::size_t count) {
-    std::vector<double> values(count);
-    if (dtype == Dtype::fp16) {
-        const auto raw = to_host<Half>(memory.as<Half>() + first, count);
-        std::transform(raw.begin(), raw.end(), values.begin(), [](Half v) { return __half2float(v); });
-    } else {
-        const auto raw = to_host<Bfloat>(memory.as<Bfloat>() + first, count);
-        std::transform(raw.begin(), raw.end(), values.begin(), [](Bfloat v) { return __bfloat162float(v); });
-    }
-    return values;
-}
-
 /// An exchange between the first devices of the machine. The time of one is the slowest rank's over some in a row.
 class Collective final : public PreparedKernel {
   public:
@@ -231,11 +219,11 @@ class Collective final : public PreparedKernel {
         std::vector<double> values, reference;
         const auto compare = [&](std::size_t to, std::size_t count, std::size_t from, std::size_t first, std::size_t last) {
             count = std::min(count, most);
-            const auto got = doubles(dtype_, ranks_[rank].receive, to, count);
+            const auto got = numbers(dtype_, ranks_[rank].receive.as<Half>() + to, count);
             values.insert(values.end(), got.begin(), got.end());
             std::vector<double> sum(count);
             for (std::size_t sender = first; sender <= last; ++sender) {
-                const auto part = doubles(dtype_, ranks_[sender].send, from, count);
+                const auto part = numbers(dtype_, ranks_[sender].send.as<Half>() + from, count);
                 std::transform(sum.begin(), sum.end(), part.begin(), sum.begin(), std::plus<>{});
             }
             reference.insert(reference.end(), sum.begin(), sum.end());

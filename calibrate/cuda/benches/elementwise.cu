@@ -20,18 +20,6 @@ double rounded(Dtype dtype, double value) {
                                 : __bfloat162float(__float2bfloat16_rn(single));
 }
 
-std::vector<double> doubles(Dtype dtype, const void* data, std::size_t count) {
-    std::vector<double> values(count);
-    if (dtype == Dtype::fp16) {
-        const auto raw = to_host<Half>(data, count);
-        std::transform(raw.begin(), raw.end(), values.begin(), [](Half v) { return __half2float(v); });
-    } else {
-        const auto raw = to_host<Bfloat>(data, count);
-        std::transform(raw.begin(), raw.end(), values.begin(), [](Bfloat v) { return __bfloat162float(v); });
-    }
-    return values;
-}
-
 /// Rows that are compared: all of a small matrix, else the first ones and the last.
 constexpr std::size_t most_compared_rows = 64;
 
@@ -60,7 +48,7 @@ class Elementwise : public TimedKernel {
         return static_cast<std::size_t>(copy) * elements(per_row) * size_of(dtype_);
     }
     [[nodiscard]] std::vector<double> host(const DeviceMemory& memory, std::int64_t per_row) const {
-        return doubles(dtype_, memory.as(), std::min(elements(per_row), most_compared_rows * static_cast<std::size_t>(per_row)));
+        return numbers(dtype_, memory.as(), std::min(elements(per_row), most_compared_rows * static_cast<std::size_t>(per_row)));
     }
 
     Dtype dtype_;
@@ -91,7 +79,7 @@ class RmsNorm final : public Elementwise {
             const auto before = host(residual_, width_);
             for (std::size_t i = 0; i < x.size(); ++i) x[i] = rounded(dtype_, x[i] + before[i]);
         }
-        const auto weight = doubles(dtype_, weight_.as(), static_cast<std::size_t>(width_));
+        const auto weight = numbers(dtype_, weight_.as(), static_cast<std::size_t>(width_));
         poison(y_);
         run_plainly();
         std::vector<double> reference(x.size());
@@ -219,7 +207,7 @@ class KvWrite final : public Elementwise {
         poison(v_pages_);
         run_plainly();
         const auto all = elements(width_);
-        const auto k = doubles(dtype_, k_.as(), all), v = doubles(dtype_, v_.as(), all);
+        const auto k = numbers(dtype_, k_.as(), all), v = numbers(dtype_, v_.as(), all);
         std::vector<double> reference(2 * all);
         const auto width = static_cast<std::size_t>(width_);
         for (std::size_t i = 0; i < all; ++i) {
@@ -227,8 +215,8 @@ class KvWrite final : public Elementwise {
             reference[to] = k[i];
             reference[all + to] = v[i];
         }
-        auto written = doubles(dtype_, k_pages_.as(), all);
-        const auto values_written = doubles(dtype_, v_pages_.as(), all);
+        auto written = numbers(dtype_, k_pages_.as(), all);
+        const auto values_written = numbers(dtype_, v_pages_.as(), all);
         written.insert(written.end(), values_written.begin(), values_written.end());
         return relative_deviation(written, reference);
     }
