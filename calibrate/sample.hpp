@@ -42,10 +42,10 @@ struct KernelShape {
 /// One thing to measure.
 struct KernelPoint {
     KernelClass kernel = KernelClass::gemm;
-    std::string path;      ///< regime or variant: "cublaslt", "paged", "copy", "rope", "graph" ...
-    std::string dtype;     ///< of weights and activations: "fp16", "w4a16" ...
-    std::string kv_dtype;  ///< attention alone
-    KernelShape shape;
+    std::string path;           ///< regime or variant: "cublaslt", "paged", "copy", "rope", "graph" ...
+    std::string dtype;          ///< of weights and activations: "fp16", "w4a16" ...
+    std::string kv_dtype = {};  ///< attention alone
+    KernelShape shape = {};
     bool cold = true;  ///< caches are emptied before each run
 };
 

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.hpp"
+#include "cli/command_names.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -109,15 +110,47 @@ void take(const std::vector<Positional>& positionals, Slots& slots, Arguments& a
     }
 }
 
-[[noreturn]] void refuse(const std::string& extra, const std::string& command, std::vector<Option> known) {
+[[noreturn]] void refuse(const std::string& extra, const Invocation& invocation) {
     const bool option = extra.size() > 1 && extra.front() == '-';
-    const std::string place = command.empty() ? "command line" : command;
-    if (!option && command.empty()) throw InputError(place, unknown_name("command", extra, commands().names()));
+    const std::string place = invocation.name.empty() ? "command line" : invocation.name;
+    if (!option && !invocation.command)
+        throw InputError(place, unknown_name("command", extra, command_words(invocation.name)));
     if (!option) throw InputError(place, "one argument too many: " + in_quotes(extra));
-    known.insert(known.end(), global_options().begin(), global_options().end());
     std::vector<std::string> names{"--help"};
-    for (const Option& entry : known) names.push_back("--" + entry.name);
+    if (invocation.command)
+        for (const Option& entry : invocation.command->options) names.push_back("--" + entry.name);
+    for (const Option& entry : global_options()) names.push_back("--" + entry.name);
     throw InputError(place, unknown_name("option", extra.substr(0, extra.find('=')), std::move(names)));
+}
+
+CLI::App* add_subcommand(CLI::App& app, const std::string& name) {
+    CLI::App* sub = app.add_subcommand(name);
+    sub->set_help_flag();
+    sub->fallthrough();
+    return sub;
+}
+
+void declare_commands(CLI::App& app, std::map<std::string, Slots>& slots) {
+    std::map<std::string, CLI::App*> groups;
+    for (const std::string& group : command_groups()) groups[group] = add_subcommand(app, group);
+    for (const auto& [name, command] : commands()) {
+        const CommandName parts = split_command_name(name);
+        CLI::App* sub = add_subcommand(parts.group.empty() ? app : *groups.at(parts.group), parts.word);
+        declare(*sub, command.options, slots[name]);
+        for (const Positional& positional : command.positionals) {
+            Slot& slot = slots[name][positional.name];
+            slot.option = sub->add_option(positional.name, slot.values);
+            slot.option->expected(-1);
+        }
+    }
+}
+
+/// The words of the subcommands that CLI11 met, with a blank between.
+std::string parsed_name(const CLI::App& app) {
+    std::string name;
+    for (std::vector<CLI::App*> met = app.get_subcommands(); !met.empty(); met = met.front()->get_subcommands())
+        name += (name.empty() ? "" : " ") + met.front()->get_name();
+    return name;
 }
 
 }  // namespace
@@ -133,17 +166,7 @@ Invocation parse_arguments(const std::vector<std::string>& arguments) {
     app.allow_extras();
     declare(app, global_options(), global_slots);
     std::map<std::string, Slots> slots;
-    for (const auto& [name, command] : commands()) {
-        CLI::App* sub = app.add_subcommand(name);
-        sub->set_help_flag();
-        sub->fallthrough();
-        declare(*sub, command.options, slots[name]);
-        for (const Positional& positional : command.positionals) {
-            Slot& slot = slots[name][positional.name];
-            slot.option = sub->add_option(positional.name, slot.values);
-            slot.option->expected(-1);
-        }
-    }
+    declare_commands(app, slots);
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ArgumentMismatch& error) {
@@ -152,14 +175,10 @@ Invocation parse_arguments(const std::vector<std::string>& arguments) {
     } catch (const CLI::ParseError& error) {
         throw InputError("command line", error.what());
     }
-    if (!app.get_subcommands().empty()) {
-        invocation.name = app.get_subcommands().front()->get_name();
-        invocation.command = commands().find(invocation.name);
-    }
+    invocation.name = parsed_name(app);
+    invocation.command = commands().find(invocation.name);
     const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty())
-        refuse(extras.front(), invocation.name,
-               invocation.command ? invocation.command->options : std::vector<Option>{});
+    if (!extras.empty()) refuse(extras.front(), invocation);
     take(global_options(), global_slots, invocation.globals);
     if (invocation.command) {
         Slots& own = slots.at(invocation.name);

@@ -35,7 +35,7 @@ class Arguments {
 /// A command line taken apart.
 struct Invocation {
     const Command* command = nullptr;  ///< null: none was named
-    std::string name;                  ///< of the command
+    std::string name;                  ///< of the command, or of a group of commands
     Arguments arguments;               ///< of the command
     Arguments globals;
     bool help = false;

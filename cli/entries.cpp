@@ -177,6 +177,32 @@ Table classes(Catalog& catalog) {
                                        });
 }
 
+Table profiles(Catalog& catalog) {
+    return table_on<&Catalog::profiles>(catalog, "profiles",
+                                        {{"name", "name", 0},
+                                         {"gpu", "GPU", 0},
+                                         {"kernels", "kernels", 1},
+                                         {"points", "points", 1},
+                                         {"origin", "origin", 2},
+                                         {"date", "date", 3},
+                                         {"source", "source", 4, true}},
+                                        [](const Profile& profile) {
+                                            std::size_t points = 0;
+                                            Origin origin = Origin::measured_here;
+                                            for (const KernelModel& kernel : profile.kernels) {
+                                                points += kernel.points;
+                                                origin = weakest(origin, kernel.origin);
+                                            }
+                                            return Row{profile.name,
+                                                       profile.gpu,
+                                                       Cell::count(static_cast<double>(profile.kernels.size())),
+                                                       Cell::count(static_cast<double>(points)),
+                                                       to_string(origin),
+                                                       profile.date,
+                                                       profile.source};
+                                        });
+}
+
 Facts model_facts(Catalog& catalog, const std::string& name) {
     const Transformer& model = catalog.models.at(name, place);
     const Architecture architecture(model);
@@ -227,6 +253,11 @@ void check_gpu(Catalog& catalog, const Fields& fields) {
     static_cast<void>(catalog.classes.at(gpu.efficiency_class, fields.place("efficiency_class")));
 }
 
+void check_profile(Catalog& catalog, const Fields& fields) {
+    const Profile profile = read_profile(fields);
+    static_cast<void>(catalog.gpus.at(profile.gpu, fields.place("gpu")));
+}
+
 void check_engine(Catalog&, const Fields& fields) {
     static_cast<void>(schedulers().at(read_engine(fields).scheduler, "scheduler", fields.place("scheduler")));
 }
@@ -258,6 +289,8 @@ const std::vector<EntryKind>& entry_kinds() {
          files_on<&Catalog::links>, nullptr, check_entry<read_link>},
         {"classes", "efficiency-class", "kernel constants of GPU families", names_on<&Catalog::classes>, classes,
          files_on<&Catalog::classes>, nullptr, check_entry<read_efficiency_class>},
+        {"profiles", "profile", "kernels as measured on GPUs", names_on<&Catalog::profiles>, profiles,
+         files_on<&Catalog::profiles>, nullptr, check_profile},
     });
     return kinds;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/command_names.hpp"
 #include "cli/format.hpp"
 #include "cli/words.hpp"
 
@@ -88,16 +89,20 @@ std::string example_text(const std::string& example, std::size_t width) {
 
 }  // namespace
 
-std::string program_help(std::size_t width) {
+std::string program_help(std::size_t width, const std::string& group) {
     std::string text = paragraph("plimsoll tells how many nodes an LLM deployment needs for its users.", width);
-    text += "\nUsage: plimsoll COMMAND [OPTIONS]\n\nCommands:\n";
+    text += "\nUsage: plimsoll " + (group.empty() ? "" : group + " ") + "COMMAND [OPTIONS]\n\nCommands:\n";
     std::vector<std::pair<std::string, std::string>> entries;
-    for (const auto& [name, command] : commands()) entries.emplace_back(name, command.summary);
+    std::string example = "plimsoll plan scenarios/chat-10k-users.json";
+    for (const auto& [name, command] : commands()) {
+        if (!group.empty() && split_command_name(name).group != group) continue;
+        if (!group.empty() && entries.empty()) example = command.examples.front();
+        entries.emplace_back(name, command.summary);
+    }
     text += definitions(entries, width);
     text += "\nOptions of every command:\n" + option_list(global_options(), width);
     text += definitions({{"--help", "this text, or that of a command"}, {"--version", "the version"}}, width);
-    text += "\nExample:\n  plimsoll plan scenarios/chat-10k-users.json\n";
-    return text;
+    return text + "\nExample:\n" + example_text(example, width);
 }
 
 std::string command_help(const std::string& name, const Command& command, std::size_t width) {

@@ -33,15 +33,46 @@ std::vector<Field> size_fields() {
     };
 }
 
+/// A cell of what the errors of the constants leave open, where that was asked.
+template <class Read>
+Cell uncertain(const Candidate& c, Read read) {
+    return c.uncertainty ? read(*c.uncertainty) : Cell();
+}
+
+std::vector<Field> uncertainty_fields() {
+    return {
+        {{"nodes_interval.low", "", 0},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.nodes.low); });
+         }},
+        {{"nodes_interval.high", "", 0},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.nodes.high); });
+         }},
+        {{"", "80 % interval", 4},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell(interval_text(u.nodes)); });
+         }},
+        {{"promise_probability", "promises kept", 3},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell::fraction(u.promise_probability); });
+         }},
+        {{"users_per_instance_interval.low", "", 0},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.users.low); });
+         }},
+        {{"users_per_instance_interval.high", "", 0},
+         [](const Candidate& c) {
+             return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.users.high); });
+         }},
+    };
+}
+
 std::vector<Field> capacity_fields() {
     return {
         {{"", "layout", 0}, [](const Candidate& c) { return Cell(layout_text(c.deployment)); }},
         {{"nodes", "nodes", 0}, [](const Candidate& c) { return Cell::count(c.nodes); }},
         {{"nodes_needed", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_needed); }},
-        {{"nodes_interval.low", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_interval.low); }},
-        {{"nodes_interval.high", "", 0}, [](const Candidate& c) { return Cell::count(c.nodes_interval.high); }},
-        {{"", "80 % interval", 4},
-         [](const Candidate& c) { return c.nodes_interval.high > 0 ? Cell(interval_text(c.nodes_interval)) : Cell(); }},
         {{"gpus", "GPUs", 1}, [](const Candidate& c) { return Cell::count(c.gpus); }},
         {{"users_per_instance", "", 0}, [](const Candidate& c) { return Cell::count(c.users_per_instance); }},
         {{"users_per_node", "users per node", 2}, [](const Candidate& c) { return Cell::count(c.users_per_node); }},
@@ -144,7 +175,7 @@ std::vector<Field> simulated_fields() {
 
 std::vector<Field> fields() {
     std::vector<Field> all = size_fields();
-    for (const auto& part : {capacity_fields(), simulated_fields(), cost_fields()})
+    for (const auto& part : {uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -28,7 +28,7 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
     const Candidate& best = *answer->best;
     std::string text = fmt::format("{}: {} of {} ({})", model->name, plural(best.nodes, "node"),
                                    best.deployment.node->name, plural(best.gpus, "GPU"));
-    if (best.nodes_interval.high > 0) text += ", 80 % interval " + interval_text(best.nodes_interval) + " nodes";
+    if (best.uncertainty) text += ", 80 % interval " + interval_text(best.uncertainty->nodes) + " nodes";
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
     text += fmt::format(", {} on each, {} weights, {}", layout_text(best.deployment),
                         to_string(best.deployment.weights), best.deployment.engine->name);

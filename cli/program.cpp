@@ -62,12 +62,12 @@ int run_invocation(const std::vector<std::string>& arguments, const Environment&
         return 0;
     }
     if (invocation.help) {
-        say(*environment.out,
-            invocation.command ? command_help(invocation.name, *invocation.command, width) : program_help(width));
+        say(*environment.out, invocation.command ? command_help(invocation.name, *invocation.command, width)
+                                                 : program_help(width, invocation.name));
         return 0;
     }
     if (!invocation.command) {
-        *environment.errors << program_help(width);
+        *environment.errors << program_help(width, invocation.name);
         return exit_input;
     }
     return run_command(invocation, environment, width);

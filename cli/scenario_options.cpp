@@ -53,6 +53,12 @@ std::vector<ScenarioOption> what_and_how() {
         {{.name = "max-sequences", .value = "N", .help = "limits on running requests to try", .list = true},
          "max_sequences",
          Form::numbers},
+        {{.name = "profile",
+          .value = "NAME",
+          .help = "the only profile of measured kernels to use, or none",
+          .completes = "profiles"},
+         "profile",
+         Form::text},
     };
 }
 

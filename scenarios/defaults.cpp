@@ -29,6 +29,7 @@ const std::vector<ScenarioDefault>& scenario_defaults() {
         {"pipeline_parallel", "", "1, and more only where the weights do not fit otherwise"},
         {"instances_per_node", "", "as many as the GPUs of a node hold"},
         {"max_sequences", "", "the limit of the engine"},
+        {"profile", "", "kernels as measured on the GPU or its next of kin, else the constants of its class"},
         {"load.active_share", "1", "all registered users at the same time"},
         {"load.peak_factor", "1", "the peak is the mean"},
         {"load.think_time", R"("0 s")", "each user sends the next request at once, the hardest case"},

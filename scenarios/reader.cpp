@@ -149,6 +149,14 @@ int read_spares(const Fields& fields) {
     return std::stoi(digits);
 }
 
+/// "none", or the name of the only profile to use.
+void read_profile_choice(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
+    if (!assumptions.given_or_free(fields, "profile")) return;
+    const std::string name = fields.string("profile");
+    scenario.measured_kernels = name != "none";
+    if (scenario.measured_kernels) scenario.profile = &catalog.profiles.at(name, fields.place("profile"));
+}
+
 void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
     scenario.models = read_entries(fields, "models", catalog.models);
     scenario.engines = read_entries(fields, "engines", catalog.engines);
@@ -160,6 +168,7 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
     scenario.pipeline_parallel = read_counts(fields, "pipeline_parallel", 1024, assumptions);
     scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
     scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
+    read_profile_choice(fields, catalog, assumptions, scenario);
 }
 
 /// The object at a key, or one without fields where it is absent or null.

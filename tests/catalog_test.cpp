@@ -38,7 +38,7 @@ std::set<std::string> files_below(const std::string& folder) {
 }
 
 template <class Entry>
-void check_shelf(Shelf<Entry>& shelf, const std::string& folder) {
+void check_shelf(Shelf<Entry>& shelf, const std::string& folder, const std::string& sources = "sources") {
     const std::vector<std::string> names = shelf.names();
     CHECK(std::set<std::string>(names.begin(), names.end()) == files_below(folder));
     CHECK(names.size() >= 2);
@@ -47,7 +47,7 @@ void check_shelf(Shelf<Entry>& shelf, const std::string& folder) {
         const Entry& entry = shelf.at(name, "test");
         CHECK(entry.name == name);
         CHECK(&shelf.at(name, "test") == &entry);
-        CHECK(!Fields::from_file(shelf.path(name)).object("sources").keys().empty());
+        CHECK(!Fields::from_file(shelf.path(name)).json(sources).empty());
         for (const std::string& alias : entry.aliases) {
             INFO(alias);
             const auto found = shelf.candidates(alias);

@@ -42,9 +42,7 @@ struct TestInstance {
         cost.emplace(*architecture, deployment);
         return *this;
     }
-    [[nodiscard]] plimsoll::InstanceModel model(double time_scale = 1.0) const {
-        return {*cost, deployment, memory, workload, time_scale};
-    }
+    [[nodiscard]] plimsoll::InstanceModel model() const { return {*cost, deployment, memory, workload}; }
     [[nodiscard]] double prefill(double prompts, double tokens) const {
         return cost->prefill(prompts, prompts * tokens, prompts * plimsoll::causal_pairs(tokens, 0)).value();
     }

@@ -62,10 +62,10 @@ TEST_CASE("Nodes are users over users a node, rounded up, and spares come on top
     CHECK(best(four).nodes == 6);
     CHECK(best(four).gpus == 6 * 8);
     CHECK(best(four).survives_one_node_down);
-    CHECK(best(four).nodes_interval.low <= 4);
-    CHECK(best(four).nodes_interval.high >= 4);
-    CHECK(best(four).users_interval.low <= best(four).users_per_instance);
-    CHECK(best(four).users_interval.high >= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->nodes.low <= 4);
+    CHECK(best(four).uncertainty->nodes.high >= 4);
+    CHECK(best(four).uncertainty->users.low <= best(four).users_per_instance);
+    CHECK(best(four).uncertainty->users.high >= best(four).users_per_instance);
 }
 
 TEST_CASE("Headroom keeps a share of the capacity free, and active share and peak shape the load") {

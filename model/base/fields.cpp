@@ -70,6 +70,12 @@ std::int64_t whole_of(const JsonValue& value, const std::string& pointer, Range 
     return value.kind == Kind::integer ? value.whole : static_cast<std::int64_t>(value.number);
 }
 
+double number_of(const JsonValue& value, const std::string& pointer, Range range) {
+    const bool is_number = value.kind == Kind::number || value.kind == Kind::integer;
+    if (!(is_number && contains(range, value.number))) refuse(value, pointer, "a number" + in_range(range, ""));
+    return value.number;
+}
+
 /// Calls `read(entry, pointer of the entry)` for each entry of a list, or once for a value that is no list.
 template <class Result, class Read>
 std::vector<Result> read_each(const JsonValue& value, const std::string& pointer, Read read) {
@@ -150,14 +156,18 @@ bool Fields::boolean_or(std::string_view key, bool fallback) const {
 }
 
 double Fields::number(std::string_view key, Range range) const {
-    const JsonValue& value = *node_->require(key);
-    if (!(is_number(key) && contains(range, value.number)))
-        refuse(value, detail::pointer_to(node_->pointer, key), "a number" + in_range(range, ""));
-    return value.number;
+    return number_of(*node_->require(key), detail::pointer_to(node_->pointer, key), range);
 }
 
 double Fields::number_or(std::string_view key, double fallback, Range range) const {
     return has(key) ? number(key, range) : fallback;
+}
+
+std::vector<double> Fields::numbers(std::string_view key, Range range) const {
+    const auto read = [range](const JsonValue& value, const std::string& pointer) {
+        return number_of(value, pointer, range);
+    };
+    return read_each<double>(*node_->require(key), detail::pointer_to(node_->pointer, key), read);
 }
 
 std::int64_t Fields::integer(std::string_view key, Range range) const {

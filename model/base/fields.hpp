@@ -42,6 +42,8 @@ class Fields {
     [[nodiscard]] bool boolean_or(std::string_view key, bool fallback) const;
     [[nodiscard]] double number(std::string_view key, Range range) const;
     [[nodiscard]] double number_or(std::string_view key, double fallback, Range range) const;
+    /// A list of numbers; a single one counts as a list of one.
+    [[nodiscard]] std::vector<double> numbers(std::string_view key, Range range) const;
     /// A whole number in the range; 3.0 is whole, 3.5 and "3" are refused.
     [[nodiscard]] std::int64_t integer(std::string_view key, Range range) const;
     [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback, Range range) const;

@@ -47,15 +47,14 @@ double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const W
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                             const Workload& workload, double time_scale)
+                             const Workload& workload)
     : cost_(&cost),
       deployment_(&deployment),
       workload_(&workload),
-      time_scale_(time_scale),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
-      lone_step_(cost.decode(1.0, context_) * time_scale),
-      prefill_(cost, deployment, workload, context_, 0.0, time_scale),
+      lone_step_(cost.decode(1.0, context_)),
+      prefill_(cost, deployment, workload, context_, 0.0),
       rates_(std::vector<double>{1.0}, 1) {
     const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
     limited_by_memory_ = by_memory < deployment.max_sequences;
@@ -68,7 +67,7 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
         grid_.push_back(solve(n, guess));
         guess = grid_.back().residence;
     }
-    if (preempts) prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean(), time_scale);
+    if (preempts) prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean());
     if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_, guess));
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));

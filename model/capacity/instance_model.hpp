@@ -38,9 +38,8 @@ struct InstanceState {
 /// back (vLLM; arXiv 2606.15555 calls it cycling). The state at the batch limit prefills E[o] tokens more a request.
 class InstanceModel {
   public:
-    /// `time_scale` multiplies every duration, for intervals.
     InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                  const Workload& workload, double time_scale = 1.0);
+                  const Workload& workload);
 
     /// Requests that run at once at the most, at least 1 (a fraction counts as the larger whole number now and then).
     [[nodiscard]] double batch_limit() const { return batch_limit_; }
@@ -56,7 +55,6 @@ class InstanceModel {
     [[nodiscard]] const Workload& workload() const { return *workload_; }
     [[nodiscard]] const Deployment& deployment() const { return *deployment_; }
     [[nodiscard]] const StepCost& cost() const { return *cost_; }
-    [[nodiscard]] double time_scale() const { return time_scale_; }
     /// Prefill of one prompt of a given length alone, for the spread of TTFT with the prompt.
     [[nodiscard]] Seconds lone_prefill(double prompt) const;
 
@@ -67,7 +65,6 @@ class InstanceModel {
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
-    double time_scale_;
     double context_, decode_steps_;
     Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;

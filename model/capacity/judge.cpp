@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "model/base/units_text.hpp"
-#include "model/capacity/deviation.hpp"
 #include "model/capacity/pricing.hpp"
 
 namespace plimsoll {
@@ -52,26 +51,6 @@ Candidate Judge::operator()(const Deployment& deployment) const {
     if (!candidate.refusal) size(forecaster, candidate);
     if (!candidate.refusal) price(*scenario_, candidate);
     return candidate;
-}
-
-void Judge::add_interval(Candidate& candidate) const {
-    const Deployment& d = candidate.deployment;
-    const StepCost cost(*architecture_, d);
-    const auto model_at = [&](double scale) {
-        return InstanceModel(cost, d, candidate.memory, scenario_->workload, scale);
-    };
-    constexpr double of_80_percent = 1.2816;  // quantile of the normal law at 0.9
-    const double spread =
-        of_80_percent * relative_deviation(model_at(1.0), std::max(1.0, candidate.at_capacity.running));
-    const auto most_at = [&](double scale) {
-        const InstanceModel model = model_at(scale);
-        Forecaster forecaster(model);
-        const Capacity capacity = capacity_of(forecaster);
-        return closed() ? capacity.users : capacity.rate.value();
-    };
-    candidate.users_interval = {most_at(1.0 + spread), most_at(1.0 / (1.0 + spread))};
-    candidate.nodes_interval = {nodes_for(*scenario_, d, candidate.users_interval.high),
-                                nodes_for(*scenario_, d, candidate.users_interval.low)};
 }
 
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {

@@ -17,9 +17,9 @@ class Judge {
         : scenario_(&scenario), architecture_(&architecture) {}
 
     [[nodiscard]] Candidate operator()(const Deployment& deployment) const;
-    /// Adds the interval of users and nodes in which 80 % of the draws of the constants' errors lie: the same search
-    /// with all times longer and shorter by 1.28 standard deviations.
-    void add_interval(Candidate& candidate) const;
+    /// Adds what the errors of the constants leave open. Capacity and latencies follow from the times of a decode step
+    /// and of a prefill; along the directions in which these move, both are computed anew.
+    void add_uncertainty(Candidate& candidate) const;
 
   private:
     [[nodiscard]] bool closed() const { return scenario_->load.kind == Load::Kind::closed; }
@@ -29,6 +29,9 @@ class Judge {
     [[nodiscard]] Capacity capacity_of(Forecaster& forecaster) const;
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
+    /// Directions of the constants' errors that move an instance of the candidate.
+    [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
+                                                          const ByCause<double>& spread) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
     void size(Forecaster& forecaster, Candidate& candidate) const;
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/base/error.hpp"
+#include "model/base/normal.hpp"
 
 namespace plimsoll {
 
@@ -24,17 +25,6 @@ struct Slices {
     /// The quantile at the middle of each slice's probability.
     std::vector<double> deviate;
 };
-
-/// The standard normal quantile by bisection on erfc; used for a few tables only.
-double normal_quantile(double p) {
-    double low = -40.0;
-    double high = 40.0;
-    for (int i = 0; i < 80; ++i) {
-        const double middle = 0.5 * (low + high);
-        (0.5 * std::erfc(-middle / std::sqrt(2.0)) < p ? low : high) = middle;
-    }
-    return 0.5 * (low + high);
-}
 
 Slices make_slices(std::size_t count) {
     Slices slices;

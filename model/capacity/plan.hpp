@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "model/base/error.hpp"
-#include "model/base/interval.hpp"
 #include "model/capacity/simulated.hpp"
+#include "model/capacity/uncertainty.hpp"
 #include "model/cost/memory.hpp"
 #include "model/spec/forecast.hpp"
 #include "model/spec/scenario.hpp"
@@ -20,7 +20,6 @@ struct Candidate {
     std::optional<Infeasible> refusal;  ///< set: everything below is empty
 
     double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
-    Interval users_interval;        ///< that 80 % of the draws of the constants' errors fall into
     PerSecond rate_per_instance;    ///< most that meets the promises (open load); closed: rate at that many users
     double users_per_node = 0;
     PerSecond rate_per_node;
@@ -29,7 +28,6 @@ struct Candidate {
 
     int nodes_needed = 0;  ///< without spares
     int nodes = 0;         ///< with spares
-    Interval nodes_interval;
     int gpus = 0;
     bool survives_one_node_down = false;             ///< the promises still hold with one node of `nodes` gone
     std::optional<Forecast> one_node_down;           ///< absent when no node is left
@@ -39,6 +37,7 @@ struct Candidate {
     Watts power;                                     ///< drawn by the site at the planned load
     Joules energy_per_token;                         ///< output token
     Origin origin = Origin::estimated;               ///< weakest used
+    std::optional<Uncertainty> uncertainty;          ///< of the best of an answer
     bool pareto = false;  ///< no other candidate of the same model is cheaper, smaller in power and faster
     std::optional<Simulated> simulated;  ///< absent: not asked (the planner itself never does)
 };

@@ -85,7 +85,7 @@ Answer answer_from(const Scenario& scenario, const Transformer* model, const Nod
     if (!feasible.empty()) {
         answer.best = feasible.front();
         answer.node = feasible.front().deployment.node;
-        judge.add_interval(*answer.best);
+        judge.add_uncertainty(*answer.best);
         answer.runners_up.assign(feasible.begin() + 1, feasible.end());
     }
     answer.reason = reason_for(answer, candidates.size());

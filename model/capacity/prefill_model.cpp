@@ -18,11 +18,10 @@ double prompts_in(double budget, double prompt, double cv2) {
 }  // namespace
 
 PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
-                           double recomputed, double time_scale)
+                           double recomputed)
     : cost_(&cost),
       deployment_(&deployment),
       context_(context),
-      scale_(time_scale),
       prompt_(workload.prompt.mean() + recomputed),
       // What is computed again is about as long as a prompt.
       pairs_((workload.prompt.second_moment() + recomputed * workload.prompt.mean() + prompt_) / 2.0),
@@ -46,7 +45,7 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
 PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
     Batch batch;
     batch.sequences = sequences;
-    batch.decode_step = cost_->decode(sequences, sequences * context_).value() * scale_;
+    batch.decode_step = cost_->decode(sequences, sequences * context_).value();
     if (!chunked_) return batch;
     batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
     batch.alone = 0;
@@ -76,7 +75,7 @@ double PrefillModel::pass(double prompts, double passes, const Batch& batch) con
                           .attention_pairs = share * pairs_,
                           .decode_sequences = batch.sequences,
                           .context_tokens = batch.sequences * context_};
-    return cost_->step(shape).value() * scale_;
+    return cost_->step(shape).value();
 }
 
 PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) const {

@@ -30,9 +30,9 @@ namespace plimsoll {
 class PrefillModel {
   public:
     /// `context`: KV tokens that a decoding sequence reads, mean. `recomputed`: tokens of a request that are prefilled
-    /// a second time, mean. `time_scale` multiplies every duration.
+    /// a second time, mean.
     PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
-                 double recomputed, double time_scale);
+                 double recomputed);
 
     /// What others do around one request.
     struct Surroundings {
@@ -53,7 +53,7 @@ class PrefillModel {
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
-        return cost_->prefill(prompts, tokens, pairs) * scale_;
+        return cost_->prefill(prompts, tokens, pairs);
     }
 
   private:
@@ -90,7 +90,7 @@ class PrefillModel {
 
     const StepCost* cost_;
     const Deployment* deployment_;
-    double context_, scale_;
+    double context_;
     double prompt_, pairs_, prompt_cv2_;
     bool chunked_, windowed_;
     double largest_group_;             ///< prompts of one exclusive prefill

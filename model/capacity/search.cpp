@@ -31,13 +31,13 @@ void add_tpot_causes(const InstanceModel& model, const Forecast& forecast, doubl
     const Seconds serial = parts.host_serial;
     // Where launching takes longer than the GPU, the GPU's own work is hidden behind the host.
     if (parts.host_launches > gpu) {
-        of(causes, Constraint::host) += (parts.host_launches + serial) * (tokens * model.time_scale());
+        of(causes, Constraint::host) += (parts.host_launches + serial) * tokens;
         return;
     }
-    of(causes, Constraint::compute) += parts.compute * (tokens * model.time_scale());
-    of(causes, Constraint::decode_bandwidth) += (parts.weights_read + parts.kv_read) * (tokens * model.time_scale());
-    of(causes, Constraint::communication) += parts.communication * (tokens * model.time_scale());
-    of(causes, Constraint::host) += (parts.launch + serial) * (tokens * model.time_scale());
+    of(causes, Constraint::compute) += parts.compute * tokens;
+    of(causes, Constraint::decode_bandwidth) += (parts.weights_read + parts.kv_read) * tokens;
+    of(causes, Constraint::communication) += parts.communication * tokens;
+    of(causes, Constraint::host) += (parts.launch + serial) * tokens;
 }
 
 bool needs_percentiles(const Slo& slo) {

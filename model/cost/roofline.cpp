@@ -1,14 +1,13 @@
 #include "model/cost/roofline.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <initializer_list>
+#include <span>
 
 #include "model/base/error.hpp"
 
 namespace plimsoll {
 namespace {
-
-constexpr double fewest_tile_rows = 32.0;
 
 bool is_communication(const Operator& op) {
     return op.kind == OperatorKind::all_reduce || op.kind == OperatorKind::all_gather ||
@@ -50,93 +49,67 @@ std::string_view to_string(Bound bound) {
     return names[static_cast<std::size_t>(bound)];
 }
 
-KernelTimes::KernelTimes(const Deployment& deployment)
+KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
       constants_(deployment.efficiency),
-      kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      factors_(factors),
+      kernel_efficiency_(deployment.engine->kernel_efficiency.value / factors[Cause::engine_kernels]),
+      gemm_(kernel_forms().find("gemm")),
+      prefill_(kernel_forms().find("attention_prefill")),
+      decode_(kernel_forms().find("attention_decode")),
+      elementwise_(kernel_forms().find("elementwise")),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {}
 
-Seconds KernelTimes::Parts::total() const {
-    const double a = compute.value(), b = memory.value();
-    const double larger = std::max(a, b), smaller = std::min(a, b);
-    if (smaller <= 0.0) return launch + Seconds(larger);
-    return launch + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
-}
-
-FlopPerSecond KernelTimes::peak(const Operator& op) const {
+GpuPeaks KernelTimes::peaks(const Operator& op) const {
+    const GpuPeaks peaks = peaks_of(*gpu_, op.arithmetic);
     // Who builds a deployment has refused the types that the GPU does not multiply.
-    const FlopPerSecond peak = gpu_->peak_of(op.arithmetic).value;
-    PLIMSOLL_ASSERT(peak > FlopPerSecond(0));
-    return peak;
+    PLIMSOLL_ASSERT(op.kind == OperatorKind::elementwise || peaks.arithmetic > FlopPerSecond(0));
+    return peaks;
 }
 
-KernelTimes::Parts KernelTimes::gemm_parts(const Operator& op) const {
-    const auto& c = constants_->gemm;
-    const double extra = op.four_bit_weights ? 1.0 + constants_->dequantization.value : 1.0;
-    return {.launch = c.launch.value,
-            .compute = op.work.flop * extra / (peak(op) * (c.compute_efficiency.value * kernel_efficiency_)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
-                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
-            .sharpness = c.sharpness.value};
-}
-
-KernelTimes::Parts KernelTimes::prefill_parts(const Operator& op) const {
-    const auto& c = constants_->prefill_attention;
-    // A query at position i of its chunk sees past + i keys, so that the mean falls short of the last one's by half.
-    const double query = op.m / op.sequences, context = op.pairs / op.m + (query - 1.0) / 2.0;
-    const double efficiency =
-        c.compute_efficiency.value * kernel_efficiency_ * std::pow(op.head_dim / 128.0, c.head_dim_exponent.value);
-    // Not rounded up: a longer prompt would be faster wherever it fills one more of the idle multiprocessors.
-    const double tiles = op.sequences * op.heads * std::max(1.0, query / 128.0);
-    // What is lost on short queries and contexts is no more than on the fewest rows that a tile can have; without the
-    // limit the time would rise again towards a single token.
-    const double loss = (1.0 + c.context_half.value / std::max(context, fewest_tile_rows)) *
-                        (1.0 + c.query_half.value / std::max(query, fewest_tile_rows) + gpu_->multiprocessors / tiles);
-    // A tile on the diagonal computes 128 x 128 pairs for 128 x 129 / 2 that count: 63.5 a query in vain.
-    const double diagonal = 1.0 + op.m * 63.5 / op.pairs;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences,
-            .compute = op.work.flop * diagonal * loss / (peak(op) * std::min(1.0, efficiency)),
-            .memory = (op.work.bytes_read + op.work.bytes_written) /
-                      (gpu_->memory_bandwidth.value * c.memory_efficiency.value),
-            .sharpness = c.sharpness.value};
-}
-
-KernelTimes::Parts KernelTimes::decode_parts(const Operator& op) const {
-    const auto& c = constants_->decode_attention;
-    const double padding = std::max(1.0, c.group_pad.value / (op.heads / op.kv_heads));
-    const BytesPerSecond bandwidth = gpu_->memory_bandwidth.value * c.memory_efficiency.value;
-    // Queries are read as outputs are written; what remains is the cache. Only work in proportion to the context may
-    // stand under the knee, or the time would not be affine in it.
-    const Bytes queries_and_outputs = op.work.bytes_written * 2.0;
-    const Bytes cache = op.work.bytes_read - op.work.bytes_written;
-    return {.launch = c.launch.value + c.per_sequence.value * op.sequences + queries_and_outputs / bandwidth,
-            .compute = op.work.flop * padding / (peak(op) * c.compute_efficiency.value),
-            .memory = cache / bandwidth,
-            .sharpness = c.sharpness.value};
-}
-
-KernelTimes::Parts KernelTimes::parts(const Operator& op) const {
+KernelParts KernelTimes::parts(const Operator& op) const {
+    const EfficiencyClass& c = *constants_;
+    const double start = factors_[Cause::kernel_launch];
+    const auto of = [&](const KernelForm* form, double compute, double memory,
+                        std::initializer_list<double> constants) {
+        KernelParts parts = form->time(op, peaks(op), std::span(constants.begin(), constants.size()));
+        parts.compute *= compute, parts.memory *= memory;
+        return parts;
+    };
     switch (op.kind) {
         case OperatorKind::gemm:
-            return gemm_parts(op);
-        case OperatorKind::prefill_attention:
-            return prefill_parts(op);
-        case OperatorKind::decode_attention:
-            return decode_parts(op);
+            return of(gemm_, factors_[Cause::gemm_compute], factors_[Cause::gemm_memory],
+                      {c.gemm.compute_efficiency.value * kernel_efficiency_, c.gemm.memory_efficiency.value,
+                       c.gemm.launch.value.value() * start, c.gemm.sharpness.value, c.dequantization.value});
+        case OperatorKind::prefill_attention: {
+            const auto& p = c.prefill_attention;
+            const double factor = factors_[Cause::prefill_attention];
+            return of(prefill_, factor, factor,
+                      {p.compute_efficiency.value * kernel_efficiency_, p.memory_efficiency.value,
+                       p.launch.value.value() * start, p.per_sequence.value.value() * start, p.query_half.value,
+                       p.context_half.value, p.head_dim_exponent.value, p.sharpness.value});
+        }
+        case OperatorKind::decode_attention: {
+            // Queries and outputs move at the cache's rate but stand outside the knee: the factor is the efficiency's.
+            const auto& d = c.decode_attention;
+            const double factor = factors_[Cause::decode_attention];
+            return of(decode_, factor, 1.0,
+                      {d.memory_efficiency.value / factor, d.compute_efficiency.value, d.launch.value.value() * start,
+                       d.per_sequence.value.value() * start, d.group_pad.value, d.sharpness.value});
+        }
         default:
-            return {.launch = constants_->elementwise.launch.value,
-                    .compute = Seconds(0),
-                    .memory = (op.work.bytes_read + op.work.bytes_written) /
-                              (gpu_->memory_bandwidth.value * constants_->elementwise.memory_efficiency.value)};
+            return of(elementwise_, 1.0, factors_[Cause::elementwise],
+                      {c.elementwise.memory_efficiency.value, c.elementwise.launch.value.value() * start});
     }
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message);
-    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message);
-    return point_to_point_.send_recv(op.work.message);
+    const double factor = factors_[Cause::links];
+    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message) * factor;
+    return point_to_point_.send_recv(op.work.message) * factor;
 }
 
 Seconds KernelTimes::time(const Operator& op) const {
@@ -145,7 +118,7 @@ Seconds KernelTimes::time(const Operator& op) const {
 
 Bound KernelTimes::bound(const Operator& op) const {
     if (is_communication(op)) return Bound::communication;
-    const Parts p = parts(op);
+    const KernelParts p = parts(op);
     if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
     return p.compute > p.memory ? Bound::compute : Bound::memory;
 }

@@ -32,21 +32,21 @@ double StepCost::Table::operator()(double x) const {
     return values[index] + share * (values[index + 1] - values[index]);
 }
 
-StepCost::StepCost(const Architecture& architecture, const Deployment& deployment)
+StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
     : architecture_(&architecture),
       split_{.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel},
       storage_{deployment.weights, deployment.kv},
-      kernels_(deployment),
+      kernels_(deployment, factors),
       stages_(deployment.pipeline_parallel),
       graph_batch_(deployment.engine->host.graph_batch),
       chunked_(deployment.engine->scheduling == Scheduling::chunked) {
     const Engine::Host& host = deployment.engine->host;
-    const double speed = deployment.node->host_speed.value;
-    per_step_ = host.per_step.value / speed;
-    per_sequence_ = host.per_sequence.value / speed;
-    per_prefill_ = host.per_prefill.value / speed;
-    per_request_ = host.per_request.value / speed;
-    launches_ = host.per_layer.value * architecture.layers_per_stage(split_) / speed;
+    const double slow = factors[Cause::host_speed] / deployment.node->host_speed.value;
+    per_step_ = host.per_step.value * (factors[Cause::host_step] * slow);
+    per_sequence_ = host.per_sequence.value * (factors[Cause::host_sequence] * slow);
+    per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
+    per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
+    launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
     fold(architecture);
 }
 

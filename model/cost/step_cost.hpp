@@ -24,7 +24,8 @@ struct StepParts {
 /// GPU = table(tokens) + head(rows) + prefill attention + decode attention (b, context).
 class StepCost {
   public:
-    StepCost(const Architecture& architecture, const Deployment& deployment);
+    /// `factors`: another draw of what the constants may be.
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
 
     /// Time from one token to the next of all running sequences.
     [[nodiscard]] Seconds step(const StepShape& shape) const;

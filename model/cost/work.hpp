@@ -64,6 +64,8 @@ struct Operator {
     double kv_heads = 0;   ///< KV heads of the rank
     double head_dim = 0;
 
+    double experts = 0;  ///< grouped gemm: experts of the rank, of which `sequences` are chosen by at least one token
+
     int ranks = 1;  ///< collectives
 };
 

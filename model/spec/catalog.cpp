@@ -40,8 +40,8 @@ std::vector<fs::path> json_files(const fs::path& folder) {
 }
 
 constexpr const char* folders[] = {
-    "hardware_db/gpus",         "hardware_db/classes",       "hardware_db/links",          "hardware_db/nodes",
-    "scenarios/library/models", "scenarios/library/engines", "scenarios/library/workloads"};
+    "hardware_db/gpus",         "hardware_db/classes",       "hardware_db/links",           "hardware_db/nodes",
+    "scenarios/library/models", "scenarios/library/engines", "scenarios/library/workloads", "hardware_db/profiles"};
 
 }  // namespace
 
@@ -112,6 +112,7 @@ template class Shelf<Node>;
 template class Shelf<Transformer>;
 template class Shelf<Engine>;
 template class Shelf<Workload>;
+template class Shelf<Profile>;
 
 Workload read_workload(const Fields& fields) {
     Workload workload;
@@ -144,7 +145,7 @@ Catalog::Catalog(std::vector<std::string> data_directories)
                 const auto resolve = [&](const std::string& name, Link& link, const std::string& place) {
                     if (!name.empty()) link = links.at(name, place);
                 };
-                resolve(node.pcie_link_name, node.pcie, fields.object("pcie").place("link"));
+                resolve(node.pcie_link_name, node.pcie, fields.object_or_empty("pcie").place("link"));
                 resolve(node.socket_link_name, node.socket_link, fields.place("socket_link"));
                 resolve(node.nvlink_link_name, node.nvlink_link, fields.object("nvlink").place("link"));
                 resolve(node.nic_link_name, node.nic, fields.object_or_empty("nics").place("link"));
@@ -154,6 +155,12 @@ Catalog::Catalog(std::vector<std::string> data_directories)
       models("model", folders[4], read_transformer),
       engines("engine", folders[5], read_engine),
       workloads("workload", folders[6], read_workload),
+      profiles("profile", folders[7],
+               [this](const Fields& fields) {
+                   Profile profile = read_profile(fields);
+                   profile.gpu = gpus.at(profile.gpu, fields.place("gpu")).name;
+                   return profile;
+               }),
       directories_(std::move(data_directories)) {
     for (const std::string& directory : directories_) {
         gpus.add_directory(directory);
@@ -163,6 +170,7 @@ Catalog::Catalog(std::vector<std::string> data_directories)
         models.add_directory(directory);
         engines.add_directory(directory);
         workloads.add_directory(directory);
+        profiles.add_directory(directory);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "model/spec/gpu.hpp"
 #include "model/spec/load.hpp"
 #include "model/spec/node.hpp"
+#include "model/spec/profile.hpp"
 #include "model/spec/transformer.hpp"
 
 namespace plimsoll {
@@ -62,6 +63,7 @@ class Catalog {
     Shelf<Transformer> models;
     Shelf<Engine> engines;
     Shelf<Workload> workloads;
+    Shelf<Profile> profiles;
 
     [[nodiscard]] const std::vector<std::string>& directories() const { return directories_; }
     /// 16 hex digits over names and contents of all data files (FNV-1a), so that an answer names its data.

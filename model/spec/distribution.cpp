@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "model/base/error.hpp"
+#include "model/base/normal.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -15,16 +16,6 @@ namespace {
 
 constexpr int point_count = 512;
 constexpr double unlimited = std::numeric_limits<double>::infinity();
-
-/// Inverse of the standard normal law, by bisection on erfc: exact to double precision, used only when loading.
-double normal_quantile(double u) {
-    double low = -9.0, high = 9.0;
-    for (int i = 0; i < 60; ++i) {
-        const double middle = 0.5 * (low + high);
-        (0.5 * std::erfc(-middle / std::sqrt(2.0)) < u ? low : high) = middle;
-    }
-    return 0.5 * (low + high);
-}
 
 /// Regularized lower incomplete gamma function P(a, x), by its power series.
 double gamma_probability(double a, double x) {

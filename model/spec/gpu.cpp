@@ -35,7 +35,7 @@ Gpu read_gpu(const Fields& fields) {
     gpu.aliases = std::move(head.aliases);
     gpu.vendor = fields.string("vendor");
     gpu.architecture = fields.string("architecture");
-    const std::vector<std::string> form_factors{"pcie", "sxm"};
+    const std::vector<std::string> form_factors{"pcie", "sxm", "socket"};
     gpu.form_factor = form_factors[fields.choice("form_factor", form_factors)];
     gpu.compute_capability = fields.string_or("compute_capability", "");
     read_memory(fields, sources, gpu);

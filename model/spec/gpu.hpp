@@ -18,7 +18,7 @@ struct Gpu {
     std::vector<std::string> aliases;
     std::string vendor;
     std::string architecture;
-    std::string form_factor;  ///< "pcie" or "sxm"
+    std::string form_factor;  ///< "pcie", "sxm", or "socket" for a processor
     std::string compute_capability;
     Bytes memory;                  ///< as on the label
     Sourced<Bytes> usable_memory;  ///< what the driver reports

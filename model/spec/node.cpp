@@ -106,8 +106,9 @@ Node read_node(const Fields& fields) {
     if (in_sockets != static_cast<std::size_t>(node.gpus)) fields.fail("sockets", "every GPU belongs to one socket");
     if (node.sockets.size() > 1 && node.socket_link_name.empty())
         fields.fail("", "several sockets need a 'socket_link'");
-    const Fields pcie = fields.object("pcie");
-    node.pcie_link_name = pcie.string("link");
+    const bool alone = node.gpus == 1 && !fields.has("pcie");
+    const Fields pcie = alone ? fields.object_or_empty("pcie") : fields.object("pcie");
+    if (!alone) node.pcie_link_name = pcie.string("link");
     if (pcie.has("switches")) node.pcie_switches = read_groups(pcie, "switches", node.gpus);
     node.peer_to_peer = pcie.boolean_or("peer_to_peer", true);
     pcie.finish();

@@ -1,6 +1,8 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,14 @@
 namespace plimsoll {
 
 class Fields;
+
+/// What a profile's file calls its format; another version is refused.
+inline constexpr std::string_view profile_schema = "plimsoll/profile/1";
+
+/// The kernels that a profile may hold.
+inline constexpr std::array<std::string_view, 10> profile_kernels{
+    "gemm",       "attention_prefill", "attention_decode", "moe",        "elementwise",
+    "all_reduce", "all_gather",        "reduce_scatter",   "all_to_all", "send_recv"};
 
 /// One fitted constant of a kernel form; its unit is the form's affair (model/cost/forms).
 struct FittedConstant {
@@ -21,7 +31,7 @@ struct FittedConstant {
 /// had not seen.
 struct Residuals {
     std::size_t count = 0;
-    double bias = 0;  ///< mean of measured / predicted - 1
+    double bias = 0;  ///< mean of predicted / measured - 1
     double mean_ape = 0, median_ape = 0, p90_ape = 0;
     std::vector<double> quantiles;  ///< of the logarithm, at i / (size - 1), i = 0 .. size - 1
 };
@@ -32,19 +42,20 @@ struct ValidRange {
     double low = 0, high = 0;
 };
 
-/// A small correction on top of a form: the logarithm of the time is moved by at most `bound`, by the distance-weighted
-/// residuals of points in the space of the form's features; nothing beyond the range of the points.
+/// A small correction on top of a form: the logarithm of the time is moved by sum_i weights_i exp(-d_i^2 / 2), d_i the
+/// distance to a center in the form's features, each divided by its width; by at most `bound`, and by nothing for a
+/// kernel with a feature outside the range of the points that it was fitted on (evaluated in model/cost/kernel_form).
 struct ResidualLearner {
     std::vector<double> low, high;  ///< [features] range
-    std::vector<double> centers;    ///< [points x features], scaled to that range
+    std::vector<double> widths;     ///< [features] of the kernel function
+    std::vector<double> centers;    ///< [points x features], not scaled
     std::vector<double> weights;    ///< [points]
-    double width = 0;               ///< of the kernel function, scaled
     double bound = 0;
 };
 
 /// One kernel on one GPU as fitted: which kernel, by which form, with which constants, how well.
 struct KernelModel {
-    std::string kernel;   ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe", "elementwise"
+    std::string kernel;   ///< one of profile_kernels
     std::string library;  ///< library or framework with its version
     std::string dtype, kv_dtype;
     std::string path;      ///< regime of the kernel, where a library has several; empty: all
@@ -53,7 +64,8 @@ struct KernelModel {
     std::vector<FittedConstant> constants;
     std::vector<double> covariance;  ///< [constants x constants] of the fit's own coordinates
     ResidualLearner learner;         ///< empty: none
-    Residuals residuals;
+    Residuals residuals;             ///< of single points left out (or tenths of them)
+    Residuals shape_residuals;       ///< of whole shapes left out: weights [n, k], heads, rank counts
     std::vector<ValidRange> ranges;
     std::size_t points = 0;  ///< that were fitted
     Origin origin = Origin::fitted;

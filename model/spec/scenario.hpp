@@ -6,6 +6,7 @@
 
 #include "model/spec/deployment.hpp"
 #include "model/spec/load.hpp"
+#include "model/spec/profile.hpp"
 #include "model/spec/slo.hpp"
 
 namespace plimsoll {
@@ -43,6 +44,8 @@ struct Scenario {
     std::vector<int> pipeline_parallel;   ///< empty: 1, and more where the weights do not fit otherwise
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
+    bool measured_kernels = true;         ///< whether profiles are used
+    const Profile* profile = nullptr;     ///< the only one that may be used; null: those that suit each GPU
     Workload workload;
     Load load;
     Slo slo;

@@ -1,8 +1,8 @@
 _plimsoll() {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= each
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} group= command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $each in
-            check|compare|completion|explain|list|plan|show|simulate|validate) command=$each; break ;;
+        case $group$each in
+            check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
         esac
     done
     case $command:$previous in
@@ -162,7 +162,9 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
-        *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
+        *) case $group in
+            *) COMPREPLY=($(compgen -W 'check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
+        esac ;;
     esac
 }
 complete -o filenames -F _plimsoll plimsoll

@@ -1,0 +1,211 @@
+#include "calibrate/kernel_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "calibrate/kernel_operators.hpp"
+#include "model/base/error.hpp"
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// A kind of table: how it is recognised, which columns make its group, and how a row becomes an operator.
+struct TableKind {
+    std::string kernel;
+    std::vector<std::string> columns;
+    Operator (*make)(const TableCells&);
+    std::vector<std::string> shape;  ///< columns that stay when the load varies
+};
+
+const std::vector<TableKind>& table_kinds() {
+    static const std::vector<TableKind> kinds{
+        {"moe",
+         {"gpu", "framework", "dtype", "num_tokens", "hidden", "inter", "topk", "experts", "tp", "ep", "distribution"},
+         moe_row,
+         {"hidden", "inter", "topk", "experts", "tp", "ep"}},
+        {"attention",
+         {"gpu", "framework", "dtype", "kv_dtype", "batch", "query_len", "kv_len", "heads", "kv_heads", "head_dim"},
+         attention_row,
+         {"heads", "kv_heads", "head_dim"}},
+        {"all_reduce", {"gpu", "topology", "library", "ranks", "bytes", "dtype"}, all_reduce_row, {"ranks"}},
+        {"gemm", {"gpu", "framework", "dtype", "m", "n", "k"}, gemm_row, {"n", "k"}}};
+    return kinds;
+}
+
+const TableKind& kind_of(const Csv& csv) {
+    for (const TableKind& kind : table_kinds())
+        if (std::all_of(kind.columns.begin(), kind.columns.end(), [&](const auto& c) { return csv.has(c); }))
+            return kind;
+    std::string known;
+    for (const TableKind& kind : table_kinds())
+        known += fmt::format("{}{}: {}", known.empty() ? "" : "; ", kind.kernel, fmt::join(kind.columns, ", "));
+    // The names of the columns that a GEMM table lacks are the shortest thing to say.
+    throw InputError(csv.rows() > 0 ? csv.place(0) : "--from",
+                     "the columns are those of no table of kernels (" + known + "; each with seconds)");
+}
+
+bool holds(const RowCondition& condition, const Csv& csv, std::size_t row) {
+    const std::string& cell = csv.text(row, condition.column);
+    if (condition.relation == RowCondition::Relation::equal && cell == condition.value) return true;
+    double limit = 0;
+    try {
+        limit = parse_number(condition.value, "--where");
+    } catch (const InputError&) {
+        if (condition.relation == RowCondition::Relation::equal) return false;
+        throw;
+    }
+    double value = 0;
+    try {
+        value = parse_number(cell, csv.place(row) + " " + condition.column);
+    } catch (const InputError&) {
+        if (condition.relation == RowCondition::Relation::equal) return false;
+        throw;
+    }
+    if (condition.relation == RowCondition::Relation::equal) return value == limit;
+    return condition.relation == RowCondition::Relation::at_least ? value >= limit : value <= limit;
+}
+
+double positive(const Csv& csv, std::size_t row, const std::string& column) {
+    const auto value = csv.number(row, column);
+    if (!value) throw InputError(csv.place(row) + " " + column, "is empty; a positive number is needed");
+    if (!std::isfinite(*value) || *value <= 0)
+        throw InputError(csv.place(row) + " " + column,
+                         "must be a positive number, got " + in_quotes(csv.text(row, column)));
+    return *value;
+}
+
+std::string text_or_empty(const Csv& csv, std::size_t row, const std::string& column) {
+    return csv.has(column) ? csv.text(row, column) : std::string();
+}
+
+KernelRow read_row(const Csv& csv, std::size_t row, const TableKind& kind, Catalog& catalog) {
+    const TableCells cells{[&](const std::string& column) { return positive(csv, row, column); },
+                           [&](const std::string& column) { return text_or_empty(csv, row, column); }, csv.place(row)};
+    KernelRow result;
+    result.place = csv.place(row);
+    result.op = kind.make(cells);
+    result.seconds = positive(csv, row, "seconds");
+    result.source = text_or_empty(csv, row, "source");
+    result.group = {.kernel = kind.kernel,
+                    .gpu = catalog.gpus.at(csv.text(row, "gpu"), csv.place(row) + " gpu").name,
+                    .library = text_or_empty(csv, row, kind.kernel == "all_reduce" ? "library" : "framework"),
+                    .topology = text_or_empty(csv, row, kind.kernel == "moe" ? "distribution" : "topology"),
+                    .dtype = csv.text(row, "dtype"),
+                    .kv_dtype = text_or_empty(csv, row, "kv_dtype")};
+    if (kind.kernel == "attention")
+        result.group.kernel =
+            result.op.kind == OperatorKind::decode_attention ? "attention_decode" : "attention_prefill";
+    for (const std::string& column : kind.shape) result.shape += csv.text(row, column) + " ";
+    return result;
+}
+
+auto key_of(const KernelRow& row) {
+    const Operator& op = row.op;
+    return std::tuple(row.group, op.m, op.n, op.k, op.sequences, op.pairs, op.heads, op.kv_heads, op.head_dim, op.ranks,
+                      op.work.message.value(), op.work.flop.value(), op.work.bytes_read.value());
+}
+
+/// Rows of the same shape become one with the median of their times.
+std::size_t merge_duplicates(std::vector<KernelRow>& rows) {
+    std::map<decltype(key_of(rows.front())), std::vector<double>> times;
+    for (const KernelRow& row : rows) times[key_of(row)].push_back(row.seconds);
+    std::vector<KernelRow> merged;
+    for (KernelRow& row : rows) {
+        std::vector<double>& all = times[key_of(row)];
+        if (all.empty()) continue;
+        std::sort(all.begin(), all.end());
+        row.seconds = (all[(all.size() - 1) / 2] + all[all.size() / 2]) / 2;
+        all.clear();
+        merged.push_back(std::move(row));
+    }
+    const std::size_t duplicates = rows.size() - merged.size();
+    rows = std::move(merged);
+    return duplicates;
+}
+
+/// Measured time over what the GPU's peaks and a launch of 5 us would take. A collective is judged by 200 GB/s.
+double against_peaks(const KernelRow& row, Catalog& catalog) {
+    constexpr double launch = 5e-6, fast_link = 2e11;
+    if (row.group.kernel == "all_reduce") return row.seconds / (launch + row.op.work.message.value() / fast_link);
+    const Gpu& gpu = catalog.gpus.at(row.group.gpu, row.place);
+    const GpuPeaks peaks = peaks_of(gpu, row.op.arithmetic);
+    if (peaks.arithmetic <= FlopPerSecond(0))
+        throw InputError(row.place, fmt::format("{} does not multiply {}", gpu.name, row.group.dtype));
+    const Seconds least = std::max(row.op.work.flop / peaks.arithmetic,
+                                   (row.op.work.bytes_read + row.op.work.bytes_written) / peaks.memory);
+    return row.seconds / (launch + least.value());
+}
+
+// Caches serve repeated kernels several times faster than memory, and the slowest kernels known (fallbacks without
+// tensor cores, rings through a host) are some tens of times slower than the peaks allow.
+constexpr double fastest_ratio = 1.0 / 30.0, slowest_ratio = 300.0;
+
+/// Takes rows out that no kernel explains; a group that is off as a whole is an error of units.
+void judge(KernelTable& table, Catalog& catalog) {
+    std::map<KernelGroup, std::vector<double>> ratios;
+    for (const KernelRow& row : table.rows) ratios[row.group].push_back(against_peaks(row, catalog));
+    for (auto& [group, all] : ratios) {
+        std::vector<double> sorted = all;
+        std::sort(sorted.begin(), sorted.end());
+        const double middle = sorted[sorted.size() / 2];
+        const bool slow = middle > slowest_ratio / 3;
+        if (!slow && middle >= fastest_ratio) continue;
+        const auto first = std::find_if(table.rows.begin(), table.rows.end(),
+                                        [&, &g = group](const KernelRow& row) { return row.group == g; });
+        throw InputError(first->place + " seconds",
+                         fmt::format("the times of {} are {:.3g} times what the GPU's peaks allow: are they in {}?",
+                                     group.text(), middle, slow ? "milliseconds" : "kiloseconds"));
+    }
+    std::erase_if(table.rows, [&](const KernelRow& row) {
+        const double ratio = against_peaks(row, catalog);
+        if (ratio >= fastest_ratio && ratio <= slowest_ratio) return false;
+        table.implausible.push_back(
+            fmt::format("{}: {} s is {:.3g} times what the GPU's peaks allow", row.place, row.seconds, ratio));
+        return true;
+    });
+}
+
+}  // namespace
+
+std::string KernelGroup::text() const {
+    std::string result = kernel;
+    for (const std::string* part : {&gpu, &topology, &library, &dtype, &kv_dtype})
+        if (!part->empty()) result += " " + *part;
+    return result;
+}
+
+RowCondition parse_condition(const std::string& text) {
+    const auto at = text.find_first_of("=<>");
+    if (at == std::string::npos || at == 0)
+        throw InputError("--where", in_quotes(text) + " is no condition: COLUMN=VALUE, COLUMN>=VALUE, COLUMN<=VALUE");
+    const bool two = text[at] != '=';
+    if (two && (at + 1 >= text.size() || text[at + 1] != '='))
+        throw InputError("--where", in_quotes(text) + ": only =, >= and <= are known");
+    RowCondition condition{text.substr(0, at), RowCondition::Relation::equal, text.substr(at + (two ? 2 : 1))};
+    if (text[at] == '>') condition.relation = RowCondition::Relation::at_least;
+    if (text[at] == '<') condition.relation = RowCondition::Relation::at_most;
+    return condition;
+}
+
+KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& conditions, Catalog& catalog) {
+    const TableKind& kind = kind_of(csv);
+    csv.require({"seconds"});
+    KernelTable table;
+    table.read = csv.rows();
+    for (std::size_t row = 0; row < csv.rows(); ++row)
+        if (std::all_of(conditions.begin(), conditions.end(), [&](const auto& c) { return holds(c, csv, row); }))
+            table.rows.push_back(read_row(csv, row, kind, catalog));
+    if (table.rows.empty()) return table;
+    table.duplicates = merge_duplicates(table.rows);
+    judge(table, catalog);
+    return table;
+}
+
+}  // namespace plimsoll

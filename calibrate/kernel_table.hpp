@@ -1,0 +1,56 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "model/base/csv.hpp"
+#include "model/cost/work.hpp"
+#include "model/spec/catalog.hpp"
+
+namespace plimsoll {
+
+/// Which measurements belong together: one kernel of one library on one GPU with one pair of types.
+struct KernelGroup {
+    std::string kernel;  ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe"
+    std::string gpu;
+    std::string library;  ///< framework or library with its version
+    std::string topology;
+    std::string dtype, kv_dtype;
+    friend bool operator==(const KernelGroup&, const KernelGroup&) = default;
+    friend auto operator<=>(const KernelGroup&, const KernelGroup&) = default;
+    [[nodiscard]] std::string text() const;
+};
+
+/// One measured kernel.
+struct KernelRow {
+    KernelGroup group;
+    Operator op;
+    double seconds = 0;
+    std::string place;  ///< file:line
+    std::string source;
+    std::string shape;  ///< what stays when the load varies: weights [n, k], heads, rank count
+};
+
+/// A condition on a column: numbers compare with = >= <=, texts with = alone.
+struct RowCondition {
+    std::string column;
+    enum class Relation { equal, at_least, at_most } relation = Relation::equal;
+    std::string value;
+};
+/// "gpu=a100", "n>=1024", "m<=64"; throws InputError at --where for anything else.
+[[nodiscard]] RowCondition parse_condition(const std::string& text);
+
+/// Measured kernels of a table that satisfy all conditions; rows of one shape and group are merged to their median.
+struct KernelTable {
+    std::vector<KernelRow> rows;
+    std::size_t read = 0;                  ///< rows of the file
+    std::size_t duplicates = 0;            ///< rows merged into another of the same shape
+    std::vector<std::string> implausible;  ///< rows left out, "file:line: why"
+};
+
+/// Reads the columns of a GEMM, attention, all-reduce or mixture-of-experts table (docs/calibrate.md). Conditions apply
+/// before names are resolved. Throws InputError naming the row for a GPU that the catalog does not know, a size or time
+/// that is no positive number, and a group whose times are far from what the GPU could do (other units than seconds).
+[[nodiscard]] KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& conditions,
+                                            Catalog& catalog);
+
+}  // namespace plimsoll

@@ -1,0 +1,33 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "calibrate/processor_entries.hpp"
+#include "calibrate/runner.hpp"
+#include "cli/arguments.hpp"
+#include "cli/document.hpp"
+#include "cli/session.hpp"
+
+namespace plimsoll {
+
+/// What `calibrate run` was asked, and what came of it.
+struct CalibrationRun {
+    ProcessorFacts facts;
+    DeviceFacts host;
+    MeasuringPlan plan;
+    bool quick = false;
+    std::string data_folder, samples_folder;
+
+    Measurements measured;
+    std::optional<ProcessorRates> rates;
+    bool new_entries = false;        ///< the data directory got entries for the processor
+    std::vector<std::string> notes;  ///< what the reader should know
+};
+
+/// Options to a plan, on this machine. Throws InputError for a device that this program cannot measure.
+[[nodiscard]] CalibrationRun read_calibration_run(const Arguments& arguments);
+/// The samples and what they were measured on, by file name.
+[[nodiscard]] std::map<std::string, std::string> sample_files(const CalibrationRun& run);
+[[nodiscard]] Document calibration_document(const CalibrationRun& run);
+
+}  // namespace plimsoll

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include "calibrate/fit_report.hpp"
+#include "calibrate/profile_writer.hpp"
+#include "cli/command.hpp"
+#include "cli/fit_document.hpp"
+#include "cli/output_file.hpp"
+#include "cli/session.hpp"
+#include "model/base/error.hpp"
+#include "model/base/units_text.hpp"
+
+namespace plimsoll {
+namespace {
+
+SplitRule rule_of(const Arguments& arguments) {
+    if (arguments.value("train") && arguments.value("train-per"))
+        throw InputError("--train-per", "--train says already which rows are fitted");
+    if (const auto per = arguments.value("train-per")) return parse_train_per(*per);
+    if (const auto train = arguments.value("train")) return parse_train(*train);
+    return {};
+}
+
+/// The rows of all files that satisfy the conditions.
+KernelTable rows_of(const Arguments& arguments, Catalog& catalog) {
+    std::vector<RowCondition> conditions;
+    for (const std::string& text : arguments.values("where")) conditions.push_back(parse_condition(text));
+    KernelTable all;
+    for (const std::string& file : arguments.values("from")) {
+        KernelTable table = read_kernel_table(Csv::from_file(file), conditions, catalog);
+        all.read += table.read;
+        all.duplicates += table.duplicates;
+        all.rows.insert(all.rows.end(), table.rows.begin(), table.rows.end());
+        all.implausible.insert(all.implausible.end(), table.implausible.begin(), table.implausible.end());
+    }
+    if (all.rows.empty())
+        throw InputError("--where", fmt::format("none of the {} rows satisfies all conditions", all.read));
+    return all;
+}
+
+Profile profile_of(const FitReport& report, const std::string& name, const std::string& date) {
+    Profile profile;
+    profile.name = name;
+    profile.gpu = report.groups.front().fit.group.gpu;
+    profile.date = date;
+    profile.source = "plimsoll calibrate fit";
+    for (const GroupReport& group : report.groups) {
+        if (group.fit.group.gpu != profile.gpu)
+            throw InputError("--profile", fmt::format("a profile is of one GPU; the rows are of {} and {}: choose by "
+                                                      "--where gpu=NAME",
+                                                      profile.gpu, group.fit.group.gpu));
+        profile.kernels.insert(profile.kernels.end(), group.fit.models.begin(), group.fit.models.end());
+    }
+    return profile;
+}
+
+Document run(const Arguments& arguments, Session& session) {
+    if (arguments.values("from").empty()) throw InputError("--from", "a table of measured kernels is needed");
+    const SplitRule rule = rule_of(arguments);
+    const int seed = arguments.integer("seed", {0, 1e9}).value_or(1);
+    const KernelTable table = rows_of(arguments, session.catalog());
+    FitOptions options;
+    options.learner = arguments.value("learner") != "off";
+    const FitReport report =
+        fit_and_judge(table.rows, rule, static_cast<std::uint64_t>(seed), options, session.catalog());
+    if (report.groups.empty())
+        throw InputError("--train", report.left_out.empty() ? "no rows to fit" : report.left_out.front());
+    if (const auto file = arguments.value("profile")) {
+        const std::string name = arguments.value("name").value_or("measured");
+        write_file(*file, profile_json(profile_of(report, name, *arguments.value("date")), *file));
+    }
+    return fit_document(report, table);
+}
+
+}  // namespace
+
+void register_calibrate_fit(Registry<Command>& registry) {
+    registry.add(
+        "calibrate fit",
+        {.summary = "Constants of kernels from measured times, with the errors on rows left out",
+         .description =
+             "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
+             "library and type on its own. Rows that --train does not take judge the fit.",
+         .examples =
+             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where 'n>=1024' --train 0.5 --seed 1"},
+         .options =
+             {{.name = "from",
+               .value = "FILE",
+               .help = "a CSV table of measured kernels",
+               .repeatable = true,
+               .completes = "files"},
+              {.name = "where",
+               .value = "CONDITION",
+               .help = "takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold",
+               .repeatable = true},
+              {.name = "train",
+               .value = "ROWS",
+               .help = "rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes "
+                       "that are spread; without it all"},
+              {.name = "train-per",
+               .value = "COLUMN=COUNT",
+               .help = "ranks=COUNT: so many spread sizes of each rank count"},
+              {.name = "seed", .value = "N", .help = "draws the rows to fit", .fallback = "1"},
+              {.name = "learner",
+               .value = "WORD",
+               .help = "whether a bounded correction may be learnt from the residuals",
+               .choices = {"on", "off"},
+               .fallback = "on"},
+              {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
+              {.name = "name", .value = "NAME", .help = "of the profile"},
+              {.name = "date", .value = "DATE", .help = "of the measurements, for the profile", .fallback = "unknown"}},
+         .run = run});
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,15 @@
+#pragma once
+#include <string>
+
+#include "calibrate/processor_entries.hpp"
+
+namespace plimsoll {
+
+/// The processor that this program runs on, as the system describes it; a name made of its model and the threads.
+[[nodiscard]] ProcessorFacts processor_facts(int threads);
+/// What else measurements depend on: system, compiler, instruction sets, clock governor, power limit, ECC, load.
+[[nodiscard]] DeviceFacts host_facts();
+/// Today, "2026-01-31".
+[[nodiscard]] std::string date_today();
+
+}  // namespace plimsoll

@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <cmath>
+
+#include "model/capacity/judge.hpp"
+
+namespace plimsoll {
+namespace {
+
+/// Change of the logarithm of the time by one standard deviation of each cause.
+struct Sensitivities {
+    ByCause<double> decode, prefill;
+};
+
+Sensitivities sensitivities(const Architecture& architecture, const Deployment& deployment,
+                            const ByCause<double>& spread, const StepShape& decode, const StepShape& prefill) {
+    Sensitivities result;
+    const StepCost nominal(architecture, deployment);
+    for (std::size_t i = 0; i < cause_count; ++i) {
+        if (spread.values[i] == 0.0) continue;
+        ByCause<double> z;
+        z.values[i] = 1.0;
+        const StepCost moved(architecture, deployment, TimeFactors(spread, z, {}));
+        result.decode.values[i] = std::log(moved.step(decode) / nominal.step(decode));
+        result.prefill.values[i] = std::log(moved.step(prefill) / nominal.step(prefill));
+    }
+    return result;
+}
+
+/// Values of everything that an interval is asked of, at the points of the surfaces.
+struct Evaluations {
+    std::vector<double> capacity, worst_ratio;
+    std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies;
+};
+
+void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
+    for (std::size_t m = 0; m < metric_names.size(); ++m)
+        for (std::size_t s = 0; s < statistic_names.size(); ++s)
+            all.latencies[m][s].push_back(
+                forecast.overloaded
+                    ? HUGE_VAL
+                    : std::log(forecast.latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)].value()));
+    all.worst_ratio.push_back(forecast.overloaded ? HUGE_VAL : std::log(forecast.latencies.worst_ratio(slo)));
+}
+
+/// Logarithms are closer to straight lines than the times are.
+Interval back(Interval of_logarithm) {
+    return {std::exp(of_logarithm.low), std::exp(of_logarithm.high)};
+}
+
+}  // namespace
+
+std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const ByCause<double>& spread) const {
+    const Workload& workload = scenario_->workload;
+    const double batch = std::max(1.0, candidate.at_capacity.running);
+    const double prompt = workload.prompt.mean(), context = prompt + workload.output.mean() / 2.0;
+    const Sensitivities found = sensitivities(
+        *architecture_, candidate.deployment, spread, {.decode_sequences = batch, .context_tokens = batch * context},
+        {.prefill_sequences = 1.0, .prefill_tokens = prompt, .attention_pairs = causal_pairs(prompt, 0.0)});
+    return main_directions(found.decode, found.prefill);
+}
+
+void Judge::add_uncertainty(Candidate& candidate) const {
+    const Deployment& d = candidate.deployment;
+    const ByCause<double> spread = deviations(d);
+    const std::vector<ByCause<double>> ways = directions(candidate, spread);
+    ByCause<double> drawn;
+    for (const ByCause<double>& way : ways)
+        for (std::size_t i = 0; i < cause_count; ++i) drawn.values[i] += way.values[i] * way.values[i];
+    Evaluations all;
+    for (const Surface::Point& point : Surface::points(ways.size())) {
+        ByCause<double> z;
+        for (std::size_t way = 0; way < ways.size(); ++way)
+            for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
+        const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
+        const InstanceModel model(cost, d, candidate.memory, scenario_->workload);
+        Forecaster forecaster(model);
+        const Capacity capacity = capacity_of(forecaster);
+        // Half a user where one is too many, so that there is a logarithm.
+        all.capacity.push_back(std::log(closed() ? std::max(0.5, capacity.users) : capacity.rate.value()));
+        add_forecast(at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo, all);
+    }
+    Uncertainty result;
+    const Surface capacity(all.capacity);
+    result.users = back(capacity.middle_80_percent());
+    if (closed()) result.users = {std::floor(result.users.low + 1e-9), std::floor(result.users.high + 1e-9)};
+    result.nodes = {nodes_for(*scenario_, d, result.users.high), nodes_for(*scenario_, d, result.users.low)};
+    for (std::size_t m = 0; m < metric_names.size(); ++m)
+        for (std::size_t s = 0; s < statistic_names.size(); ++s)
+            result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());
+    result.promise_probability = Surface(all.worst_ratio).probability_of_at_most(1e-9);
+    candidate.uncertainty = result;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,46 @@
+#pragma once
+#include <array>
+#include <vector>
+
+#include "model/base/interval.hpp"
+#include "model/cost/causes.hpp"
+#include "model/spec/slo.hpp"
+
+namespace plimsoll {
+
+/// What the errors of the constants leave open of one instance. Intervals are of 80 %: the 10th to the 90th percentile.
+struct Uncertainty {
+    Interval users;  ///< of an instance, within the promises; open load: requests/s
+    Interval nodes;  ///< without spares
+    /// At the planned load, s; infinite where the instance is overloaded.
+    std::array<std::array<Interval, statistic_names.size()>, metric_names.size()> latencies;
+    double promise_probability = 0;  ///< that every promise holds at the planned load
+};
+
+/// Orthonormal directions in the space of the causes' standard deviations, the most telling first: along them, and to
+/// first order nowhere else, the times move whose sensitivities these are (principal components of A A^T, where A has
+/// a row of d ln t / d z for each time).
+[[nodiscard]] std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const ByCause<double>& second);
+
+/// A quantity as a function of one or two standard normal numbers, known at -h, 0 and h of each and bilinear between
+/// and beyond: a response surface, so that thousands of draws cost nine evaluations.
+class Surface {
+  public:
+    /// Where it has to be known, in units of a standard deviation along each direction.
+    using Point = std::array<double, 2>;
+    [[nodiscard]] static std::vector<Point> points(std::size_t directions);
+
+    /// `values` at these points; infinity counts as larger than all.
+    explicit Surface(std::vector<double> values) : values_(std::move(values)) {}
+    [[nodiscard]] double at(Point point) const;
+    /// 10th to 90th percentile under the normal law.
+    [[nodiscard]] Interval middle_80_percent() const;
+    /// Probability that the quantity is `limit` at the most.
+    [[nodiscard]] double probability_of_at_most(double limit) const;
+
+  private:
+    [[nodiscard]] std::vector<double> draws() const;
+    std::vector<double> values_;
+};
+
+}  // namespace plimsoll

@@ -1,0 +1,55 @@
+#pragma once
+#include <array>
+#include <cstddef>
+
+#include "model/spec/deployment.hpp"
+
+namespace plimsoll {
+
+/// Why the times of a step may all be off together. The causes are independent of each other.
+enum class Cause {
+    gemm_compute,
+    gemm_memory,
+    prefill_attention,
+    decode_attention,
+    elementwise,
+    kernel_launch,
+    engine_kernels,  ///< the engine's kernels against those of the constants
+    links,
+    host_step,
+    host_sequence,
+    host_prefill,
+    host_request,
+    host_layer,
+    host_speed
+};
+inline constexpr std::size_t cause_count = 14;
+
+/// A number for each cause.
+template <class T>
+struct ByCause {
+    std::array<T, cause_count> values{};
+    [[nodiscard]] constexpr T& operator[](Cause cause) { return values[static_cast<std::size_t>(cause)]; }
+    [[nodiscard]] constexpr const T& operator[](Cause cause) const { return values[static_cast<std::size_t>(cause)]; }
+};
+
+/// What the times under each cause are multiplied by.
+class TimeFactors {
+  public:
+    /// All 1: the constants are what they say.
+    TimeFactors() { factors_.values.fill(1.0); }
+    /// exp(d z - d^2 v / 2) under each cause, d the deviation of the logarithm and z the standard normal number that was
+    /// drawn: lognormal with mean 1. v: the share of the number's variance that was drawn; the rest is taken in the
+    /// mean.
+    TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z, const ByCause<double>& drawn);
+    [[nodiscard]] double operator[](Cause cause) const { return factors_[cause]; }
+
+  private:
+    ByCause<double> factors_;
+};
+
+/// Standard deviation of the logarithm of the times under each cause: those that the constants of a deployment state,
+/// and for what states none the spread that is known of its kind.
+[[nodiscard]] ByCause<double> deviations(const Deployment& deployment);
+
+}  // namespace plimsoll

@@ -1,0 +1,94 @@
+// The best of a library's tile sizes and splits of k: a grid of [bm, bn] tiles runs in waves over the multiprocessors,
+// waves = w ceil(blocks / SM) + (1 - w) max(1, blocks / SM), w the share of a wave that its last blocks cannot hide;
+// compute = waves x 2 bm bn k / split x (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM), where h is what a tile of 128
+// x 128 loses to loading its edges; memory = bytes / (W em min(1, c blocks / SM)): a block alone draws c times its
+// share of the bandwidth. The split's partial sums are written and read once. t = t0 + pnorm(compute, memory).
+// Quantization as in NVIDIA's "Matrix Multiplication Background" guide, sections on tile and wave quantization.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/cost/kernel_form.hpp"
+
+namespace plimsoll {
+namespace {
+
+enum Constant {
+    compute_efficiency,
+    memory_efficiency,
+    launch,
+    sharpness,
+    dequantization,
+    wave_share,
+    tile_loss,
+    block_bandwidth,
+    split_cost
+};
+
+struct Tile {
+    double m, n;
+};
+constexpr Tile tiles[] = {{16, 64},   {32, 64},  {64, 64},  {64, 128},  {128, 64},
+                          {128, 128}, {64, 256}, {256, 64}, {128, 256}, {256, 128}};
+constexpr double most_split = 16.0, fewest_k = 256.0, partial_sum_bytes = 4.0;
+
+KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const double> c) {
+    const double sm = peaks.multiprocessors;
+    const double extra = op.four_bit_weights ? 1.0 + c[dequantization] : 1.0;
+    const double rate = peaks.arithmetic.value() * c[compute_efficiency] / sm;
+    const double bandwidth = peaks.memory.value() * c[memory_efficiency];
+    const double bytes = (op.work.bytes_read + op.work.bytes_written).value();
+    KernelParts best;
+    best.sharpness = c[sharpness];
+    double least = std::numeric_limits<double>::infinity();
+    for (const Tile& tile : tiles) {
+        const double grid = std::ceil(op.m / tile.m) * std::ceil(op.n / tile.n);
+        const double of_one =
+            2.0 * tile.m * tile.n * op.k * extra / rate * (1.0 + c[tile_loss] * (64.0 / tile.m + 64.0 / tile.n));
+        for (double split = 1.0; split <= most_split && (split == 1.0 || op.k / split >= fewest_k); split *= 2.0) {
+            const double blocks = grid * split, full = blocks / sm;
+            const double waves = c[wave_share] * std::ceil(full) + (1.0 - c[wave_share]) * std::max(1.0, full);
+            const double compute = waves * of_one / split;
+            const double partial = split > 1.0 ? 2.0 * split * partial_sum_bytes * op.m * op.n : 0.0;
+            const double memory = (bytes + partial) / (bandwidth * std::min(1.0, c[block_bandwidth] * full));
+            const double start = c[launch] + (split > 1.0 ? c[split_cost] : 0.0);
+            const double total = start + std::max(compute, memory) + 0.3 * std::min(compute, memory);
+            if (total < least) {
+                least = total;
+                best.launch = Seconds(start), best.compute = Seconds(compute), best.memory = Seconds(memory);
+            }
+            if (full >= 1.0) break;
+        }
+    }
+    return best;
+}
+
+FormFeatures features(const Operator& op) {
+    return {{std::log(op.m), std::log(op.n), std::log(op.k)}, 3};
+}
+
+std::string_view path(const Operator& op) {
+    if (op.m == 1.0) return "gemv";
+    return std::fmod(op.m, 8.0) == 0.0 ? "" : "unaligned";
+}
+
+}  // namespace
+
+void register_gemm_tiles(Registry<KernelForm>& registry) {
+    registry.add("gemm_tiles", {.kernel = "gemm",
+                                .constants = {{"compute_efficiency", "", 0.85, 0.05, 1.0, 0.5},
+                                              {"memory_efficiency", "", 0.8, 0.05, 3.0, 0.5},
+                                              {"launch", "s", 5e-6, 2e-7, 2e-4, 1.0},
+                                              {"sharpness", "", 3.0, 0.6, 10.0, 0.7},
+                                              {"dequantization", "", 0.5, 0.01, 10.0, 1.0},
+                                              {"wave_share", "", 0.5, 0.02, 1.0, 1.0},
+                                              {"tile_loss", "", 0.1, 0.005, 2.0, 1.0},
+                                              {"block_bandwidth", "", 2.0, 0.2, 20.0, 0.7},
+                                              {"split_cost", "s", 1e-6, 1e-8, 1e-4, 1.0}},
+                                .time = time,
+                                .feature_names = {"m", "n", "k"},
+                                .features = features,
+                                .path = path});
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,46 @@
+// A grouped product over the experts that at least one token chose: t = t0 + te E + pnorm(flop (1 + r0 E / R) / (P ec),
+// bytes / (W em)), E experts chosen, R rows routed, r0 the rows of a tile that an expert leaves empty on average.
+#include <cmath>
+
+#include "model/cost/kernel_form.hpp"
+
+namespace plimsoll {
+namespace {
+
+enum Constant { compute_efficiency, memory_efficiency, launch, per_expert, empty_rows, sharpness, dequantization };
+
+KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const double> c) {
+    const double extra = op.four_bit_weights ? 1.0 + c[dequantization] : 1.0;
+    const double padding = 1.0 + c[empty_rows] * op.sequences / op.m;
+    return {.launch = Seconds(c[launch]) + Seconds(c[per_expert]) * op.sequences,
+            .compute = op.work.flop * padding * extra / (peaks.arithmetic * c[compute_efficiency]),
+            .memory = (op.work.bytes_read + op.work.bytes_written) / (peaks.memory * c[memory_efficiency]),
+            .sharpness = c[sharpness]};
+}
+
+FormFeatures features(const Operator& op) {
+    return {{std::log(op.m), std::log(op.n), std::log(op.k), std::log(op.experts)}, 4};
+}
+
+std::string_view path(const Operator&) {
+    return "";
+}
+
+}  // namespace
+
+void register_moe(Registry<KernelForm>& registry) {
+    registry.add("moe", {.kernel = "moe",
+                         .constants = {{"compute_efficiency", "", 0.6, 0.02, 1.0, 0.5},
+                                       {"memory_efficiency", "", 0.6, 0.02, 2.0, 0.5},
+                                       {"launch", "s", 3e-5, 1e-6, 1e-3, 1.0},
+                                       {"per_expert", "s", 1e-7, 1e-9, 1e-5, 1.0},
+                                       {"empty_rows", "", 32.0, 1.0, 256.0, 1.0},
+                                       {"sharpness", "", 2.0, 0.6, 10.0, 0.7},
+                                       {"dequantization", "", 0.5, 0.01, 10.0, 1.0}},
+                         .time = time,
+                         .feature_names = {"rows", "intermediate", "hidden", "experts"},
+                         .features = features,
+                         .path = path});
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,211 @@
+// Intervals against what they claim: the law of the draws, brute force over all causes, and what any interval obeys.
+#include "model/capacity/uncertainty.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "model/capacity/judge.hpp"
+#include "tests/catch.hpp"
+#include "tests/instance.hpp"
+
+using namespace plimsoll;
+
+namespace {
+
+Catalog& catalog() {
+    return TestInstance::catalog();
+}
+
+/// A chat on four A100, by users or by rate.
+struct Question {
+    Scenario scenario;
+    Engine engine = catalog().engines.at("vllm-v1", "test");
+    EfficiencyClass efficiency;
+    Node node = catalog().nodes.at("a100-40gb-sxm-8", "test");
+    Architecture architecture{catalog().models.at("llama-13b", "test")};
+    Deployment deployment;
+
+    explicit Question(double users) {
+        deployment.node = &node;
+        deployment.gpu = &catalog().gpus.at(node.gpu, "test");
+        efficiency = catalog().classes.at(deployment.gpu->efficiency_class, "test");
+        deployment.efficiency = &efficiency;
+        deployment.model = &architecture.model();
+        deployment.engine = &engine;
+        deployment.tensor_parallel = 4;
+        deployment.instances_per_node = 2;
+        deployment.max_sequences = engine.max_sequences;
+        scenario.workload.prompt = Distribution::parse_tokens("lognormal:mean=300,cv=0.7,max=1000", "test");
+        scenario.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
+        scenario.load.registered_users = users;
+        scenario.load.think_time = Distribution::uniform(1.0, 3.0);
+        scenario.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.025)},
+                              {Metric::ttft, Statistic::p95, Seconds(1.0)}};
+        scenario.cost.amortization = Seconds(1e8);
+    }
+    /// Every stated deviation multiplied.
+    void spread(double factor) {
+        const auto scale = [&](auto& constant) { constant.standard_deviation = constant.standard_deviation * factor; };
+        for (auto* c :
+             {&efficiency.gemm.compute_efficiency, &efficiency.gemm.memory_efficiency,
+              &efficiency.prefill_attention.compute_efficiency, &efficiency.decode_attention.memory_efficiency,
+              &efficiency.elementwise.memory_efficiency, &engine.kernel_efficiency, &node.host_speed})
+            scale(*c);
+        scale(efficiency.gemm.launch);
+        for (auto* c : {&engine.host.per_step, &engine.host.per_sequence, &engine.host.per_prefill,
+                        &engine.host.per_request, &engine.host.per_layer})
+            scale(*c);
+    }
+    [[nodiscard]] Candidate judged() const {
+        const Judge judge(scenario, architecture);
+        Candidate candidate = judge(deployment);
+        REQUIRE_FALSE(candidate.refusal);
+        judge.add_uncertainty(candidate);
+        return candidate;
+    }
+};
+
+double width(Interval interval) {
+    return interval.high - interval.low;
+}
+
+}  // namespace
+
+TEST_CASE("a surface of one direction has the percentiles of the normal law") {
+    // x itself: 10th and 90th percentile -1.2816 and 1.2816, P(x <= 0.5) = 0.6915.
+    std::vector<double> values;
+    for (const Surface::Point& point : Surface::points(1)) values.push_back(point[0]);
+    const Surface line(values);
+    CHECK(line.middle_80_percent().low == Approx(-1.2816).margin(0.03));
+    CHECK(line.middle_80_percent().high == Approx(1.2816).margin(0.03));
+    CHECK(line.probability_of_at_most(0.5) == Approx(0.6915).margin(0.02));
+    CHECK(line.at({2.0, 0.0}) == Approx(2.0));
+}
+
+TEST_CASE("a surface of two directions adds their variances") {
+    // 3 x + 4 y has deviation 5; the bilinear surface of a plane is the plane.
+    std::vector<double> values;
+    for (const Surface::Point& point : Surface::points(2)) values.push_back(3 * point[0] + 4 * point[1]);
+    const Surface plane(values);
+    CHECK(plane.middle_80_percent().high == Approx(5 * 1.2816).epsilon(0.02));
+    CHECK(plane.at({0.7, -2.5}) == Approx(3 * 0.7 - 4 * 2.5));
+    CHECK(plane.probability_of_at_most(-5.0) == Approx(0.1587).margin(0.01));
+}
+
+TEST_CASE("infinity at one end of a surface stays there") {
+    const Surface half({0.0, 1.0, HUGE_VAL});
+    CHECK(half.middle_80_percent().low == Approx(0.0).margin(0.02));
+    CHECK(std::isinf(half.middle_80_percent().high));
+    // Nearer to the known node than to the infinite one: below half the spacing of 1.2816, P = 0.739.
+    CHECK(half.probability_of_at_most(100.0) == Approx(0.739).margin(0.02));
+}
+
+TEST_CASE("main directions are orthonormal and reach the variance of each time") {
+    ByCause<double> first, second;
+    first[Cause::gemm_memory] = 0.3;
+    first[Cause::host_step] = 0.4;
+    second[Cause::gemm_compute] = 0.6;
+    second[Cause::host_step] = 0.8;
+    const auto ways = main_directions(first, second);
+    REQUIRE(ways.size() == 2);
+    const auto dot = [](const ByCause<double>& a, const ByCause<double>& b) {
+        double sum = 0;
+        for (std::size_t i = 0; i < cause_count; ++i) sum += a.values[i] * b.values[i];
+        return sum;
+    };
+    CHECK(dot(ways[0], ways[0]) == Approx(1.0));
+    CHECK(dot(ways[1], ways[1]) == Approx(1.0));
+    CHECK(dot(ways[0], ways[1]) == Approx(0.0).margin(1e-12));
+    // Both times lie in the plane of the directions: 0.3^2 + 0.4^2 and 0.6^2 + 0.8^2.
+    CHECK(std::pow(dot(first, ways[0]), 2) + std::pow(dot(first, ways[1]), 2) == Approx(0.25));
+    CHECK(std::pow(dot(second, ways[0]), 2) + std::pow(dot(second, ways[1]), 2) == Approx(1.0));
+    CHECK(main_directions(first, first).size() == 1);
+    CHECK(main_directions({}, {}).empty());
+}
+
+TEST_CASE("without errors the interval is the value, and the promises are kept for certain") {
+    Question question(500);
+    question.spread(0.0);
+    question.deployment.tensor_parallel = 1;  // collectives state no deviation and have one of their own
+    question.deployment.instances_per_node = 8;
+    question.architecture = Architecture(catalog().models.at("llama-7b", "test"));
+    question.deployment.model = &question.architecture.model();
+    const Candidate candidate = question.judged();
+    REQUIRE(candidate.uncertainty);
+    CHECK(candidate.uncertainty->users.low == candidate.users_per_instance);
+    CHECK(candidate.uncertainty->users.high == candidate.users_per_instance);
+    CHECK(candidate.uncertainty->nodes.low == candidate.nodes_needed);
+    CHECK(candidate.uncertainty->nodes.high == candidate.nodes_needed);
+    CHECK(candidate.uncertainty->promise_probability == 1.0);
+    const Interval tpot = candidate.uncertainty->latencies[static_cast<std::size_t>(Metric::tpot)][0];
+    CHECK(tpot.low == Approx(candidate.at_load.latencies[Metric::tpot][Statistic::mean].value()));
+    CHECK(width(tpot) == 0.0);
+}
+
+TEST_CASE("wider errors of the constants give wider intervals") {
+    double users = -1, tpot = -1;
+    for (const double factor : {0.25, 0.5, 1.0, 2.0}) {
+        Question question(20000);
+        question.spread(factor);
+        const Uncertainty found = *question.judged().uncertainty;
+        CAPTURE(factor);
+        CHECK(width(found.users) > users);
+        CHECK(width(found.latencies[1][0]) > tpot);
+        users = width(found.users);
+        tpot = width(found.latencies[1][0]);
+    }
+}
+
+TEST_CASE("the promises are less likely kept the more users there are on the same nodes") {
+    const Question probe(100000);
+    const double most = probe.judged().users_per_instance;
+    REQUIRE(most > 20);
+    double last = 1.0;
+    bool certain = false, hopeless = false;
+    for (const double share : {0.4, 0.7, 0.9, 0.97, 1.0}) {
+        // One node carries them all.
+        const Question question(2 * std::floor(share * most));
+        const Candidate candidate = question.judged();
+        REQUIRE(candidate.nodes_needed == 1);
+        CAPTURE(share);
+        CHECK(candidate.uncertainty->promise_probability <= last + 1e-12);
+        last = candidate.uncertainty->promise_probability;
+        certain = certain || last > 0.95;
+        hopeless = hopeless || last < 0.75;
+    }
+    CHECK(certain);
+    CHECK(hopeless);
+}
+
+TEST_CASE("80 % intervals hold about 80 % of what draws of all constants come to") {
+    const Question question(20000);
+    const Candidate candidate = question.judged();
+    const ByCause<double> spread = deviations(question.deployment);
+    ByCause<double> all;
+    all.values.fill(1.0);
+    std::mt19937_64 random(7);
+    std::normal_distribution<double> normal;
+    constexpr int draws = 300;
+    int users = 0, tpot = 0, ttft = 0, kept = 0;
+    const double share = std::ceil(20000.0 / (candidate.nodes_needed * 2));
+    const auto inside = [](Interval interval, double value) { return value >= interval.low && value <= interval.high; };
+    for (int i = 0; i < draws; ++i) {
+        ByCause<double> z;
+        for (double& value : z.values) value = normal(random);
+        const StepCost cost(question.architecture, question.deployment, TimeFactors(spread, z, all));
+        const InstanceModel model(cost, question.deployment, candidate.memory, question.scenario.workload);
+        Forecaster forecaster(model);
+        users += inside(candidate.uncertainty->users,
+                        closed_capacity(forecaster, Seconds(2.0), question.scenario.slo, 20000).users);
+        const Latencies latencies =
+            forecaster.closed(static_cast<std::size_t>(share), Seconds(2.0), Detail::percentiles).latencies;
+        tpot += inside(candidate.uncertainty->latencies[1][0], latencies[Metric::tpot][Statistic::mean].value());
+        ttft += inside(candidate.uncertainty->latencies[0][3], latencies[Metric::ttft][Statistic::p95].value());
+        kept += latencies.worst_ratio(question.scenario.slo) <= 1.0;
+    }
+    CAPTURE(users, tpot, ttft, kept, candidate.uncertainty->promise_probability, candidate.uncertainty->users.low, candidate.uncertainty->users.high, candidate.users_per_instance);
+    // Two standard errors of 300 draws of probability 0.8 are 4.6 %; the surface may take the same again.
+    for (const int hits : {users, tpot, ttft}) CHECK(std::abs(hits / 300.0 - 0.8) < 0.09);
+    CHECK(std::abs(kept / 300.0 - candidate.uncertainty->promise_probability) < 0.09);
+}
