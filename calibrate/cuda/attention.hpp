@@ -1,7 +1,7 @@
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <cstdint>
+
+#include <cuda_runtime_api.h>
 
 #include "calibrate/cuda/device.hpp"
 

@@ -149,8 +149,7 @@ __device__ void attend(Sums<HeadDim>& sums, const std::uint32_t (&q)[Tiling<Head
     }
     std::uint32_t weights[4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-        weights[i] = pack(scores[i / 2][2 * (i % 2)], scores[i / 2][2 * (i % 2) + 1], T{});
+    for (int i = 0; i < 4; ++i) weights[i] = pack(scores[i / 2][2 * (i % 2)], scores[i / 2][2 * (i % 2) + 1], T{});
     const uint4* const values = keys + Tile::tile_chunks;
 #pragma unroll
     for (int c = 0; c < Tile::output_tiles; c += 2) {
@@ -209,7 +208,8 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
     const int present = min(row_heads, group - row_group * row_heads);
     const int sequence = static_cast<int>(blockIdx.z);
 
-    Walk<T, HeadDim> walk{a,    a.table + std::int64_t{sequence} * a.pages_per_sequence,
+    Walk<T, HeadDim> walk{a,
+                          a.table + std::int64_t{sequence} * a.pages_per_sequence,
                           shared + warp * Tile::warp_chunks,
                           kv_head,
                           lane,
@@ -225,8 +225,8 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
         wait_copies<Tile::stages - 2>();
         __syncwarp();  // every lane's copies are there, and all are done with the stage that is fetched next
         walk.fetch(tile + Tile::stages - 1);
-        attend<T, HeadDim>(sums, q, walk.shared + tile % Tile::stages * 2 * Tile::tile_chunks,
-                           a.kv - walk.token(tile), scale, lane);
+        attend<T, HeadDim>(sums, q, walk.shared + tile % Tile::stages * 2 * Tile::tile_chunks, a.kv - walk.token(tile),
+                           scale, lane);
     }
     wait_copies<0>();
     __syncthreads();  // the tiles have been read: their place is taken by the results

@@ -10,17 +10,17 @@ constexpr float minus_infinity = -__builtin_huge_valf();
 constexpr int warps = 4, threads = 32 * warps;
 
 /// Sizes of the tiles for one head dimension: a block takes Rows query tokens of one head, each warp a quarter of them,
-/// and walks over the keys by Columns. 32 rows a warp halve the reads of keys and values from shared memory, which would
-/// bound the rate; the sums of 256 columns leave registers for 16 alone.
+/// and walks over the keys by Columns. 32 rows a warp halve the reads of keys and values from shared memory, which
+/// would bound the rate; the sums of 256 columns leave registers for 16 alone.
 template <int HeadDim>
 struct Tiling {
     static constexpr int rows = HeadDim == 256 ? 64 : 128;
     static constexpr int columns = 64;
-    static constexpr int chunks = HeadDim / 8;                  // of 16 bytes in a row
-    static constexpr int row_tiles = rows / (16 * warps);       // of 16 query tokens a warp
-    static constexpr int column_tiles = columns / 8;            // of 8 keys
-    static constexpr int depth_steps = HeadDim / 16;            // of 16 elements of the head
-    static constexpr int output_tiles = HeadDim / 8;            // of 8 elements of the head
+    static constexpr int chunks = HeadDim / 8;             // of 16 bytes in a row
+    static constexpr int row_tiles = rows / (16 * warps);  // of 16 query tokens a warp
+    static constexpr int column_tiles = columns / 8;       // of 8 keys
+    static constexpr int depth_steps = HeadDim / 16;       // of 16 elements of the head
+    static constexpr int output_tiles = HeadDim / 8;       // of 8 elements of the head
     static constexpr int shared_bytes = (rows + 2 * columns) * chunks * 16;
     static constexpr int blocks_at_once = 2;
 };
@@ -244,8 +244,8 @@ void launch(const PrefillArguments& a, cudaStream_t stream) {
     if (static_cast<std::size_t>(Tile::shared_bytes) > device_limits().shared_bytes_per_block)
         throw std::runtime_error("prefill attention with head dimension " + std::to_string(HeadDim) + " needs " +
                                  std::to_string(Tile::shared_bytes) + " bytes of shared memory");
-    static const cudaError_t allowed = cudaFuncSetAttribute(
-        prefill<T, HeadDim>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile::shared_bytes);
+    static const cudaError_t allowed =
+        cudaFuncSetAttribute(prefill<T, HeadDim>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile::shared_bytes);
     check(allowed, "shared memory");
     const dim3 grid(static_cast<unsigned>((a.query + Tile::rows - 1) / Tile::rows), static_cast<unsigned>(a.heads),
                     static_cast<unsigned>(a.batch));

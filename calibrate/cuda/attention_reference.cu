@@ -79,8 +79,8 @@ __global__ void sampled_rows(AttentionOutput output, std::uint64_t seed, double*
     for (int d = threadIdx.x; d < a.head_dim; d += threads) {
         double weighted = 0;
         for (int t = 0; t < seen; ++t)
-            weighted += mine[t] * to_double((static_cast<const T*>(a.v) + place(output, sequence, t) +
-                                             kv_head * a.head_dim)[d]);
+            weighted += mine[t] *
+                        to_double((static_cast<const T*>(a.v) + place(output, sequence, t) + kv_head * a.head_dim)[d]);
         const std::int64_t at = std::int64_t{blockIdx.x} * a.head_dim + d;
         references[at] = weighted / sum;
         values[at] = to_double(static_cast<const T*>(a.o)[row * a.head_dim + d]);
@@ -95,8 +95,8 @@ double attention_deviation(const AttentionOutput& output, int samples, std::uint
                                sizeof(double));
     const DeviceMemory values(count * sizeof(double)), references(count * sizeof(double));
     with_16_bit(output.dtype, [&]<class T>(T) {
-        sampled_rows<T><<<samples, threads>>>(output, seed, weights.as<double>(), values.as<double>(),
-                                              references.as<double>());
+        sampled_rows<T>
+            <<<samples, threads>>>(output, seed, weights.as<double>(), values.as<double>(), references.as<double>());
     });
     check_launch("attention in double precision");
     return relative_deviation(to_host<double>(values.as(), count), to_host<double>(references.as(), count));

@@ -18,10 +18,19 @@ std::string number(double value) {
 std::string name_of(const std::string& bench, const KernelPoint& p) {
     std::string name = bench + " " + p.path + " " + p.dtype;
     const KernelShape& s = p.shape;
-    const std::pair<const char*, std::int64_t> sizes[] = {
-        {"m", s.m},         {"n", s.n},       {"k", s.k},           {"batch", s.batch},       {"query", s.query},
-        {"kv", s.kv},       {"heads", s.heads}, {"kv_heads", s.kv_heads}, {"head_dim", s.head_dim}, {"experts", s.experts},
-        {"top_k", s.top_k}, {"bytes", s.bytes}, {"ranks", s.ranks}};
+    const std::pair<const char*, std::int64_t> sizes[] = {{"m", s.m},
+                                                          {"n", s.n},
+                                                          {"k", s.k},
+                                                          {"batch", s.batch},
+                                                          {"query", s.query},
+                                                          {"kv", s.kv},
+                                                          {"heads", s.heads},
+                                                          {"kv_heads", s.kv_heads},
+                                                          {"head_dim", s.head_dim},
+                                                          {"experts", s.experts},
+                                                          {"top_k", s.top_k},
+                                                          {"bytes", s.bytes},
+                                                          {"ranks", s.ranks}};
     for (const auto& [letter, value] : sizes)
         if (value != 0) name += std::string(" ") + letter + "=" + std::to_string(value);
     return name;
@@ -57,12 +66,28 @@ using Cases = std::vector<std::pair<std::string, KernelPoint>>;
 /// Whole and partial tiles, one key more and one less than a tile, all head dimensions and ratios of heads.
 void add_attention(Cases& cases, const char* dtype) {
     for (const std::int64_t head_dim : {64, 128, 256}) {
-        for (const auto& [query, kv] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {63, 63}, {64, 64}, {65, 65},
-                                        {128, 128}, {129, 129}, {500, 500}, {17, 300}, {128, 1000}, {1, 257}})
-            cases.emplace_back("attention_prefill", point_of(KernelClass::attention_prefill, "mma", dtype,
-                                                             attention(2, query, kv, 8, query % 2 == 0 ? 2 : 8, head_dim)));
-        for (const auto& [kv, kv_heads] : {std::pair<std::int64_t, std::int64_t>{1, 8}, {15, 8}, {16, 2}, {17, 1},
-                                           {33, 4}, {257, 1}, {1000, 2}, {4096, 8}, {20000, 1}})
+        for (const auto& [query, kv] : {std::pair<std::int64_t, std::int64_t>{1, 1},
+                                        {63, 63},
+                                        {64, 64},
+                                        {65, 65},
+                                        {128, 128},
+                                        {129, 129},
+                                        {500, 500},
+                                        {17, 300},
+                                        {128, 1000},
+                                        {1, 257}})
+            cases.emplace_back("attention_prefill",
+                               point_of(KernelClass::attention_prefill, "mma", dtype,
+                                        attention(2, query, kv, 8, query % 2 == 0 ? 2 : 8, head_dim)));
+        for (const auto& [kv, kv_heads] : {std::pair<std::int64_t, std::int64_t>{1, 8},
+                                           {15, 8},
+                                           {16, 2},
+                                           {17, 1},
+                                           {33, 4},
+                                           {257, 1},
+                                           {1000, 2},
+                                           {4096, 8},
+                                           {20000, 1}})
             cases.emplace_back("attention_decode", point_of(KernelClass::attention_decode, "paged", dtype,
                                                             attention(3, 1, kv, 8, kv_heads, head_dim)));
         // More heads in a group than a tile has rows.
@@ -120,18 +145,21 @@ std::vector<CheckResult> check_steps() {
     const std::string dtype = device_limits().capability >= 80 ? "bf16" : "fp16";
     const DecoderShape model{"small", 2, 256, 8, 2, 64, 512};
     std::vector<CheckResult> results;
-    for (const auto& [query, kv] : {std::pair<std::int64_t, std::int64_t>{1, 77}, {1, 2}, {1, 300}, {40, 40}, {130, 130}})
-        results.push_back(check_kernel("decoder step of 3 sequences, query " + std::to_string(query) + ", kv " + std::to_string(kv),
-                                       [&, query = query, kv = kv] {
-                                           return prepare_decoder_step({model, dtype, 3, query, kv});
-                                       }));
+    for (const auto& [query, kv] :
+         {std::pair<std::int64_t, std::int64_t>{1, 77}, {1, 2}, {1, 300}, {40, 40}, {130, 130}})
+        results.push_back(
+            check_kernel("decoder step of 3 sequences, query " + std::to_string(query) + ", kv " + std::to_string(kv),
+                         [&, query = query, kv = kv] {
+                             return prepare_decoder_step({model, dtype, 3, query, kv});
+                         }));
     return results;
 }
 
 /// Four ranks of the one-shot all-reduce side by side on one device, two rounds with other data in the second.
 CheckResult check_one_shot(std::size_t count) {
     constexpr int ranks = 4;
-    CheckResult result{"one-shot all-reduce of 4 ranks on one device, " + std::to_string(count) + " elements", false, ""};
+    CheckResult result{"one-shot all-reduce of 4 ranks on one device, " + std::to_string(count) + " elements", false,
+                       ""};
     try {
         std::vector<DeviceMemory> inputs, outputs, flags;
         OneShot exchange;
@@ -183,7 +211,8 @@ double seconds_of(const std::string& bench, const KernelPoint& point) {
 std::vector<CheckResult> check_rates() {
     const char* const dtype = device_limits().capability >= 80 ? "bf16" : "fp16";
     KernelShape bytes;
-    bytes.bytes = std::min<std::int64_t>(std::int64_t{1} << 32, static_cast<std::int64_t>(device_limits().memory_bytes / 4));
+    bytes.bytes =
+        std::min<std::int64_t>(std::int64_t{1} << 32, static_cast<std::int64_t>(device_limits().memory_bytes / 4));
     KernelPoint copying = point_of(KernelClass::memory, "copy", "", bytes);
     const double copy_rate = static_cast<double>(bytes.bytes) / seconds_of("memory", copying);
     const double product = 2.0 * 8192 * 8192 * 8192;
@@ -192,8 +221,8 @@ std::vector<CheckResult> check_rates() {
     std::vector<CheckResult> results;
     for (const std::int64_t kv_heads : {8, 32}) {
         const std::int64_t batch = device_limits().memory_bytes > (std::size_t{30} << 30) ? 16 : 4;
-        KernelPoint decode = point_of(KernelClass::attention_decode, "paged", dtype,
-                                      attention(batch, 1, 16384, 32, kv_heads, 128));
+        KernelPoint decode =
+            point_of(KernelClass::attention_decode, "paged", dtype, attention(batch, 1, 16384, 32, kv_heads, 128));
         decode.cold = true;
         const double read = 4.0 * static_cast<double>(batch) * 16384 * static_cast<double>(kv_heads) * 128;
         const double rate = read / seconds_of("attention_decode", decode);
@@ -202,8 +231,8 @@ std::vector<CheckResult> check_rates() {
                                number(copy_rate * 1e-9)});
     }
     for (const std::int64_t kv_heads : {8, 32}) {
-        const KernelPoint prefill = point_of(KernelClass::attention_prefill, "mma", dtype,
-                                             attention(4, 4096, 4096, 32, kv_heads, 128));
+        const KernelPoint prefill =
+            point_of(KernelClass::attention_prefill, "mma", dtype, attention(4, 4096, 4096, 32, kv_heads, 128));
         const double flop = 4.0 * 4 * 32 * 128 * 4096.0 * 4097 / 2;
         const double rate = flop / seconds_of("attention_prefill", prefill);
         results.push_back({"rate: " + name_of("attention_prefill", prefill), rate >= 0.4 * flop_rate,

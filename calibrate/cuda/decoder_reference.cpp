@@ -74,8 +74,7 @@ Values attention(const DecoderPoint& point, Values qkv, Values keys, Values valu
         for (std::size_t head = 0; head < heads + kv_heads; ++head)
             rotate(of_row + head * head_dim, head_dim, static_cast<double>(position));
         std::copy_n(of_row + heads * head_dim, kv_width, keys.begin() + static_cast<std::ptrdiff_t>(slot));
-        std::copy_n(of_row + heads * head_dim + kv_width, kv_width,
-                    values.begin() + static_cast<std::ptrdiff_t>(slot));
+        std::copy_n(of_row + heads * head_dim + kv_width, kv_width, values.begin() + static_cast<std::ptrdiff_t>(slot));
     }
     Values out(rows * heads * head_dim);
     for (std::size_t row = 0; row < rows; ++row)
@@ -106,8 +105,8 @@ std::vector<double> decoder_reference(const DecoderPoint& point, const std::vect
                                       std::vector<double> x) {
     const std::size_t hidden = size(point.model.hidden), inner = size(point.model.inner);
     for (const LayerValues& layer : layers) {
-        const Values mixed = attention(point, product(normed(x, layer.first_norm), layer.qkv, hidden), layer.keys,
-                                       layer.values);
+        const Values mixed =
+            attention(point, product(normed(x, layer.first_norm), layer.qkv, hidden), layer.keys, layer.values);
         add(x, product(mixed, layer.o, size(point.model.heads * point.model.head_dim)));
         const Values activated = gated(product(normed(x, layer.second_norm), layer.gate_up, hidden), inner);
         add(x, product(activated, layer.down, inner));

@@ -1,5 +1,3 @@
-#include "calibrate/cuda/decoder_step.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -7,6 +5,7 @@
 
 #include "calibrate/cuda/attention.hpp"
 #include "calibrate/cuda/decoder_reference.hpp"
+#include "calibrate/cuda/decoder_step.hpp"
 #include "calibrate/cuda/elementwise.hpp"
 #include "calibrate/cuda/matmul.hpp"
 #include "calibrate/cuda/timed_kernel.hpp"
@@ -118,7 +117,9 @@ class DecoderStep final : public TimedKernel {
     [[nodiscard]] bool decodes() const { return point_.kv > point_.query; }
 
     void make_rows() {
-        const auto rows_of = [&](std::int64_t width) { return DeviceMemory(size(width_.rows * width) * size_of(dtype_)); };
+        const auto rows_of = [&](std::int64_t width) {
+            return DeviceMemory(size(width_.rows * width) * size_of(dtype_));
+        };
         x_ = random_values(dtype_, size(width_.rows * width_.hidden), 99);
         residual_ = rows_of(width_.hidden);
         normed_ = rows_of(width_.hidden);
@@ -229,8 +230,14 @@ class DecoderStep final : public TimedKernel {
         const auto all = [&](const DeviceMemory& memory) {
             return numbers(dtype_, memory.as(), memory.bytes() / size_of(dtype_));
         };
-        LayerValues values{all(layer.qkv),        all(layer.o),           all(layer.gate_up), all(layer.down),
-                           all(layer.first_norm), all(layer.second_norm), {},                 {}};
+        LayerValues values{all(layer.qkv),
+                           all(layer.o),
+                           all(layer.gate_up),
+                           all(layer.down),
+                           all(layer.first_norm),
+                           all(layer.second_norm),
+                           {},
+                           {}};
         // Pages lie in the order of the sequences, each with room to the end of its last page.
         const auto dense = [&](const DeviceMemory& pages) {
             const auto paged = all(pages);
@@ -273,14 +280,18 @@ std::vector<DecoderPoint> decoder_points(bool quick) {
         const std::int64_t layer = w.hidden * (w.qkv + w.q + 3 * w.inner) + 2 * batch * (kv + page_tokens) * w.kv;
         const std::int64_t rows = w.rows * (4 * w.hidden + w.qkv + w.q + 3 * w.inner);
         // Two bytes a value; a tenth of the memory stays free for the library and for the flush.
-        if (2.0 * static_cast<double>(model.layers * layer + rows) < 0.9 * static_cast<double>(device_limits().memory_bytes))
+        if (2.0 * static_cast<double>(model.layers * layer + rows) <
+            0.9 * static_cast<double>(device_limits().memory_bytes))
             result.push_back({model, dtype, batch, query, kv});
     };
     for (const auto& model : models) {
-        for (const std::int64_t batch : quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 4, 16, 32, 64, 128})
-            for (const std::int64_t kv : quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{256, 1024, 4096})
+        for (const std::int64_t batch :
+             quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 4, 16, 32, 64, 128})
+            for (const std::int64_t kv :
+                 quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{256, 1024, 4096})
                 add(model, batch, 1, kv);
-        for (const std::int64_t tokens : quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{128, 512, 1024, 2048, 4096})
+        for (const std::int64_t tokens :
+             quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{128, 512, 1024, 2048, 4096})
             add(model, 1, tokens, tokens);
         if (!quick) add(model, 4, 1024, 1024);
     }
@@ -317,7 +328,11 @@ std::vector<DecoderPart> decoder_parts(const DecoderPoint& p) {
     const bool decodes = p.kv > p.query;
     DecoderPart attention{decodes ? "attention_decode" : "attention_prefill",
                           {decodes ? KernelClass::attention_decode : KernelClass::attention_prefill,
-                           decodes ? "paged" : "mma", p.dtype, p.dtype, {}, decodes},
+                           decodes ? "paged" : "mma",
+                           p.dtype,
+                           p.dtype,
+                           {},
+                           decodes},
                           layers};
     attention.point.shape.batch = p.batch;
     attention.point.shape.query = p.query;

@@ -1,10 +1,9 @@
-#include "calibrate/cuda/device.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 
+#include "calibrate/cuda/device.hpp"
 #include "calibrate/cuda/numeric.cuh"
 
 namespace plimsoll::cuda {
@@ -162,7 +161,7 @@ void flush_cache(cudaStream_t stream) {
     }();
     static const DeviceMemory never(sizeof(unsigned));
     read_all<<<4 * device_limits().multiprocessors, 512, 0, stream>>>(data.as<uint4>(), data.bytes() / 16,
-                                                                       never.as<unsigned>());
+                                                                      never.as<unsigned>());
     check_launch("flush");
 }
 

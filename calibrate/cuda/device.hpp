@@ -1,11 +1,11 @@
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <cuda_runtime_api.h>
 
 #include "calibrate/cuda/dtype.hpp"
 

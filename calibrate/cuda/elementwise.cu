@@ -44,7 +44,8 @@ __global__ void norm(NormArguments a) {
         if (residual != nullptr) {
             const Eight<T> before = residual[c];
 #pragma unroll
-            for (int i = 0; i < 8; ++i) row.values[i] = from_float<T>(to_float(row.values[i]) + to_float(before.values[i]));
+            for (int i = 0; i < 8; ++i)
+                row.values[i] = from_float<T>(to_float(row.values[i]) + to_float(before.values[i]));
             residual[c] = row;
         }
 #pragma unroll

@@ -1,9 +1,10 @@
-#include <cublasLt.h>
-
 #include <memory>
 #include <stdexcept>
 
+#include <cublasLt.h>
+
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/nccl.hpp"
 #include "calibrate/cuda/nvml.hpp"
 #include "calibrate/cuda/timed_kernel.hpp"
 
@@ -59,6 +60,8 @@ DeviceFacts device_facts() {
         {"cuda_driver", version(driver)},
         {"cuda_runtime", version(runtime)},
         {"cublaslt", cublas_version()},
+        {"nccl", Nccl::loaded() == nullptr ? "absent" : Nccl::loaded()->version()},
+        {"plimsoll_bench", PLIMSOLL_BENCH_VERSION},
         {"sm_clock_max_mhz", known(nvml().highest_clock_mhz())},
         {"memory_clock_max_mhz", known(nvml().highest_memory_clock_mhz())},
         {"power_limit_w", known(nvml().power_limit_watts())},

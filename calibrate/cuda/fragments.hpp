@@ -21,14 +21,14 @@ PLIMSOLL_DEVICE constexpr int swizzled_chunk(int row, int chunk, int chunks) {
 }
 
 /// Row and chunk whose address lane `lane` gives to ldmatrix.x4 for a 16 x 16 tile [row][column], where matrices 0..3
-/// are (rows 0-7, columns 0-7), (8-15, 0-7), (0-7, 8-15), (8-15, 8-15). Plain, it is the left operand [m][k]; transposed
-/// on loading, it holds the right operands (0, 1) and (2, 3) of two columns of 8 from a tile stored [k][n].
+/// are (rows 0-7, columns 0-7), (8-15, 0-7), (0-7, 8-15), (8-15, 8-15). Plain, it is the left operand [m][k];
+/// transposed on loading, it holds the right operands (0, 1) and (2, 3) of two columns of 8 from a tile stored [k][n].
 PLIMSOLL_DEVICE constexpr TilePosition rows_first(int lane) {
     return {lane & 15, lane >> 4};
 }
 
-/// The same for a tile stored [n][k]: matrices (0-7, 0-7), (0-7, 8-15), (8-15, 0-7), (8-15, 8-15) are the right operands
-/// (0, 1) and (2, 3) of two columns of 8.
+/// The same for a tile stored [n][k]: matrices (0-7, 0-7), (0-7, 8-15), (8-15, 0-7), (8-15, 8-15) are the right
+/// operands (0, 1) and (2, 3) of two columns of 8.
 PLIMSOLL_DEVICE constexpr TilePosition columns_first(int lane) {
     return {((lane >> 4) << 3) + (lane & 7), (lane >> 3) & 1};
 }

@@ -1,7 +1,6 @@
-#include "calibrate/cuda/grouped_matmul.hpp"
-
 #include <stdexcept>
 
+#include "calibrate/cuda/grouped_matmul.hpp"
 #include "calibrate/cuda/mma.cuh"
 
 namespace plimsoll::cuda {
@@ -116,8 +115,7 @@ __global__ void __launch_bounds__(threads) product(GroupedMatmul a) {
         wait_copies<stages - 2>();
         __syncthreads();  // the stage is there; all warps are done with the one that is fetched next
         const int next = step + stages - 1;
-        if (next < steps)
-            loader.fetch(shared + next % stages * Tile::stage_chunks, std::int64_t{next} * depth);
+        if (next < steps) loader.fetch(shared + next % stages * Tile::stage_chunks, std::int64_t{next} * depth);
         commit_copies();
         const uint4* const stage = shared + step % stages * Tile::stage_chunks;
         multiply<T, Rows>(sums, stage + warp_row * chunks, stage + (Rows + warp_column) * chunks, lane);
@@ -226,15 +224,15 @@ void grouped_matmul(Dtype dtype, const GroupedMatmul& a, cudaStream_t stream) {
 }
 
 void expert_sum(Dtype dtype, const ExpertSum& a, cudaStream_t stream) {
-    with_16_bit(dtype,
-                [&]<class T>(T) { sum_experts<T><<<static_cast<unsigned>(a.tokens), 256, 0, stream>>>(a); });
+    with_16_bit(dtype, [&]<class T>(T) { sum_experts<T><<<static_cast<unsigned>(a.tokens), 256, 0, stream>>>(a); });
     check_launch("sum over experts");
 }
 
 double grouped_deviation(Dtype dtype, const GroupedMatmul& a, const std::int32_t* expert, std::int64_t rows,
                          int samples) {
     return deviation_of(samples, [&](double* values, double* references) {
-        with_16_bit(dtype, [&]<class T>(T) { sampled_products<T><<<samples, 32>>>(a, expert, rows, values, references); });
+        with_16_bit(dtype,
+                    [&]<class T>(T) { sampled_products<T><<<samples, 32>>>(a, expert, rows, values, references); });
     });
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <cstdint>
+
+#include <cuda_runtime_api.h>
 
 #include "calibrate/cuda/device.hpp"
 
@@ -12,8 +12,8 @@ struct ExpertTile {
     std::int32_t expert, first_row, rows;
 };
 
-/// out[row, n] = x[source[row], k] w[expert of row, n, k]^T for rows sorted by expert; fp16 or bf16, 16-byte aligned, k a
-/// multiple of 64 and n of 8. `source` null: the row itself.
+/// out[row, n] = x[source[row], k] w[expert of row, n, k]^T for rows sorted by expert; fp16 or bf16, 16-byte aligned, k
+/// a multiple of 64 and n of 8. `source` null: the row itself.
 struct GroupedMatmul {
     const void* x = nullptr;
     const std::int32_t* source = nullptr;

@@ -1,8 +1,7 @@
-#include "calibrate/cuda/matmul.hpp"
-
 #include <stdexcept>
 #include <string>
 
+#include "calibrate/cuda/matmul.hpp"
 #include "calibrate/cuda/numeric.cuh"
 
 namespace plimsoll::cuda {
@@ -52,8 +51,8 @@ void set(cublasLtMatmulDesc_t product, cublasLtMatmulDescAttributes_t attribute,
 
 /// One warp an entry: row and column from the hash of its number.
 template <class In, class Out>
-__global__ void sampled_products(const In* x, const In* w, const Out* y, std::int64_t m, std::int64_t n,
-                                 std::int64_t k, std::uint64_t seed, double* values, double* references) {
+__global__ void sampled_products(const In* x, const In* w, const Out* y, std::int64_t m, std::int64_t n, std::int64_t k,
+                                 std::uint64_t seed, double* values, double* references) {
     const int sample = blockIdx.x;
     const auto row = static_cast<std::int64_t>(hashed(seed, 2 * sample) % m);
     const auto column = static_cast<std::int64_t>(hashed(seed, 2 * sample + 1) % n);
@@ -125,8 +124,8 @@ void Matmul::choose() {
     check(cublasLtMatmulPreferenceCreate(&preference), "preference");
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
-    cublasStatus_t status = cublasLtMatmulPreferenceSetAttribute(
-        preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most_workspace, sizeof most_workspace);
+    cublasStatus_t status = cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                                 &most_workspace, sizeof most_workspace);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = cublasLtMatmulAlgoGetHeuristic(library().handle, product_, weights_, activations_, result_, result_,
                                                 preference, 1, &found, &count);

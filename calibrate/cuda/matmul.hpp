@@ -1,8 +1,8 @@
 #pragma once
-#include <cublasLt.h>
-
 #include <cstddef>
 #include <cstdint>
+
+#include <cublasLt.h>
 
 #include "calibrate/cuda/device.hpp"
 

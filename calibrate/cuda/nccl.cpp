@@ -1,10 +1,10 @@
 #include "calibrate/cuda/nccl.hpp"
 
-#include <dlfcn.h>
-
 #include <memory>
 #include <numeric>
 #include <stdexcept>
+
+#include <dlfcn.h>
 
 namespace plimsoll::cuda {
 namespace {

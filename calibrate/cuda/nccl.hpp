@@ -1,9 +1,9 @@
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <string>
 #include <vector>
+
+#include <cuda_runtime_api.h>
 
 namespace plimsoll::cuda {
 

@@ -1,10 +1,10 @@
 #pragma once
+#include <cstdint>
+#include <stdexcept>
+
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_fp8.h>
-
-#include <cstdint>
-#include <stdexcept>
 
 #include "calibrate/cuda/dtype.hpp"
 

@@ -1,8 +1,8 @@
 #include "calibrate/cuda/nvml.hpp"
 
-#include <dlfcn.h>
-
 #include <array>
+
+#include <dlfcn.h>
 
 namespace plimsoll::cuda {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
+
+#include <cuda_runtime_api.h>
 
 #include "calibrate/cuda/device.hpp"
 
@@ -18,9 +18,7 @@ struct OneShot {
     std::size_t count = 0;             ///< elements of each input, a multiple of 8
     int ranks = 0;
 
-    [[nodiscard]] static constexpr std::size_t flag_words() {
-        return most_blocks * (2 * most_ranks + 1);
-    }
+    [[nodiscard]] static constexpr std::size_t flag_words() { return most_blocks * (2 * most_ranks + 1); }
 };
 
 /// The part of `here` ranks from `first` on, which share the current device: 1 where each has a device of its own.

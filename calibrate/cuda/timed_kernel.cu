@@ -1,10 +1,9 @@
-#include "calibrate/cuda/timed_kernel.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/timed_kernel.hpp"
 
 namespace plimsoll::cuda {
 namespace {

@@ -104,9 +104,9 @@ std::vector<KernelPoint> points(bool quick) {
         std::int64_t query, kv, size;
     };
     const std::string dtype = device_limits().capability >= 80 ? "bf16" : "fp16";
-    const std::vector<Heads> heads = quick ? std::vector<Heads>{{32, 8, 128}, {32, 32, 128}}
-                                           : std::vector<Heads>{{32, 8, 128}, {32, 32, 128}, {8, 1, 128},
-                                                                {64, 8, 128}, {32, 8, 64},   {16, 8, 256}};
+    const std::vector<Heads> heads =
+        quick ? std::vector<Heads>{{32, 8, 128}, {32, 32, 128}}
+              : std::vector<Heads>{{32, 8, 128}, {32, 32, 128}, {8, 1, 128}, {64, 8, 128}, {32, 8, 64}, {16, 8, 256}};
     const std::vector<std::int64_t> batches =
         quick ? std::vector<std::int64_t>{1, 16, 128} : std::vector<std::int64_t>{1, 2, 4, 8, 16, 32, 64, 128, 256};
     const std::vector<std::int64_t> contexts =

@@ -69,9 +69,9 @@ KernelPoint point_of(std::int64_t batch, std::int64_t query, std::int64_t kv, st
 /// Whole prompts and chunks that follow a context apart, as their curves differ.
 std::vector<KernelPoint> points(bool quick) {
     std::vector<KernelPoint> result;
-    const std::vector<std::int64_t> queries = quick
-                                                  ? std::vector<std::int64_t>{128, 1024, 4096}
-                                                  : std::vector<std::int64_t>{128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+    const std::vector<std::int64_t> queries =
+        quick ? std::vector<std::int64_t>{128, 1024, 4096}
+              : std::vector<std::int64_t>{128, 256, 512, 1024, 2048, 4096, 8192, 16384};
     for (const auto query : queries) {
         result.push_back(point_of(1, query, query, 32, 8, 128));
         result.push_back(point_of(1, query, query, 32, 32, 128));

@@ -54,7 +54,8 @@ class Collective final : public PreparedKernel {
           repeats_(static_cast<int>(std::clamp<std::int64_t>((std::int64_t{1} << 28) / point.shape.bytes, 1, 20))) {
         const auto ranks = static_cast<int>(point.shape.ranks);
         if (ranks < 2 || ranks > OneShot::most_ranks || ranks > device_count())
-            throw std::runtime_error(std::to_string(ranks) + " ranks on " + std::to_string(device_count()) + " devices");
+            throw std::runtime_error(std::to_string(ranks) + " ranks on " + std::to_string(device_count()) +
+                                     " devices");
         if (count_ % static_cast<std::size_t>(8 * ranks) != 0)
             throw std::runtime_error("the bytes do not divide into 16 for each rank");
         for (int device = 0; device < ranks; ++device) ranks_.push_back(make_rank(device));
@@ -217,7 +218,8 @@ class Collective final : public PreparedKernel {
         constexpr std::size_t most = 16384;
         const std::size_t ranks = ranks_.size(), share = count_ / ranks;
         std::vector<double> values, reference;
-        const auto compare = [&](std::size_t to, std::size_t count, std::size_t from, std::size_t first, std::size_t last) {
+        const auto compare = [&](std::size_t to, std::size_t count, std::size_t from, std::size_t first,
+                                 std::size_t last) {
             count = std::min(count, most);
             const auto got = numbers(dtype_, ranks_[rank].receive.as<Half>() + to, count);
             values.insert(values.end(), got.begin(), got.end());

@@ -1,10 +1,9 @@
-#include "calibrate/cuda/elementwise.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "calibrate/cuda/benches.hpp"
+#include "calibrate/cuda/elementwise.hpp"
 #include "calibrate/cuda/numeric.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
@@ -13,11 +12,9 @@ namespace {
 
 using namespace cuda;
 
-
 double rounded(Dtype dtype, double value) {
     const auto single = static_cast<float>(value);
-    return dtype == Dtype::fp16 ? __half2float(__float2half_rn(single))
-                                : __bfloat162float(__float2bfloat16_rn(single));
+    return dtype == Dtype::fp16 ? __half2float(__float2half_rn(single)) : __bfloat162float(__float2bfloat16_rn(single));
 }
 
 /// Rows that are compared: all of a small matrix, else the first ones and the last.
@@ -37,9 +34,7 @@ class Elementwise : public TimedKernel {
     [[nodiscard]] double tolerance() const override { return dtype_ == Dtype::bf16 ? 1e-2 : 2e-3; }
 
   protected:
-    [[nodiscard]] std::size_t elements(std::int64_t per_row) const {
-        return static_cast<std::size_t>(rows_ * per_row);
-    }
+    [[nodiscard]] std::size_t elements(std::int64_t per_row) const { return static_cast<std::size_t>(rows_ * per_row); }
     [[nodiscard]] DeviceMemory values(std::int64_t per_row, std::uint64_t seed) const {
         return random_values(dtype_, elements(per_row) * static_cast<std::size_t>(copies_), seed);
     }
@@ -48,7 +43,8 @@ class Elementwise : public TimedKernel {
         return static_cast<std::size_t>(copy) * elements(per_row) * size_of(dtype_);
     }
     [[nodiscard]] std::vector<double> host(const DeviceMemory& memory, std::int64_t per_row) const {
-        return numbers(dtype_, memory.as(), std::min(elements(per_row), most_compared_rows * static_cast<std::size_t>(per_row)));
+        return numbers(dtype_, memory.as(),
+                       std::min(elements(per_row), most_compared_rows * static_cast<std::size_t>(per_row)));
     }
 
     Dtype dtype_;
@@ -260,8 +256,8 @@ std::vector<KernelPoint> points(bool quick) {
                                      {"kv_write", {1024, 4096}},
                                      {"rms_norm", {4096, 8192}}};
     std::vector<KernelPoint> result;
-    for (const std::int64_t m : quick ? std::vector<std::int64_t>{1, 256, 4096}
-                                      : std::vector<std::int64_t>{1, 16, 64, 256, 1024, 4096, 16384})
+    for (const std::int64_t m :
+         quick ? std::vector<std::int64_t>{1, 256, 4096} : std::vector<std::int64_t>{1, 16, 64, 256, 1024, 4096, 16384})
         for (const auto& [path, values] : widths)
             for (const auto n : values) {
                 if (quick && n != values.front()) continue;
@@ -287,8 +283,8 @@ std::unique_ptr<PreparedKernel> prepare(const KernelPoint& point) {
 }  // namespace
 
 void register_elementwise(Registry<Microbenchmark>& registry) {
-    registry.add("elementwise", {"rms norm with and without the residual's addition, rope, silu times up, KV write",
-                                 points, prepare});
+    registry.add("elementwise",
+                 {"rms norm with and without the residual's addition, rope, silu times up, KV write", points, prepare});
 }
 
 }  // namespace plimsoll

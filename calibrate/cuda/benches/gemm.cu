@@ -65,18 +65,11 @@ std::vector<KernelPoint> points(bool quick) {
     constexpr std::array<std::int64_t, 22> many{1,   2,   4,   8,   16,  24,   32,   48,   64,   96,   128,
                                                 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192, 16384};
     using Weights = std::pair<std::int64_t, std::int64_t>;
-    const std::vector<Weights> weights = quick ? std::vector<Weights>{{4096, 4096}, {12288, 8192}}
-                                               : std::vector<Weights>{{4096, 4096},
-                                                                      {12288, 8192},
-                                                                      {1024, 4096},
-                                                                      {6144, 4096},
-                                                                      {28672, 4096},
-                                                                      {4096, 14336},
-                                                                      {22016, 4096},
-                                                                      {4096, 11008},
-                                                                      {10240, 8192},
-                                                                      {57344, 8192},
-                                                                      {8192, 28672}};
+    const std::vector<Weights> weights =
+        quick ? std::vector<Weights>{{4096, 4096}, {12288, 8192}}
+              : std::vector<Weights>{{4096, 4096},  {12288, 8192}, {1024, 4096},  {6144, 4096},
+                                     {28672, 4096}, {4096, 14336}, {22016, 4096}, {4096, 11008},
+                                     {10240, 8192}, {57344, 8192}, {8192, 28672}};
     std::vector<KernelPoint> result;
     for (const auto& dtype : dtypes())
         for (const auto& [n, k] : weights) {

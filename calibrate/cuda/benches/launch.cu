@@ -16,7 +16,8 @@ __global__ void count_up(unsigned* counter) {
 /// A chain of m tiny kernels, each in need of the one before.
 class Launches : public PreparedKernel {
   public:
-    explicit Launches(const KernelPoint& point) : kernels_(static_cast<int>(point.shape.m)), counter_(sizeof(unsigned)) {
+    explicit Launches(const KernelPoint& point)
+        : kernels_(static_cast<int>(point.shape.m)), counter_(sizeof(unsigned)) {
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream");
         check(cudaEventCreate(&start_), "event");
         check(cudaEventCreate(&stop_), "event");
@@ -135,7 +136,8 @@ class GraphLaunch final : public Launches {
 
 std::vector<KernelPoint> points(bool quick) {
     std::vector<KernelPoint> result;
-    for (const std::int64_t kernels : quick ? std::vector<std::int64_t>{256} : std::vector<std::int64_t>{256, 16, 64, 512})
+    for (const std::int64_t kernels :
+         quick ? std::vector<std::int64_t>{256} : std::vector<std::int64_t>{256, 16, 64, 512})
         for (const char* const path : {"host", "stream", "graph_node", "graph"}) {
             KernelPoint point{KernelClass::launch, path, "", "", {}, false};
             point.shape.m = kernels;

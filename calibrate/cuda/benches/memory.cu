@@ -205,9 +205,9 @@ std::vector<KernelPoint> points(bool quick) {
         result.push_back(point);
     };
     constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
-    for (const std::int64_t mebibytes : quick ? std::vector<std::int64_t>{2048, 8}
-                                              : std::vector<std::int64_t>{2048, 8, 1, 4, 16, 32, 64, 128, 256, 512, 1024,
-                                                                          4096}) {
+    for (const std::int64_t mebibytes :
+         quick ? std::vector<std::int64_t>{2048, 8}
+               : std::vector<std::int64_t>{2048, 8, 1, 4, 16, 32, 64, 128, 256, 512, 1024, 4096}) {
         for (const char* const path : {"copy", "read"}) {
             add(path, mebibytes * mebibyte, false);
             if (!quick || mebibytes > 1024) add(path, mebibytes * mebibyte, true);

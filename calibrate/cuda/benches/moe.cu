@@ -80,12 +80,26 @@ class Moe final : public TimedKernel {
         inner_ = DeviceMemory(rows * inner * 2);
         outer_ = DeviceMemory(rows * hidden * 2);
         y_ = DeviceMemory(static_cast<std::size_t>(shape_.m) * hidden * 2);
-        up_ = {x_.as(), source_.as<std::int32_t>(), up_weights_.as(), both_.as(), tiles_.as<ExpertTile>(),
-               static_cast<int>(routing.tiles.size()), tile_rows, 2 * shape_.n, shape_.k};
-        down_ = {inner_.as(), nullptr, down_weights_.as(), outer_.as(), tiles_.as<ExpertTile>(),
-                 static_cast<int>(routing.tiles.size()), tile_rows, shape_.k, shape_.n};
-        sum_ = {outer_.as(), row_.as<std::int32_t>(), weight_.as<float>(), y_.as(), shape_.m, shape_.k,
-                static_cast<int>(shape_.top_k)};
+        up_ = {x_.as(),
+               source_.as<std::int32_t>(),
+               up_weights_.as(),
+               both_.as(),
+               tiles_.as<ExpertTile>(),
+               static_cast<int>(routing.tiles.size()),
+               tile_rows,
+               2 * shape_.n,
+               shape_.k};
+        down_ = {inner_.as(),
+                 nullptr,
+                 down_weights_.as(),
+                 outer_.as(),
+                 tiles_.as<ExpertTile>(),
+                 static_cast<int>(routing.tiles.size()),
+                 tile_rows,
+                 shape_.k,
+                 shape_.n};
+        sum_ = {outer_.as(), row_.as<std::int32_t>(),       weight_.as<float>(), y_.as(), shape_.m,
+                shape_.k,    static_cast<int>(shape_.top_k)};
     }
 
     /// Each stage by itself, on what the one before has put out; silu has its own check among the elementwise kernels.
@@ -129,7 +143,7 @@ std::vector<KernelPoint> points(bool quick) {
                                       : std::vector<std::int64_t>{1, 4, 16, 64, 256, 1024, 4096, 8192})
         for (const auto& [hidden, inner, count, top_k] : experts) {
             if (quick && inner == 7168) continue;
-            KernelPoint point{KernelClass::moe, "grouped", "bf16", "", {}, true};
+            KernelPoint point{KernelClass::moe, "balanced", "bf16", "", {}, true};
             point.shape.m = m;
             point.shape.n = inner;
             point.shape.k = hidden;

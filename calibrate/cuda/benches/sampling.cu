@@ -125,8 +125,8 @@ __device__ void pick(const float* logits, int vocabulary, float largest, std::ui
 
 /// One block a row of logits [rows, vocabulary]; `draws` are uniform in [0, 1).
 template <Choice How>
-__global__ void __launch_bounds__(threads) sample(const float* all_logits, const float* draws, int vocabulary,
-                                                  std::int32_t* tokens) {
+__global__ void __launch_bounds__(threads)
+    sample(const float* all_logits, const float* draws, int vocabulary, std::int32_t* tokens) {
     __shared__ Shared shared;
     const float* const logits = all_logits + std::int64_t{blockIdx.x} * vocabulary;
     std::uint32_t key = 0;
@@ -147,8 +147,7 @@ __global__ void __launch_bounds__(threads) sample(const float* all_logits, const
                 mass += weight_of(logits[i], largest);
             wanted = kept_mass * sum_of_block(mass, shared);
         }
-        const std::uint32_t threshold =
-            threshold_of(logits, vocabulary, largest, wanted, How == Choice::top_k, shared);
+        const std::uint32_t threshold = threshold_of(logits, vocabulary, largest, wanted, How == Choice::top_k, shared);
         float kept = 0;
         for (int i = static_cast<int>(threadIdx.x); i < vocabulary; i += threads)
             if (ordered(logits[i]) >= threshold) kept += weight_of(logits[i], largest);
@@ -181,7 +180,8 @@ class Sampling final : public TimedKernel {
         const auto logits = to_host<float>(logits_.as(), rows * static_cast<std::size_t>(vocabulary_));
         std::size_t wrong = 0;
         for (std::size_t row = 0; row < rows; ++row)
-            if (!right(logits.data() + row * static_cast<std::size_t>(vocabulary_), tokens[row], draws_host_[row])) ++wrong;
+            if (!right(logits.data() + row * static_cast<std::size_t>(vocabulary_), tokens[row], draws_host_[row]))
+                ++wrong;
         return static_cast<double>(wrong) / static_cast<double>(rows);
     }
     [[nodiscard]] double tolerance() const override { return 0; }
@@ -217,7 +217,8 @@ class Sampling final : public TimedKernel {
         constexpr double slack = 1e-4;
         // Tokens that stay for certain bound the ones that may.
         std::size_t count = 0;
-        while (count < order.size() && (path_ == "top_k" ? count < kept_tokens : kept < (static_cast<double>(kept_mass) + slack) * all))
+        while (count < order.size() &&
+               (path_ == "top_k" ? count < kept_tokens : kept < (static_cast<double>(kept_mass) + slack) * all))
             kept += weight(order[count++]);
         if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), token) ==
             order.begin() + static_cast<std::ptrdiff_t>(count))
@@ -227,7 +228,8 @@ class Sampling final : public TimedKernel {
         double before = 0;
         for (std::int32_t i = 0; i < token; ++i)
             if (logits[i] >= least) before += weight(i);
-        return before <= (draw + slack) * kept * (1 + slack) && before + weight(token) >= (draw - slack) * kept * (1 - slack);
+        return before <= (draw + slack) * kept * (1 + slack) &&
+               before + weight(token) >= (draw - slack) * kept * (1 - slack);
     }
 
     std::string path_;
@@ -239,7 +241,8 @@ class Sampling final : public TimedKernel {
 std::vector<KernelPoint> points(bool quick) {
     std::vector<KernelPoint> result;
     for (const std::int64_t m : quick ? std::vector<std::int64_t>{1, 64} : std::vector<std::int64_t>{1, 8, 64, 256})
-        for (const std::int64_t n : quick ? std::vector<std::int64_t>{128256} : std::vector<std::int64_t>{32000, 128256})
+        for (const std::int64_t n :
+             quick ? std::vector<std::int64_t>{128256} : std::vector<std::int64_t>{32000, 128256})
             for (const char* const path : {"argmax", "top_k", "top_p"}) {
                 // The product before has just written the logits.
                 KernelPoint point{KernelClass::sampling, path, "fp32", "", {}, false};
