@@ -70,18 +70,18 @@ std::string Nvml::ecc() const {
     return now != 0 ? "on" : "off";
 }
 
-double Nvml::clock(const char* function, unsigned domain) const {
+double Nvml::clock_of(const char* function, unsigned domain) const {
     unsigned mhz = 0;
     const auto ask = symbol<int (*)(void*, unsigned, unsigned*)>(function);
     return device_ != nullptr && ask != nullptr && ask(device_, domain, &mhz) == success ? mhz : 0;
 }
 
 double Nvml::highest_clock_mhz() const {
-    return clock("nvmlDeviceGetMaxClockInfo", sm_clock);
+    return clock_of("nvmlDeviceGetMaxClockInfo", sm_clock);
 }
 
 double Nvml::highest_memory_clock_mhz() const {
-    return clock("nvmlDeviceGetMaxClockInfo", memory_clock);
+    return clock_of("nvmlDeviceGetMaxClockInfo", memory_clock);
 }
 
 }  // namespace plimsoll::cuda

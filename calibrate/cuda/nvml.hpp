@@ -24,7 +24,7 @@ class Nvml {
     [[nodiscard]] double highest_memory_clock_mhz() const;
 
   private:
-    [[nodiscard]] double clock(const char* function, unsigned domain) const;
+    [[nodiscard]] double clock_of(const char* function, unsigned domain) const;
     template <class Function>
     [[nodiscard]] Function symbol(const char* name) const;
 

@@ -193,27 +193,29 @@ class KvWrite final : public Elementwise {
           v_(values(width_, 2)),
           k_pages_(values(width_, 3)),
           v_pages_(values(width_, 4)) {
-        slots_.resize(static_cast<std::size_t>(rows_));
-        std::iota(slots_.rbegin(), slots_.rend(), 0);
-        device_slots_ = to_device(slots_);
+        std::vector<std::int32_t> slots(static_cast<std::size_t>(rows_));
+        std::iota(slots.rbegin(), slots.rend(), 0);
+        slots_ = to_device(slots);
     }
 
     double error() override {
         poison(k_pages_);
         poison(v_pages_);
         run_plainly();
-        const auto all = elements(width_);
-        const auto k = numbers(dtype_, k_.as(), all), v = numbers(dtype_, v_.as(), all);
-        std::vector<double> reference(2 * all);
+        // The first rows have gone to the last slots, in reverse.
         const auto width = static_cast<std::size_t>(width_);
-        for (std::size_t i = 0; i < all; ++i) {
-            const std::size_t to = static_cast<std::size_t>(slots_[i / width]) * width + i % width;
-            reference[to] = k[i];
-            reference[all + to] = v[i];
-        }
-        auto written = numbers(dtype_, k_pages_.as(), all);
-        const auto values_written = numbers(dtype_, v_pages_.as(), all);
-        written.insert(written.end(), values_written.begin(), values_written.end());
+        const std::size_t rows = std::min(static_cast<std::size_t>(rows_), most_compared_rows);
+        const std::size_t first = offset(1, width_) - rows * width * size_of(dtype_);
+        std::vector<double> written, reference;
+        const auto compare = [&](const DeviceMemory& from, const DeviceMemory& to) {
+            const auto before = host(from, width_), after = numbers(dtype_, to.as(first), rows * width);
+            written.insert(written.end(), after.begin(), after.end());
+            for (std::size_t row = rows; row > 0; --row)
+                reference.insert(reference.end(), before.begin() + static_cast<std::ptrdiff_t>((row - 1) * width),
+                                 before.begin() + static_cast<std::ptrdiff_t>(row * width));
+        };
+        compare(k_, k_pages_);
+        compare(v_, v_pages_);
         return relative_deviation(written, reference);
     }
     [[nodiscard]] double tolerance() const override { return 0; }
@@ -226,7 +228,7 @@ class KvWrite final : public Elementwise {
         a.v = v_.as(at);
         a.k_pages = k_pages_.as(at);
         a.v_pages = v_pages_.as(at);
-        a.slots = device_slots_.as<std::int32_t>();
+        a.slots = slots_.as<std::int32_t>();
         a.rows = rows_;
         a.row_stride = width_;
         a.width = width_;
@@ -234,8 +236,7 @@ class KvWrite final : public Elementwise {
     }
 
   private:
-    DeviceMemory k_, v_, k_pages_, v_pages_, device_slots_;
-    std::vector<std::int32_t> slots_;
+    DeviceMemory k_, v_, k_pages_, v_pages_, slots_;
 };
 
 /// Elements read and written for each of the m rows of n.
