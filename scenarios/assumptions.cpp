@@ -1,5 +1,8 @@
+#include <filesystem>
+
 #include "model/base/error.hpp"
 #include "scenarios/validate.hpp"
+#include "simulator/scheduler.hpp"
 
 namespace plimsoll {
 namespace {
@@ -20,6 +23,13 @@ ValidationAssumptions::Rule read_rule(const Fields& fields) {
     return rule;
 }
 
+/// Refuses a name that the simulator does not know.
+std::string schedulers_named(const Fields& fields) {
+    const std::string name = fields.string("scheduler");
+    (void)schedulers().at(name, "scheduler", fields.place("scheduler"));
+    return name;
+}
+
 }  // namespace
 
 ValidationAssumptions read_assumptions(const Fields& fields) {
@@ -35,10 +45,28 @@ ValidationAssumptions read_assumptions(const Fields& fields) {
     result.requests = static_cast<int>(fields.integer_or("requests", result.requests, {1, 1e6}));
     result.ramp = fields.quantity_or<Seconds>("ramp", result.ramp, {0, 1e5});
     if (fields.has("prompt_scale")) result.prompt_scale = fields.number("prompt_scale", {0.01, 100});
+    if (fields.has("scheduler")) result.scheduler = schedulers_named(fields);
+    if (fields.has("max_waiting_tokens"))
+        result.max_waiting_tokens = static_cast<int>(fields.integer("max_waiting_tokens", {1, 1e9}));
+    if (fields.has("tpot")) result.tpot_over_tokens = fields.choice("tpot", {"after_first", "all_tokens"}) == 1;
     if (fields.has("rules"))
         for (const Fields& rule : fields.objects("rules")) result.rules.push_back(read_rule(rule));
     fields.finish();
     return result;
+}
+
+ValidationAssumptions assumptions_named(const std::string& name_or_file, Catalog& catalog) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> known;
+    for (auto directory = catalog.directories().rbegin(); directory != catalog.directories().rend(); ++directory) {
+        const fs::path folder = fs::path(*directory) / "scenarios/library/assumptions";
+        const fs::path file = folder / (name_or_file + ".json");
+        if (fs::exists(file)) return read_assumptions(Fields::from_file(file.string()));
+        std::error_code error;
+        for (const auto& entry : fs::directory_iterator(folder, error)) known.push_back(entry.path().stem().string());
+    }
+    if (fs::exists(name_or_file)) return read_assumptions(Fields::from_file(name_or_file));
+    throw InputError("--assumptions", unknown_name("assumptions", name_or_file, known));
 }
 
 }  // namespace plimsoll

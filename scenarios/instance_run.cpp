@@ -9,7 +9,7 @@ namespace {
 /// Means over the requests that finish after the first `skipped`.
 class Means final : public Observer {
   public:
-    explicit Means(std::uint64_t skipped) : skipped_(skipped) {}
+    Means(std::uint64_t skipped, bool tpot_over_tokens) : skipped_(skipped), not_counted_(tpot_over_tokens ? 0 : 1) {}
 
     void finished(const Request& request) override {
         last_ = request.finished;
@@ -20,7 +20,7 @@ class Means final : public Observer {
         ttft_ += request.first_token - request.arrival;
         if (request.output == 1) return;
         ++several_;
-        tpot_ += (request.finished - request.first_token) / (request.output - 1.0);
+        tpot_ += (request.finished - request.first_token) / (request.output - not_counted_);
     }
 
     [[nodiscard]] InstanceMeans means() const {
@@ -34,7 +34,9 @@ class Means final : public Observer {
     }
 
   private:
-    std::uint64_t skipped_, seen_ = 0;
+    std::uint64_t skipped_;
+    double not_counted_;  ///< tokens of a request that its TPOT leaves out
+    std::uint64_t seen_ = 0;
     double several_ = 0;
     Seconds ttft_, tpot_, from_, last_;
 };
@@ -76,7 +78,7 @@ InstanceMeans InstanceRunner::run_once(const InstanceLoad& load, std::uint64_t s
     const auto source = make_source(plan, "validate");
     RequestTable requests(load.users);
     Replica replica(requests, timer_, schedulers().at(rule_.scheduler, "scheduler", "validate"), rule_.settings);
-    Means means(warm_up);
+    Means means(warm_up, load.tpot_over_tokens);
     RunLimits limits;
     if (load.steady_state) limits.requests = warm_up + load.requests;
     simulate(*source, requests, replica, &means, limits);

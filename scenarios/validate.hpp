@@ -20,10 +20,13 @@ struct ValidationAssumptions {
     ProfileChoice profiles;
     Distribution think_time = Distribution::uniform(1.0, 3.0);  ///< seconds
     bool steady_state = false;                                  ///< otherwise a run that drains a shared queue
-    int requests = 250;                                         ///< of the shared queue, at least twice the users
+    int requests = documents_queue;                             ///< of the shared queue, at least twice the users
     Seconds ramp = Seconds(1.0);                                ///< over which the users start
     bool search_users = true;                                   ///< whether the most users are looked for
     std::optional<double> prompt_scale;                         ///< overrides the workload's printed_prompt_scale
+    std::string scheduler;                  ///< the simulator's rule that the engine ran; empty: the engine's own
+    std::optional<int> max_waiting_tokens;  ///< where no rule says otherwise
+    bool tpot_over_tokens = false;          ///< TPOT was decode time over all tokens, not over those after the first
 
     /// What was different in some of the measurement campaigns; the first rule that fits a row counts.
     struct Rule {
@@ -39,6 +42,9 @@ struct ValidationAssumptions {
 
 /// Reads a file of assumptions (`plimsoll/assumptions/1`, documented in scenarios/README.md).
 [[nodiscard]] ValidationAssumptions read_assumptions(const Fields& fields);
+
+/// The file, or the entry of that name in scenarios/library/assumptions of the last data directory that has it.
+[[nodiscard]] ValidationAssumptions assumptions_named(const std::string& name_or_file, Catalog& catalog);
 
 /// The judged columns, in the order of `ValidationRow::values`.
 inline constexpr std::array<std::string_view, 4> validated_columns{"ttft", "tpot", "users", "request_rate"};
@@ -76,6 +82,9 @@ struct Validation {
     std::vector<std::string> assumptions;
     [[nodiscard]] int skipped() const;
 };
+
+/// The columns that a table of measurements must have.
+[[nodiscard]] std::vector<std::string> validated_table_columns();
 
 /// Predicts every row of a table with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, output_tokens,
 /// users, ttft_s, tpot_s, request_rate_per_s (others are ignored): TTFT, TPOT and request rate at the row's users, and

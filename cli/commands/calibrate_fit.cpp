@@ -7,6 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/fit_document.hpp"
 #include "cli/output_file.hpp"
+#include "cli/serving_fit_document.hpp"
 #include "cli/session.hpp"
 #include "model/base/error.hpp"
 #include "model/base/units_text.hpp"
@@ -60,7 +61,12 @@ Profile profile_of(const FitReport& report, const std::string& file, const Argum
 }
 
 Document run(const Arguments& arguments, Session& session) {
-    if (arguments.values("from").empty()) throw InputError("--from", "a table of measured kernels is needed");
+    if (arguments.value("serving")) {
+        if (!arguments.values("from").empty()) throw InputError("--from", "--serving fits another kind of table");
+        return serving_fit_document(arguments, session);
+    }
+    if (arguments.values("from").empty())
+        throw InputError("--from", "a table of measured kernels, or --serving with one of serving runs, is needed");
     const SplitRule rule = rule_of(arguments);
     const int seed = arguments.integer("seed", {0, 1e9}).value_or(1);
     const KernelTable table = rows_of(arguments, session.catalog());
@@ -111,6 +117,22 @@ void register_calibrate_fit(Registry<Command>& registry) {
                .choices = {"on", "off"},
                .fallback = "on"},
               {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
+              {.name = "serving",
+               .value = "FILE",
+               .help = "a CSV table of serving runs as validate reads it: an engine's constants are fitted to it "
+                       "(docs/serving_fit.md)",
+               .completes = "files"},
+              {.name = "assumptions",
+               .value = "NAME",
+               .help = "with --serving: what the table does not say, as for validate",
+               .fallback = "serving-matrix-2023"},
+              {.name = "widen",
+               .value = "TIMES",
+               .help = "with --serving: counts each default's deviation so many times, so that the table says more"},
+              {.name = "data-out",
+               .value = "DIR",
+               .help = "with --serving: writes the engine and the nodes with their fitted constants there, for --data",
+               .completes = "directories"},
               {.name = "source",
                .value = "TEXT",
                .help = "whose measurements they are, for the profile",

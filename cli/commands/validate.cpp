@@ -1,7 +1,6 @@
 #include "scenarios/validate.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
@@ -21,24 +20,9 @@ constexpr std::array<double, validated_columns.size()> shown_per_unit{1.0, 1e3, 
 constexpr std::array<std::string_view, validated_columns.size()> keys{"ttft_s", "tpot_s", "users",
                                                                       "request_rate_per_s"};
 
-/// The file, or the entry of that name in scenarios/library/assumptions of the last data directory that has it.
-std::string assumptions_file(const std::string& name, Catalog& catalog) {
-    namespace fs = std::filesystem;
-    std::vector<std::string> known;
-    for (auto directory = catalog.directories().rbegin(); directory != catalog.directories().rend(); ++directory) {
-        const fs::path folder = fs::path(*directory) / "scenarios/library/assumptions";
-        if (fs::exists(folder / (name + ".json"))) return (folder / (name + ".json")).string();
-        std::error_code error;
-        for (const auto& entry : fs::directory_iterator(folder, error)) known.push_back(entry.path().stem().string());
-    }
-    if (fs::exists(name)) return name;
-    throw InputError("--assumptions", unknown_name("assumptions", name, known));
-}
-
 ValidationAssumptions assumptions_of(const Arguments& arguments, Catalog& catalog) {
     ValidationAssumptions result;
-    if (const auto name = arguments.value("assumptions"))
-        result = read_assumptions(Fields::from_file(assumptions_file(*name, catalog)));
+    if (const auto name = arguments.value("assumptions")) result = assumptions_named(*name, catalog);
     if (const auto engine = arguments.value("engine")) result.engine = *engine;
     if (const auto node = arguments.value("node")) result.node = *node;
     if (const auto profile = arguments.value("profile"))

@@ -14,6 +14,8 @@ class Csv {
     [[nodiscard]] static Csv from_file(const std::string& path);
     [[nodiscard]] static Csv from_text(std::string_view text, const std::string& name);
 
+    /// The file, or what stands for it.
+    [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] std::size_t rows() const { return cells_.size(); }
     [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
     [[nodiscard]] bool has(std::string_view column) const;

@@ -48,7 +48,7 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
     curve.ranks = static_cast<int>(fields.integer("ranks", {2, static_cast<double>(gpus)}));
     curve.library = fields.string("library");
     if (fields.has("times")) {
-        curve.origin = sources.origin(path);
+        curve.origin = curve.bandwidth_origin = sources.origin(path);
         const Fields times = fields.object("times");
         for (const std::string& size : times.keys())
             curve.times.emplace_back(parse_quantity<Bytes>(size, times.place(size)),
@@ -58,7 +58,8 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
         if (curve.times.front().first <= Bytes(0)) fields.fail("times", "a message has at least a byte");
         times.finish();
     } else {
-        curve.origin = weakest(sources.origin(path + ".latency"), sources.origin(path + ".bus_bandwidth"));
+        curve.bandwidth_origin = sources.origin(path + ".bus_bandwidth");
+        curve.origin = weakest(sources.origin(path + ".latency"), curve.bandwidth_origin);
         curve.latency = fields.quantity<Seconds>("latency", {0, 1});
         curve.bus_bandwidth = fields.quantity<BytesPerSecond>("bus_bandwidth", {1e6, 1e13});
     }

@@ -27,7 +27,8 @@ struct CollectiveCurve {
     std::string operation;
     int ranks = 0;
     std::string library;
-    Origin origin = Origin::estimated;
+    Origin origin = Origin::estimated;             ///< the weakest behind the times
+    Origin bandwidth_origin = Origin::estimated;   ///< of those of large messages
     std::vector<std::pair<Bytes, Seconds>> times;  ///< by rising size; may be empty
     Seconds latency;                               ///< used where `times` is empty
     BytesPerSecond bus_bandwidth;

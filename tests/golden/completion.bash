@@ -19,6 +19,10 @@ _plimsoll() {
         'calibrate fit':--seed) COMPREPLY=(); return ;;
         'calibrate fit':--learner) COMPREPLY=($(compgen -W 'on off' -- "$word")); return ;;
         'calibrate fit':--profile) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        'calibrate fit':--serving) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        'calibrate fit':--assumptions) COMPREPLY=(); return ;;
+        'calibrate fit':--widen) COMPREPLY=(); return ;;
+        'calibrate fit':--data-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
         'calibrate fit':--source) COMPREPLY=(); return ;;
         'calibrate fit':--date) COMPREPLY=(); return ;;
         'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
@@ -155,7 +159,10 @@ _plimsoll() {
             else COMPREPLY=($(compgen -d -- "$word"))
             fi ;;
         'calibrate fit')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --source --date --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --data --format --output --width --help' -- "$word"))
+            fi ;;
+        'calibrate run')
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))

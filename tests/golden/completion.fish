@@ -27,6 +27,10 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l seed -d 'draws the rows to fit' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l learner -d 'whether a bounded correction may be learnt from the residuals' -x -a 'on off'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l profile -d 'writes the fit as a profile' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l serving -d 'a CSV table of serving runs as validate reads it: an engine\'s constants are fitted to it (docs/serving_fit.md)' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l assumptions -d 'with --serving: what the table does not say, as for validate' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l widen -d 'with --serving: counts each default\'s deviation so many times, so that the table says more' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data-out -d 'with --serving: writes the engine and the nodes with their fitted constants there, for --data' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l source -d 'whose measurements they are, for the profile' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l date -d 'of the measurements, for the profile' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'

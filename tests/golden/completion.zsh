@@ -52,6 +52,10 @@ _plimsoll() {
             '--seed[draws the rows to fit]:N: ' \
             '--learner[whether a bounded correction may be learnt from the residuals]:WORD:(on off)' \
             '--profile[writes the fit as a profile]:FILE:_files' \
+            '--serving[a CSV table of serving runs as validate reads it\: an engine'\''s constants are fitted to it (docs/serving_fit.md)]:FILE:_files' \
+            '--assumptions[with --serving\: what the table does not say, as for validate]:NAME: ' \
+            '--widen[with --serving\: counts each default'\''s deviation so many times, so that the table says more]:TIMES: ' \
+            '--data-out[with --serving\: writes the engine and the nodes with their fitted constants there, for --data]:DIR:_files -/' \
             '--source[whose measurements they are, for the profile]:TEXT: ' \
             '--date[of the measurements, for the profile]:DATE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
@@ -232,10 +236,23 @@ _plimsoll() {
             '--kv-block-tokens[tokens of a KV block]:N: ' \
             '--watermark[share of the KV blocks that admission keeps free]:F: ' \
             '--padded-prefill[vllm-v0\: count requests x longest prompt against the tokens of a prefill, as early versions did]' \
+            '--preemption[vllm-v0\: what becomes of requests that must make room]:WORD:(recompute swap)' \
             '--replicas[instances behind a router]:N: ' \
             '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
-            '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
+            '--prefill-replicas[with --decode-replicas\: the same as --replicas]:N: ' \
+            '--decode-replicas[further instances that decode for the others]:N: ' \
+            '--kv-link[link that the KV goes over to them]:NAME:($(plimsoll list links --names 2>/dev/null))' \
+            '--mean-time-to-failure[of a replica, exponential, such as 7d]:TIME: ' \
+            '--mean-time-to-repair[of a failed one, exponential]:TIME: ' \
+            '--start-up[of a repaired one, before it takes requests]:TIME: ' \
+            '--patience[after which a client without a first token goes away]:TIME: ' \
+            '--retries[further attempts of clients that were refused or went away]:N: ' \
+            '--arrivals[law of the times between requests of a rate]:NAME:(poisson constant gamma weibull)' \
             '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
+            '--diurnal[a rate that changes over the day, F times the mean at its peak]:F: ' \
+            '--spikes[a rate that rises at the end of each period, such as period=1h,length=1min,factor=5]:KEY=VALUE,...: ' \
+            '--sessions[conversations of so many turns, such as 5 or geometric\:mean=5\: each turn sends all before it]:TURNS: ' \
+            '--protocol[what users do\: go on for ever, drain a shared queue, or send one request each]:NAME:(steady shared-queue one-each)' \
             '--highest-load[search the most users, or the highest rate, that keep the promises, and simulate that load]' \
             '--requests[a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
             '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \

@@ -1,0 +1,154 @@
+#include "scenarios/measured_row.hpp"
+
+#include <algorithm>
+
+#include "model/cost/kernel_choice.hpp"
+
+namespace plimsoll {
+namespace {
+
+const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumptions, const Transformer& model,
+                                            const std::string& load, Catalog& catalog) {
+    for (const auto& rule : assumptions.rules) {
+        const bool of_model =
+            rule.models.empty() || std::any_of(rule.models.begin(), rule.models.end(), [&](const std::string& name) {
+                return &catalog.models.at(name, "assumptions") == &model;
+            });
+        if (of_model && (rule.load.empty() || rule.load == load)) return &rule;
+    }
+    return nullptr;
+}
+
+/// Every entry that answers to the name and passes the filter; the problem names what was looked for.
+template <class Entry, class Filter>
+const Entry* only(Shelf<Entry>& shelf, const std::string& name, Filter fits, std::string& problem) {
+    std::vector<const Entry*> found = shelf.candidates(name);
+    std::erase_if(found, [&](const Entry* entry) { return !fits(*entry); });
+    if (found.size() == 1) return found.front();
+    problem = (found.empty() ? "no " : "several ") + shelf.kind() + "s fit '" + name + "'";
+    return nullptr;
+}
+
+const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
+    const Node* best = nullptr;
+    for (const std::string& name : catalog.nodes.names()) {
+        const Node& node = catalog.nodes.at(name, name);
+        if (node.gpu == gpu.name && node.gpus >= gpus && (best == nullptr || node.gpus > best->gpus)) best = &node;
+    }
+    return best;
+}
+
+const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
+    const double memory = table.number(row, "gpu_mem_gb").value_or(0.0) * 1e9;
+    const bool nvlink = table.text(row, "link") == "nvlink";
+    return only(
+        catalog.gpus, table.text(row, "gpu"),
+        [&](const Gpu& gpu) {
+            // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
+            const bool size =
+                memory <= 0 || (memory > 0.9 * gpu.usable_memory.value.value() && memory < 1.1 * gpu.memory.value());
+            return size && (gpu.form_factor == "sxm") == nvlink;
+        },
+        problem);
+}
+
+}  // namespace
+
+MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
+                         Catalog& catalog) {
+    MeasuredRow result;
+    Deployment& d = result.deployment;
+    const std::string place = table.place(row);
+    const auto prompt = table.number(row, "prompt_tokens"), output = table.number(row, "output_tokens");
+    if (!prompt || !output) {
+        result.problem = "no prompt or output length";
+        return result;
+    }
+    d.model = only(
+        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, result.problem);
+    if (d.model == nullptr) return result;
+    d.tensor_parallel = static_cast<int>(table.number(row, "tp").value_or(1));
+    if (assumptions.node.empty()) {
+        d.gpu = gpu_of_row(table, row, catalog, result.problem);
+        if (d.gpu == nullptr) return result;
+        d.node = node_for(*d.gpu, d.tensor_parallel, catalog);
+    } else {
+        d.node = &catalog.nodes.at(assumptions.node, "--node");
+        d.gpu = &catalog.gpus.at(d.node->gpu, d.node->name);
+    }
+    if (d.node == nullptr || d.tensor_parallel > d.node->gpus) {
+        result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
+        return result;
+    }
+    result.engine = std::make_unique<Engine>(catalog.engines.at(assumptions.engine, "--engine"));
+    d.engine = result.engine.get();
+    d.weights = assumptions.weights;
+    d.max_sequences = d.engine->max_sequences;
+    set_kernels(d, catalog, assumptions.profiles);
+    std::string workload = table.text(row, "load");
+    if (!assumptions.scheduler.empty()) result.engine->scheduler = assumptions.scheduler;
+    if (assumptions.max_waiting_tokens) result.engine->max_waiting_tokens = assumptions.max_waiting_tokens;
+    if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
+        if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
+        if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
+        if (!rule->workload.empty()) workload = rule->workload;
+    }
+    result.workload = catalog.workloads.at(workload, place + " load");
+    result.prompt_scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
+    result.workload.prompt = result.workload.prompt.with_mean(*prompt * result.prompt_scale);
+    result.workload.output = result.workload.output.with_mean(*output);
+    return result;
+}
+
+RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
+                           const ValidationAssumptions& assumptions)
+    : deployment_(deployment),
+      assumptions_(assumptions),
+      architecture_(*deployment.model),
+      memory_(memory_budget(architecture_, deployment)) {
+    if (!problem().empty()) return;
+    cost_.emplace(architecture_, deployment);
+    runner_.emplace(*cost_, deployment, memory_, workload, assumptions.think_time);
+}
+
+std::string RowPredictor::problem() const {
+    const Split split{.tensor = deployment_.tensor_parallel};
+    if (const auto why = architecture_.refusal(split)) return *why;
+    if (const auto why = memory_.refusal(*deployment_.gpu)) return why->why;
+    return "";
+}
+
+InstanceMeans RowPredictor::at(int users) const {
+    // A steady state has many times the requests of a short queue.
+    return at(users, assumptions_.steady_state ? searched_runs / 3 : shown_runs);
+}
+
+InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
+    InstanceLoad load{.users = static_cast<std::uint32_t>(users),
+                      .steady_state = assumptions_.steady_state,
+                      .ramp = assumptions_.ramp,
+                      .tpot_over_tokens = assumptions_.tpot_over_tokens,
+                      .runs = runs};
+    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
+                                                                 : std::max(assumptions_.requests, 2 * users));
+    return runner_->run(load);
+}
+
+int RowPredictor::most_users(double ttft_limit, double tpot_limit) const {
+    const auto holds = [&](int n) {
+        const InstanceMeans means = at(n, assumptions_.steady_state ? 1 : searched_runs);
+        return means.ttft.value() <= ttft_limit && means.tpot.value() <= tpot_limit;
+    };
+    int good = 0, bad = 1;
+    while (bad <= 8192 && holds(bad)) {
+        good = bad;
+        bad *= 2;
+    }
+    while (bad - good > 1) {
+        const int middle = (good + bad) / 2;
+        (holds(middle) ? good : bad) = middle;
+    }
+    return good;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,52 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/base/csv.hpp"
+#include "model/spec/catalog.hpp"
+#include "scenarios/instance_run.hpp"
+#include "scenarios/validate.hpp"
+
+namespace plimsoll {
+
+/// Seeds that a shown value and a trial of the search for users are averaged over.
+inline constexpr std::uint32_t shown_runs = 12, searched_runs = 6;
+
+/// One row of a table of serving measurements as a deployment under a load.
+struct MeasuredRow {
+    Deployment deployment;
+    std::unique_ptr<Engine> engine;  ///< the library's with the row's rule applied
+    Workload workload;
+    double prompt_scale = 1.0;  ///< of the printed prompt tokens, in `workload`
+    std::string problem;        ///< why nothing can be predicted; empty otherwise
+};
+
+/// Resolves the names of a row. Throws InputError for cells that are no numbers.
+[[nodiscard]] MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
+                                       Catalog& catalog);
+
+/// Predicts the benchmark's runs of one deployment.
+class RowPredictor {
+  public:
+    /// All must outlive the predictor.
+    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions);
+
+    /// Why the deployment cannot run, if so; nothing else may be asked then.
+    [[nodiscard]] std::string problem() const;
+    /// Means over `runs` seeds with so many users.
+    [[nodiscard]] InstanceMeans at(int users, std::uint32_t runs) const;
+    [[nodiscard]] InstanceMeans at(int users) const;
+    /// Most users at which both means stay within the limits; 0 when one user is too many.
+    [[nodiscard]] int most_users(double ttft_limit, double tpot_limit) const;
+
+  private:
+    const Deployment& deployment_;
+    const ValidationAssumptions& assumptions_;
+    Architecture architecture_;
+    MemoryBudget memory_;
+    std::optional<StepCost> cost_;
+    std::optional<InstanceRunner> runner_;
+};
+
+}  // namespace plimsoll
