@@ -133,7 +133,8 @@ std::size_t merge_duplicates(std::vector<KernelRow>& rows) {
     return duplicates;
 }
 
-/// Measured time over what the GPU's peaks and a launch of 5 us would take. A collective is judged by a link of 50 GB/s.
+/// Measured time over what the GPU's peaks and a launch of 5 us would take. A collective is judged by a link of 50
+/// GB/s.
 double against_peaks(const KernelRow& row, Catalog& catalog) {
     constexpr double launch = 5e-6, usual_link = 5e10;
     if (row.group.kernel == "all_reduce") return row.seconds / (launch + row.op.work.message.value() / usual_link);

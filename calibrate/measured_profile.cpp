@@ -1,7 +1,9 @@
 #include "calibrate/measured_profile.hpp"
 
+#include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -36,6 +38,14 @@ Groups groups_of(std::span<const Measured> samples, int round, const SampleLabel
         for (KernelRow& row : table.rows) groups[row.group].push_back(std::move(row));
     }
     return groups;
+}
+
+/// What tells rows of one group apart, whatever their order: rounds of the same points can be compared.
+std::multiset<std::array<double, 6>> sizes_of(const std::vector<KernelRow>& rows) {
+    std::multiset<std::array<double, 6>> sizes;
+    for (const KernelRow& row : rows)
+        sizes.insert({row.op.m, row.op.n, row.op.k, row.op.pairs, row.op.heads, row.op.kv_heads});
+    return sizes;
 }
 
 double disturbed_share(std::span<const Measured> samples, const KernelGroup& group) {
@@ -111,7 +121,8 @@ MeasuredProfile fit_samples(std::span<const Measured> samples, const SampleLabel
         for (KernelModel& model : fit_group(rows, peaks, options).models) {
             BetweenRounds between;
             for (const Groups& round : by_round)
-                if (const auto found = round.find(group); found != round.end() && found->second.size() == rows.size())
+                if (const auto found = round.find(group); found != round.end() && found->second.size() >= fewest_rows &&
+                                                          sizes_of(found->second) == sizes_of(by_round.front()[group]))
                     between.add(
                         fit_group(found->second, peaks, {.learner = false, .paths = false, .forms = {model.form}})
                             .models.front());

@@ -26,11 +26,11 @@ class Measuring {
     Measuring(const MeasuringPlan& plan, const MeasuringSeams& seams)
         : plan_(plan), seams_(seams), start_(seams.now()) {}
 
-    Measurements run(std::vector<Job> jobs) {
+    Measurements run(const std::vector<Job>& jobs) {
         std::mt19937_64 random(plan_.seed);
-        for (int round = 0; round < plan_.rounds; ++round) {
-            if (round > 0 && seams_.next_round) jobs = seams_.next_round(result_);
-            std::vector<Job> order = jobs;
+        for (int round = 0; round < plan_.rounds || seams_.next_round; ++round) {
+            std::vector<Job> order = round < plan_.rounds ? jobs : seams_.next_round(result_);
+            if (order.empty()) break;
             shuffle_halves(order, random);
             if (!run_round(round, order)) break;
             ++result_.complete_rounds;

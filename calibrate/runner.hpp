@@ -64,7 +64,7 @@ struct MeasuringSeams {
     std::function<Seconds()> now;
     /// False: stop and keep what there is.
     std::function<bool(const MeasuringStep&)> go_on = [](const MeasuringStep&) { return true; };
-    /// Points of the next round from what was measured so far; without it a round repeats the first one.
+    /// Points of one more round, after those of the plan, from what was measured so far; none: it is over.
     std::function<std::vector<Job>(const Measurements&)> next_round = {};
 };
 

@@ -114,6 +114,7 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
     run.plan.rule = run.quick ? quick_rule : full_rule;
     run.plan.budget = run.quick ? Seconds(90) : Seconds(600);
     if (const auto budget = arguments.value("budget")) run.plan.budget = parse_quantity<Seconds>(*budget, "--budget");
+    run.chosen = arguments.given("budget") && !run.quick;
     run.plan.rounds = *arguments.integer("rounds", {1, 100});
     run.plan.seed = static_cast<std::uint64_t>(*arguments.integer("seed", {0, 1e9}));
     const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));

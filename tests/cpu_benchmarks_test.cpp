@@ -22,9 +22,9 @@ std::vector<KernelPoint> small_points(const std::string& name) {
             .kv_dtype = dtype,
             .shape = {.batch = batch, .query = query, .kv = kv, .heads = 6, .kv_heads = 2, .head_dim = 64, .ranks = 2}};
     };
-    if (name == "attention-decode")
+    if (name == "attention_decode")
         return {attention(3, 1, 1, "fp32"), attention(2, 1, 300, "bf16"), attention(1, 1, 129, "fp16")};
-    if (name == "attention-prefill")
+    if (name == "attention_prefill")
         return {attention(2, 70, 70, "fp32"), attention(1, 130, 391, "bf16"), attention(1, 64, 64, "fp16"),
                 attention(1, 3, 500, "int8")};
     if (name.starts_with("gemm")) {

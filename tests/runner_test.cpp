@@ -4,6 +4,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "calibrate/point_choice.hpp"
 #include "calibrate/sample_table.hpp"
 #include "model/base/csv.hpp"
 #include "tests/catch.hpp"
@@ -132,16 +133,45 @@ TEST_CASE("points that cannot run, give wrong results or are always throttled ar
     CHECK(measured.left_out.size() == 4);
 }
 
-TEST_CASE("another round may measure other points") {
+TEST_CASE("rounds after those of the plan measure what is asked for, until nothing is") {
     const auto registry = benchmarks({{"a", to_twelve}});
     const auto jobs = jobs_of(registry, false, 1);
     MeasuringSeams choosing = seams();
     choosing.next_round = [&](const Measurements& so_far) {
-        CHECK(so_far.samples.size() == 12);
-        return std::vector<Job>{jobs[6]};
+        return so_far.samples.size() < 26 ? std::vector<Job>{jobs[6]} : std::vector<Job>{};
     };
     const Measurements measured = measure(jobs, {.rounds = 2}, choosing);
-    CHECK(sizes_of(measured, 1) == std::vector<std::int64_t>{7});
+    CHECK(measured.complete_rounds == 4);
+    CHECK(sizes_of(measured, 1).size() == 12);
+    CHECK(sizes_of(measured, 2) == std::vector<std::int64_t>{7});
+    CHECK(sizes_of(measured, 3) == std::vector<std::int64_t>{7});
+}
+
+TEST_CASE("the points that tell most are those where the fit knows least") {
+    // Products of one row were measured: memory bandwidth is known, arithmetic is not. A machine of 1 TFLOP/s, 100
+    // GB/s.
+    std::vector<Measured> samples;
+    for (const std::int64_t n : {1024, 2048, 4096, 8192}) {
+        Measured one{
+            "gemm", 0, {.point = {.path = "p", .dtype = "fp32", .shape = {.m = 1, .n = n, .k = 1024, .ranks = 2}}}};
+        one.sample.median = Seconds(static_cast<double>(n) * 4096 / 100e9 + 5e-6);
+        samples.push_back(one);
+    }
+    std::vector<Job> candidates;
+    for (const std::int64_t m : {1, 2, 2048, 4})
+        candidates.push_back(
+            {"gemm", nullptr, {.path = "p", .dtype = "fp32", .shape = {.m = m, .n = 4096, .k = 1024, .ranks = 2}}});
+    candidates.push_back(
+        {"gemm", nullptr, {.path = "p", .dtype = "bf16", .shape = {.m = 9, .n = 4096, .k = 1024, .ranks = 2}}});
+    candidates.push_back({"launch", nullptr, {.kernel = KernelClass::launch, .path = "", .dtype = "fp32"}});
+    const auto peaks = [](const std::string&) {
+        return GpuPeaks{FlopPerSecond(1e12), BytesPerSecond(100e9), Bytes(1e7), 2};
+    };
+    const auto chosen = telling_points(candidates, samples, {"", "", "", "", 2}, peaks, 10);
+    REQUIRE(chosen.size() == 4);  // neither a type nor a kernel without a fit
+    CHECK(chosen.front().point.shape.m == 2048);
+    CHECK(telling_points(candidates, samples, {"", "", "", "", 2}, peaks, 1).size() == 1);
+    CHECK(telling_points(candidates, {}, {"", "", "", "", 2}, peaks, 10).empty());
 }
 
 TEST_CASE("samples are tables with the columns of other people's, and more") {

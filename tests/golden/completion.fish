@@ -41,7 +41,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a run -d 'Measures this machine, so that forecasts for it are measured and not estimated'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l device -d 'what to measure' -x -a 'cpu cuda'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l quick -d 'the few points that a first fit needs, within two minutes'
-complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x

@@ -66,7 +66,7 @@ _plimsoll() {
         'calibrate run') _arguments \
             '--device[what to measure]:NAME:(cpu cuda)' \
             '--quick[the few points that a first fit needs, within two minutes]' \
-            '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min]:TIME: ' \
+            '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least]:TIME: ' \
             '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
             '--threads[threads to use; all of the machine if absent]:N: ' \
             '--seed[of the order of the points]:N: ' \
