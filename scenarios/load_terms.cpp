@@ -247,7 +247,7 @@ std::vector<std::string> left_out_of(const Load& load) {
     if (holds_sessions(load))
         left.emplace_back(
             "the order of the turns of sessions: the plan is for requests of the lengths of all turns, "
-            "each by itself");
+            "each by itself, and nothing of it is found in a cache");
     if (!load.classes.empty()) {
         std::string judged;
         for (const LoadClass& one : load.classes) judged += (judged.empty() ? "" : ", ") + one.name;

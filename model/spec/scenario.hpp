@@ -44,8 +44,8 @@ struct Scenario {
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
     ProfileChoice profiles;
-    Workload workload;                    ///< what engines see of it: context of sessions included, classes pooled
-    Workload sent;                        ///< what the clients of a load without classes send: with sessions, messages
+    Workload workload;  ///< what engines see of it: context of sessions included, classes pooled
+    Workload sent;      ///< what the clients of a load without classes send: with sessions, messages
     Load load;
     Slo slo;
     int spares = 0;             ///< nodes beyond those needed
