@@ -216,9 +216,14 @@ KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& c
     csv.require({"seconds"});
     KernelTable table;
     table.read = csv.rows();
-    for (std::size_t row = 0; row < csv.rows(); ++row)
-        if (std::all_of(conditions.begin(), conditions.end(), [&](const auto& c) { return holds(c, csv, row); }))
+    for (std::size_t row = 0; row < csv.rows(); ++row) {
+        if (!std::all_of(conditions.begin(), conditions.end(), [&](const auto& c) { return holds(c, csv, row); }))
+            continue;
+        if (text_or_empty(csv, row, "timed_out") == "1")
+            table.implausible.push_back(csv.place(row) + ": its timing ran out before it was steady");
+        else
             table.rows.push_back(read_row(csv, row, kind, catalog));
+    }
     if (table.rows.empty()) return table;
     table.duplicates = merge_duplicates(table.rows);
     judge(table, catalog);

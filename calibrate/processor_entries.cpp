@@ -141,6 +141,7 @@ std::string engine_json(const ProcessorFacts& facts) {
   "host": {{"per_step": "0 ms", "per_sequence": "0 us", "per_prefill": "0 ms", "per_request": "0 ms", "per_layer": "0 ms", "graph_batch": 0}},
   "collective_overhead": "0 us",
   "kernel_efficiency": "1",
+  "kernel_libraries": ["eigen"],
   "weights": ["fp32", "fp16", "bf16", "int8"],
   "sources": {{
     "*": "measured here: nothing is added to the kernels, by definition, {measured}",

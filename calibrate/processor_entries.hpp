@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "calibrate/runner.hpp"
+#include "calibrate/sample_table.hpp"
 #include "model/base/sourced.hpp"
 
 namespace plimsoll {
@@ -25,7 +25,8 @@ struct ProcessorRates {
     double crossover = 0;  ///< rows of an fp32 product from which arithmetic takes longer than reading the weights
 };
 /// Nothing where neither a product nor a cold read counted, or no wake-up.
-[[nodiscard]] std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples, int threads);
+[[nodiscard]] std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples,
+                                                            const SampleLabels& labels);
 
 /// What the system says of a processor.
 struct ProcessorFacts {
@@ -34,6 +35,7 @@ struct ProcessorFacts {
     std::string model;
     std::string measured;  ///< by what and when: "plimsoll 0.1.0 with Eigen 3.4.0, 2026-01-31"
     int threads = 1;
+    bool virtual_machine = false;
     Bytes memory{}, usable_memory{};
     Bytes last_cache{};
 };

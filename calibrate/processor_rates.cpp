@@ -46,21 +46,27 @@ MeasuredRate summary(const std::vector<double>& values) {
 
 class Rates {
   public:
-    Rates(std::span<const Measured> samples, int threads) : samples_(samples), threads_(threads) {}
+    Rates(std::span<const Measured> samples, const SampleLabels& labels)
+        : samples_(samples), threads_(labels.threads), run_to_run_(labels.run_to_run) {}
 
-    /// The median over rounds of the best of each, as far apart as rounds lie; a single round tells nothing of that.
+    /// The median over rounds of the best of each, with how far rounds lie apart and runs may.
     [[nodiscard]] std::optional<MeasuredRate> best(const Chosen& chosen, const Work& work) const {
         std::map<int, double> by_round;
+        double disturbed = 0, all = 0;
         for_each(chosen, [&](const Measured& measured) {
             double& rate = by_round[measured.round];
             rate = std::max(rate, work(measured.sample.point) / measured.sample.median.value());
+            disturbed += measured.sample.disturbed;
+            all += 1;
         });
         if (by_round.empty()) return std::nullopt;
         std::vector<double> rates;
         for (const auto& [round, rate] : by_round) rates.push_back(rate);
         const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-        constexpr double of_one_round = 0.05;  // estimated: what rounds usually lie apart
-        return MeasuredRate{median(rates), rates.size() > 1 ? (*most - *least) / 2.0 : of_one_round * rates.front()};
+        const double value = median(rates);
+        const double between = (*most - *least) / 2.0;
+        return MeasuredRate{value,
+                            std::hypot(between, run_to_run_ * value, disturbed / all * disturbed_deviation * value)};
     }
 
     /// Work a second of the chosen points over a reference, at most 1.
@@ -93,6 +99,7 @@ class Rates {
     }
     std::span<const Measured> samples_;
     int threads_;
+    double run_to_run_;
 };
 
 Chosen of(KernelClass kernel) {
@@ -123,8 +130,8 @@ std::optional<MeasuredRate> bandwidth_of(const Rates& rates) {
 
 }  // namespace
 
-std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples, int threads) {
-    const Rates rates(samples, threads);
+std::optional<ProcessorRates> processor_rates(std::span<const Measured> samples, const SampleLabels& labels) {
+    const Rates rates(samples, labels);
     ProcessorRates result;
     result.peaks = peaks_of(rates);
     const auto bandwidth = bandwidth_of(rates);

@@ -26,11 +26,11 @@ class Measuring {
     Measuring(const MeasuringPlan& plan, const MeasuringSeams& seams)
         : plan_(plan), seams_(seams), start_(seams.now()) {}
 
-    Measurements run(std::vector<Job> jobs) {
+    Measurements run(const std::vector<Job>& jobs) {
         std::mt19937_64 random(plan_.seed);
-        for (int round = 0; round < plan_.rounds; ++round) {
-            if (round > 0 && seams_.next_round) jobs = seams_.next_round(result_);
-            std::vector<Job> order = jobs;
+        for (int round = 0; round < plan_.rounds || seams_.next_round; ++round) {
+            std::vector<Job> order = round < plan_.rounds ? jobs : seams_.next_round(result_);
+            if (order.empty()) break;
             shuffle_halves(order, random);
             if (!run_round(round, order)) break;
             ++result_.complete_rounds;
@@ -59,7 +59,7 @@ class Measuring {
         try {
             const std::unique_ptr<PreparedKernel> kernel = job.how->prepare(job.point);
             Sample sample = time_kernel(job.point, *kernel, plan_.rule, seams_.now);
-            if (sample.times.empty()) return leave_out(job, "every reading was disturbed or throttled", false);
+            if (sample.times.empty()) return leave_out(job, "every reading was throttled", false);
             if (verified_.insert(key(job)).second) {
                 sample.error = kernel->error();
                 if (!(sample.error <= kernel->tolerance()))

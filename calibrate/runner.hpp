@@ -22,7 +22,7 @@ struct Job {
 [[nodiscard]] std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads);
 
 struct MeasuringPlan {
-    TimingRule rule;
+    TimingRule rule = {};
     Seconds budget{120};  ///< no point is begun after it
     int rounds = 3;  ///< each goes over the points again: what changes from one to the next is the run-to-run error
     std::uint64_t seed = 1;
@@ -64,7 +64,7 @@ struct MeasuringSeams {
     std::function<Seconds()> now;
     /// False: stop and keep what there is.
     std::function<bool(const MeasuringStep&)> go_on = [](const MeasuringStep&) { return true; };
-    /// Points of the next round from what was measured so far; without it a round repeats the first one.
+    /// Points of one more round, after those of the plan, from what was measured so far; none: it is over.
     std::function<std::vector<Job>(const Measurements&)> next_round = {};
 };
 

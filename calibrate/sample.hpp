@@ -54,6 +54,7 @@ struct Reading {
     Seconds elapsed{};       ///< on the device, launch latency excluded where the device can tell
     double clock_mhz = 0;    ///< of the device while it ran; 0: unknown
     bool throttled = false;  ///< the device says that it held its clock back
+    bool disturbed = false;  ///< other programs were in the way: of use only where nothing better comes
 };
 
 /// A kernel with its data in place.
@@ -87,10 +88,11 @@ using DeviceFacts = std::vector<std::pair<std::string, std::string>>;
 /// What came of one point.
 struct Sample {
     KernelPoint point;
-    std::vector<Seconds> times;  ///< that counted, in order
+    std::vector<Seconds> times = {};  ///< that counted, in order
     Seconds median{};
     double relative_half_width = 0;  ///< of the median's 95 % interval
-    std::uint32_t discarded = 0;     ///< readings thrown away as throttled
+    std::uint32_t discarded = 0;     ///< readings thrown away as throttled or disturbed
+    bool disturbed = false;          ///< too few were not: disturbed readings were used
     bool timed_out = false;          ///< stopped by the clock before it was steady
     double clock_mhz = 0;            ///< median over the readings that counted
     double error = 0;                ///< as PreparedKernel::error

@@ -74,15 +74,16 @@ std::string row_of(const Measured& measured, const Layout& layout, const SampleL
     std::string row = layout.cells(sample.point, labels);
     row += fmt::format(",{:.6g},{},{},{},{},{:.4g}", sample.median.value(), sample.point.path, sample.point.shape.ranks,
                        sample.point.cold ? 1 : 0, measured.round, sample.relative_half_width);
-    row += fmt::format(",{},{},{},{:.4g},{},{},{:.0f},{:.3g},", sample.times.size(), sample.discarded,
-                       sample.timed_out ? 1 : 0, found.drift, found.spikes, found.bimodal ? 1 : 0, sample.clock_mhz,
-                       sample.error);
+    row += fmt::format(",{},{},{},{},{:.4g},{},{},{:.0f},{:.3g},", sample.times.size(), sample.discarded,
+                       sample.disturbed ? 1 : 0, sample.timed_out ? 1 : 0, found.drift, found.spikes,
+                       found.bimodal ? 1 : 0, sample.clock_mhz, sample.error);
     for (const Seconds time : sample.times) row += fmt::format("{}{:.5g}", row.back() == ',' ? "" : " ", time.value());
     return row + "\n";
 }
 
 constexpr std::string_view more_columns =
-    ",seconds,path,threads,cold,round,half_width,readings,discarded,timed_out,drift,spikes,bimodal,clock_mhz,error,"
+    ",seconds,path,threads,cold,round,half_width,readings,discarded,disturbed,timed_out,drift,spikes,bimodal,clock_mhz,"
+    "error,"
     "times";
 
 }  // namespace

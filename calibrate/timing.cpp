@@ -119,38 +119,50 @@ void StoppingRule::add(const Reading& reading) {
         ++discarded_;
         return;
     }
-    times_.push_back(reading.elapsed);
-    clocks_.push_back(reading.clock_mhz);
+    for (Series* series : {&all_, &undisturbed_}) {
+        if (series == &undisturbed_ && reading.disturbed) continue;
+        series->times.push_back(reading.elapsed);
+        series->clocks.push_back(reading.clock_mhz);
+    }
 }
 
 bool StoppingRule::is_steady() {
-    if (times_.size() < rule_.least_readings || times_.size() < next_look_) return false;
-    next_look_ = times_.size() + std::max<std::size_t>(1, times_.size() / 8);
-    const auto interval = median_interval(times_);
+    const std::vector<Seconds>& times = used().times;
+    if (times.size() < rule_.least_readings || times.size() < next_look_) return false;
+    next_look_ = times.size() + std::max<std::size_t>(1, times.size() / 8);
+    const auto interval = median_interval(times);
     if (!interval) return false;
-    const double half_width = std::max(interval->relative_half_width(), std::abs(drift_of(times_)) / 2.0);
-    if (half_width <= rule_.half_width || times_.size() >= rule_.most_readings) return true;
+    const double half_width = std::max(interval->relative_half_width(), std::abs(drift_of(times)) / 2.0);
+    if (half_width <= rule_.half_width || times.size() >= rule_.most_readings) return true;
     // Noise that stays as it is: more readings would tell little for their time. Four looks that agree are no chance.
     constexpr std::size_t looks = 4;
-    spreads_.push_back(spread(sorted_values(times_)) / interval->median.value());
-    if (times_.size() < rule_.stable_from || spreads_.size() < looks) return false;
+    spreads_.push_back(spread(sorted_values(times)) / interval->median.value());
+    if (times.size() < rule_.stable_from || spreads_.size() < looks) return false;
     const auto [least, most] = std::minmax_element(spreads_.end() - looks, spreads_.end());
-    return *most - *least <= rule_.stable_within * *most && drift_of(times_) == 0.0;
+    return *most - *least <= rule_.stable_within * *most && drift_of(times) == 0.0;
 }
 
 StoppingRule::State StoppingRule::state(Seconds elapsed) {
+    if (!settle_ && undisturbed_.times.size() < rule_.least_readings && elapsed >= rule_.time_limit * rule_.patience &&
+        all_.times.size() > undisturbed_.times.size()) {
+        settle_ = true;
+        next_look_ = 0;
+        spreads_.clear();
+    }
     if (is_steady()) return State::steady;
     return elapsed < rule_.time_limit ? State::more : State::timed_out;
 }
 
 Sample StoppingRule::sample(const KernelPoint& point, bool timed_out) const {
-    Sample sample{.point = point, .times = times_, .discarded = discarded_, .timed_out = timed_out};
-    if (times_.empty()) return sample;
-    sample.median = median_of(times_);
-    if (const auto interval = median_interval(times_)) sample.relative_half_width = interval->relative_half_width();
-    const Findings found = findings(times_);
-    sample.relative_half_width = std::max(sample.relative_half_width, std::abs(found.drift) / 2.0);
-    std::vector<double> clocks = clocks_;
+    const std::vector<Seconds>& times = used().times;
+    Sample sample{.point = point, .times = times, .timed_out = timed_out};
+    sample.disturbed = settle_;
+    sample.discarded = discarded_ + static_cast<std::uint32_t>(all_.times.size() - times.size());
+    if (times.empty()) return sample;
+    sample.median = median_of(times);
+    if (const auto interval = median_interval(times)) sample.relative_half_width = interval->relative_half_width();
+    sample.relative_half_width = std::max(sample.relative_half_width, std::abs(drift_of(times)) / 2.0);
+    std::vector<double> clocks = used().clocks;
     std::sort(clocks.begin(), clocks.end());
     sample.clock_mhz = median_of_sorted(clocks);
     return sample;

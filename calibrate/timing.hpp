@@ -17,6 +17,7 @@ struct TimingRule {
     double half_width = 0.01;           ///< relative half-width of the median's 95 % interval that is good enough
     std::uint32_t stable_from = 40;     ///< readings from which a spread that no longer changes ends the timing
     double stable_within = 0.05;        ///< relative change of the spread that counts as none
+    double patience = 0.25;             ///< share of the time limit after which disturbed readings have to do
     Seconds time_limit{1.0};            ///< of a point, warm-up included; reached before it is steady: timed out
 };
 
@@ -38,7 +39,12 @@ struct Findings {
 };
 [[nodiscard]] Findings findings(std::span<const Seconds> times);
 
-/// Collects the readings of one point and says when there are enough. Throttled readings are counted, not used. The
+/// How far (relative standard deviation) disturbed readings may be from undisturbed ones. Estimated: threads that share
+/// a core take up to twice as long side by side as one after the other, ln 2 / 2.
+inline constexpr double disturbed_deviation = 0.35;
+
+/// Collects the readings of one point and says when there are enough. Throttled readings are counted, not used, and
+/// neither are disturbed ones unless too few others have come when patience ends. The
 /// half-width is that of the median's interval or half the drift, whichever is larger: the interval alone takes the
 /// readings for independent.
 class StoppingRule {
@@ -53,14 +59,19 @@ class StoppingRule {
     [[nodiscard]] Sample sample(const KernelPoint& point, bool timed_out) const;
 
   private:
+    struct Series {
+        std::vector<Seconds> times;
+        std::vector<double> clocks;
+    };
     [[nodiscard]] bool is_steady();
+    [[nodiscard]] const Series& used() const { return settle_ ? all_ : undisturbed_; }
 
     TimingRule rule_;
-    std::vector<Seconds> times_;
-    std::vector<double> clocks_;
+    Series undisturbed_, all_;     ///< without the throttled ones
+    bool settle_ = false;          ///< for disturbed readings
     std::vector<double> spreads_;  ///< relative, at the last looks
-    std::uint32_t discarded_ = 0;
-    std::size_t next_look_ = 0;  ///< readings at which to look again: looking sorts them
+    std::uint32_t discarded_ = 0;  ///< throttled
+    std::size_t next_look_ = 0;    ///< readings at which to look again: looking sorts them
 };
 
 /// A clock gives the time since some moment of its own.

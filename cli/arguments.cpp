@@ -59,7 +59,8 @@ void declare(CLI::App& app, const std::vector<Option>& options, Slots& slots) {
             slot.option = app.add_flag("--" + option.name, slot.flag);
             continue;
         }
-        slot.option = app.add_option("--" + option.name, slot.values)->expected(1);
+        // Without the last an option takes the words behind its value as well, such as a file.
+        slot.option = app.add_option("--" + option.name, slot.values)->expected(1)->allow_extra_args(false);
         slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
 }

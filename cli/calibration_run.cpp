@@ -15,7 +15,7 @@ namespace plimsoll {
 namespace {
 
 constexpr TimingRule quick_rule{
-    .least_readings = 6, .most_readings = 60, .half_width = 0.03, .stable_from = 20, .time_limit = Seconds(3)};
+    .least_readings = 6, .most_readings = 60, .half_width = 0.03, .stable_from = 20, .time_limit = Seconds(2)};
 constexpr TimingRule full_rule{.time_limit = Seconds(20)};
 
 void refuse_cuda(const std::string& device) {
@@ -57,9 +57,37 @@ Table rates_table(const CalibrationRun& run) {
     return table;
 }
 
+Table kernels_table(const Profile& profile) {
+    Table table{"kernels",
+                "Kernels as fitted",
+                {{"kernel", "kernel", 0},
+                 {"dtype", "dtype", 0},
+                 {"points", "points", 1},
+                 {"mean_ape", "mean error", 0},
+                 {"p90_ape", "90 % below", 1},
+                 {"constants", "constants", 2, true}},
+                {}};
+    for (const KernelModel& model : profile.kernels) {
+        std::string constants;
+        for (const FittedConstant& constant : model.constants)
+            constants += fmt::format("{}{} {:.3g} +- {:.2g}", constants.empty() ? "" : ", ", constant.name,
+                                     constant.value, constant.standard_error);
+        table.rows.push_back({model.kernel + (model.path.empty() ? "" : " " + model.path), model.dtype,
+                              Cell::count(static_cast<double>(model.points)), Cell::fraction(model.residuals.mean_ape),
+                              Cell::fraction(model.residuals.p90_ape), constants});
+    }
+    return table;
+}
+
 std::size_t timed_out(const Measurements& measured) {
     std::size_t count = 0;
     for (const Measured& one : measured.samples) count += one.sample.timed_out;
+    return count;
+}
+
+std::size_t disturbed(const Measurements& measured) {
+    std::size_t count = 0;
+    for (const Measured& one : measured.samples) count += one.sample.disturbed;
     return count;
 }
 
@@ -73,6 +101,7 @@ Bullets left_out(const CalibrationRun& run) {
     Bullets bullets{"left_out", "Left out:", {}};
     for (const LeftOut& one : run.measured.left_out)
         bullets.lines.push_back(fmt::format("{} {} {}: {}", one.benchmark, one.point.path, one.point.dtype, one.why));
+    bullets.lines.insert(bullets.lines.end(), run.fitted.left_out.begin(), run.fitted.left_out.end());
     return bullets;
 }
 
@@ -85,6 +114,7 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
     run.plan.rule = run.quick ? quick_rule : full_rule;
     run.plan.budget = run.quick ? Seconds(90) : Seconds(600);
     if (const auto budget = arguments.value("budget")) run.plan.budget = parse_quantity<Seconds>(*budget, "--budget");
+    run.chosen = arguments.given("budget") && !run.quick;
     run.plan.rounds = *arguments.integer("rounds", {1, 100});
     run.plan.seed = static_cast<std::uint64_t>(*arguments.integer("seed", {0, 1e9}));
     const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -98,9 +128,14 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
     return run;
 }
 
+SampleLabels labels_of(const CalibrationRun& run) {
+    return {"plimsoll",        run.facts.name,
+            cpu_library(),     "",
+            run.facts.threads, run.facts.virtual_machine ? virtual_machine_deviation : own_machine_deviation};
+}
+
 std::map<std::string, std::string> sample_files(const CalibrationRun& run) {
-    std::map<std::string, std::string> files =
-        sample_tables(run.measured.samples, {"plimsoll", run.facts.name, cpu_library(), "", run.facts.threads});
+    std::map<std::string, std::string> files = sample_tables(run.measured.samples, labels_of(run));
     files["facts.json"] = facts_json(run);
     return files;
 }
@@ -117,6 +152,7 @@ Document calibration_document(const CalibrationRun& run) {
                {"samples", "samples", Cell::count(static_cast<double>(measured.samples.size()))},
                {"complete_rounds", "complete rounds", Cell::count(measured.complete_rounds)},
                {"timed_out", "timed out", Cell::count(static_cast<double>(timed_out(measured)))},
+               {"disturbed", "disturbed by other programs", Cell::count(static_cast<double>(disturbed(measured)))},
                {"discarded_readings", "readings discarded", Cell::count(static_cast<double>(discarded(measured)))},
                {"measuring_s", "measured for", measured.took},
                {"samples_folder", "samples in", run.samples_folder},
@@ -128,7 +164,13 @@ Document calibration_document(const CalibrationRun& run) {
                                        "",
                                        {{"crossover_rows", "rows from which fp32 products are bound by arithmetic",
                                          Cell::number(run.rates->crossover)}}});
-    if (!measured.left_out.empty()) document.items.push_back(left_out(run));
+    if (!run.fitted.profile.kernels.empty()) document.items.push_back(kernels_table(run.fitted.profile));
+    if (!measured.left_out.empty() || !run.fitted.left_out.empty()) document.items.push_back(left_out(run));
+    if (5 * disturbed(measured) > measured.samples.size())
+        document.items.push_back(
+            Paragraph{"Other programs kept this machine busy: the intervals are wide for that. Measure again when it "
+                      "is idle.",
+                      "busy"});
     if (!run.notes.empty()) document.items.push_back(Bullets{"notes", "", run.notes});
     return document;
 }

@@ -41,6 +41,10 @@ std::string value_in(const std::string& path, const std::string& key) {
     return "";
 }
 
+bool is_virtual() {
+    return (value_in("/proc/cpuinfo", "flags") + " ").find(" hypervisor ") != std::string::npos;
+}
+
 /// "cpu-intel-xeon-gold-6230-80": the words of the model that tell it from others, and the threads.
 std::string name_of(const std::string& model, int threads) {
     std::string name = "cpu";
@@ -81,6 +85,7 @@ ProcessorFacts processor_facts(int threads) {
     facts.model = value_in(path, "model name");
     if (facts.model.empty()) facts.model = "unknown";
     facts.threads = threads;
+    facts.virtual_machine = is_virtual();
     facts.name = name_of(facts.model, threads);
     facts.measured = fmt::format("plimsoll {} with {}, {}", PLIMSOLL_VERSION, cpu_library(), date_today());
     facts.memory = Bytes(static_cast<double>(memory_bytes()));
@@ -95,6 +100,7 @@ DeviceFacts host_facts() {
     add(facts, "date", date_today());
     add(facts, "program", "plimsoll " PLIMSOLL_VERSION);
     add(facts, "system", system_name());
+    add(facts, "virtual_machine", is_virtual() ? "yes" : "no");
     add(facts, "library", cpu_library());
     add(facts, "instruction_sets", cpu_instruction_sets());
     add(facts, "compiler", plain(__VERSION__));

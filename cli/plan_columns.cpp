@@ -92,9 +92,8 @@ std::vector<Field> capacity_fields() {
         {{"gpus", "GPUs", 1}, [](const Candidate& c) { return Cell::count(c.gpus); }},
         {{"users_per_instance", "", 0}, [](const Candidate& c) { return Cell::count(c.users_per_instance); }},
         {{"users_per_node", "users per node", 2},
-         [](const Candidate& c) {
-             return with(Cell::count(c.users_per_node), c, [&](const Uncertainty& u) { return per_node(c, u); });
-         }},
+         // The interval of the nodes says how sure this is, in less space.
+         [](const Candidate& c) { return Cell::count(c.users_per_node); }},
         {{"rate_per_node_per_s", "requests per node /s", 6},
          [](const Candidate& c) {
              const Cell rate = Cell::number(c.rate_per_node.value());

@@ -274,6 +274,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     items.push_back(
         Bullets{"assumptions", "Assumed, as the scenario does not say:", scenario.assumptions, detail.verbose});
     if (!detail.verbose) items.push_back(short_assumptions(scenario.assumptions));
+    items.push_back(Bullets{"left_out", "Said by the scenario, and not in this answer:", scenario.left_out});
     if (!plan.feasible()) document.exit_code = exit_infeasible;
     return document;
 }

@@ -2,33 +2,18 @@
 
 #include <algorithm>
 
+#include "cli/field_options.hpp"
 #include "model/base/error.hpp"
 #include "model/spec/slo.hpp"
 
 namespace plimsoll {
 namespace {
 
-/// How an option's value becomes the JSON value of a field.
-enum class Form {
-    text,      ///< a string
-    number,    ///< a number as typed
-    texts,     ///< a list of strings
-    numbers,   ///< a list of numbers as typed
-    promise,   ///< the time of a term of the SLO; --statistic completes its name
-    statistic  ///< no field of its own
-};
-
-struct ScenarioOption {
-    Option option;
-    std::string field;
-    Form form;
-};
-
 std::vector<std::string> statistics() {
     return {statistic_names.begin(), statistic_names.end()};
 }
 
-std::vector<ScenarioOption> what_and_how() {
+std::vector<FieldOption> what_and_how() {
     return {
         {{.name = "model", .value = "NAME", .help = "models to serve", .list = true, .completes = "models"},
          "models",
@@ -62,7 +47,7 @@ std::vector<ScenarioOption> what_and_how() {
     };
 }
 
-std::vector<ScenarioOption> load_and_promises() {
+std::vector<FieldOption> load_and_promises() {
     return {
         {{.name = "users", .value = "N", .help = "registered users"}, "load.users", Form::number},
         {{.name = "active-share", .value = "F", .help = "share of them that is active at the same time"},
@@ -101,10 +86,10 @@ std::vector<ScenarioOption> load_and_promises() {
     };
 }
 
-const std::vector<ScenarioOption>& table() {
-    static const std::vector<ScenarioOption> entries = [] {
-        std::vector<ScenarioOption> all = what_and_how();
-        for (ScenarioOption& entry : load_and_promises()) all.push_back(std::move(entry));
+const std::vector<FieldOption>& table() {
+    static const std::vector<FieldOption> entries = [] {
+        std::vector<FieldOption> all = what_and_how();
+        for (FieldOption& entry : load_and_promises()) all.push_back(std::move(entry));
         return all;
     }();
     return entries;
@@ -130,7 +115,25 @@ std::string json_number(const std::string& text) {
     return numeric ? text : json_text(text);
 }
 
-std::string json_value(const std::vector<std::string>& values, Form form) {
+/// "period=1h,factor=5" as an object.
+std::string json_object(const std::string& text, const std::string& place) {
+    std::string object;
+    for (std::size_t from = 0; from <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', from), text.size());
+        const std::string part = text.substr(from, comma - from);
+        const std::size_t equals = part.find('=');
+        if (equals == part.npos || equals == 0)
+            throw InputError(place, "expected KEY=VALUE,..., got " + in_quotes(part));
+        object += (object.empty() ? "" : ",") + json_text(part.substr(0, equals)) + ":" +
+                  json_number(part.substr(equals + 1));
+        from = comma + 1;
+    }
+    return "{" + object + "}";
+}
+
+std::string json_value(const std::vector<std::string>& values, Form form, const std::string& place) {
+    if (form == Form::flag) return "true";
+    if (form == Form::members) return json_object(values.back(), place);
     const bool number = form == Form::number || form == Form::numbers;
     std::string list;
     for (const std::string& value : values)
@@ -143,7 +146,7 @@ std::string json_value(const std::vector<std::string>& values, Form form) {
 const std::vector<Option>& scenario_options() {
     static const std::vector<Option> options = [] {
         std::vector<Option> all;
-        for (const ScenarioOption& entry : table()) all.push_back(entry.option);
+        for (const FieldOption& entry : table()) all.push_back(entry.option);
         all.push_back({.name = "set",
                        .value = "PATH=VALUE",
                        .help = "set any field of the scenario, such as cost.mode=rent; may be repeated",
@@ -156,17 +159,18 @@ const std::vector<Option>& scenario_options() {
 std::vector<Override> overrides_of(const Arguments& arguments) {
     std::vector<Override> overrides;
     bool promised = false;
-    for (const ScenarioOption& entry : table()) {
-        if (!arguments.given(entry.option.name)) continue;
-        if (entry.form == Form::statistic) continue;
+    const auto take = [&](const FieldOption& entry) {
+        if (!arguments.given(entry.option.name) || entry.form == Form::statistic) return;
         std::string path = entry.field;
         if (entry.form == Form::promise) {
             path += "_" + *arguments.value("statistic");
             promised = true;
         }
-        overrides.push_back(
-            {path, json_value(arguments.values(entry.option.name), entry.form), "--" + entry.option.name});
-    }
+        const std::string place = "--" + entry.option.name;
+        overrides.push_back({path, json_value(arguments.values(entry.option.name), entry.form, place), place});
+    };
+    for (const FieldOption& entry : table()) take(entry);
+    for (const FieldOption& entry : simulation_field_options()) take(entry);
     if (arguments.given("statistic") && !promised)
         throw InputError("--statistic", "says nothing without --ttft, --tpot or --e2e");
     for (const std::string& setting : arguments.values("set")) {
@@ -179,14 +183,15 @@ std::vector<Override> overrides_of(const Arguments& arguments) {
     return overrides;
 }
 
-Scenario read_question(const std::string& file, const Arguments& arguments, Catalog& catalog) {
+Scenario read_question(const std::string& file, const Arguments& arguments, Catalog& catalog,
+                       SimulationTerms* simulation) {
     const std::vector<Override> overrides = overrides_of(arguments);
-    if (!file.empty()) return read_scenario(file, overrides, catalog);
+    if (!file.empty()) return read_scenario(file, overrides, catalog, simulation);
     if (overrides.empty())
         throw InputError("command line",
                          "nothing to plan: give a scenario file, or --model, --node, --engine, --users (or --rate), "
                          "--workload and --ttft or --tpot");
-    return make_scenario("command line", overrides, catalog);
+    return make_scenario("command line", overrides, catalog, simulation);
 }
 
 }  // namespace plimsoll

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -14,11 +16,11 @@
 namespace plimsoll {
 namespace {
 
-/// The scenario that is planned: the file's own load where options give that of the replicas.
+/// The scenario that is planned and, where options give the load of the replicas, the one that is simulated.
 struct Questions {
-    Scenario planned;
-    Load load;           ///< of the replicas together where `given`, otherwise of all nodes
-    bool given = false;  ///< by --users or --rate
+    Scenario planned, asked;
+    SimulationTerms terms;
+    bool given = false;  ///< the load, by --users or --rate
     std::shared_ptr<const Trace> trace;
 };
 
@@ -37,16 +39,45 @@ void take_trace(Arguments& arguments, bool from_file, Questions& questions) {
     arguments.set("output-tokens", {fmt::format("{}", questions.trace->mean_output())}, true);
 }
 
+/// The fields that a load of the other kind has, with the options that give them.
+struct LoadField {
+    const char *path, *option;
+};
+constexpr std::array<LoadField, 5> fields_of_rates{{{"load.rate", "rate"},
+                                                    {"load.arrivals", "arrivals"},
+                                                    {"load.cv", "cv"},
+                                                    {"load.diurnal", "diurnal"},
+                                                    {"load.spikes", "spikes"}}};
+constexpr std::array<LoadField, 5> fields_of_users{{{"load.users", "users"},
+                                                    {"load.think_time", "think-time"},
+                                                    {"load.active_share", "active-share"},
+                                                    {"load.drain", ""},
+                                                    {"load.protocol", "protocol"}}};
+
 /// A load given in the place of a file's takes the other kind's fields back.
 Arguments with_only_load_given(Arguments arguments, bool from_file) {
     if (!from_file) return arguments;
-    std::vector<std::string> settings = arguments.values("set");
-    if (arguments.given("users")) settings.insert(settings.begin(), "load.rate=null");
-    if (arguments.given("rate"))
-        settings.insert(settings.begin(),
-                        {"load.users=null", "load.think_time=null", "load.active_share=null", "load.drain=null"});
+    std::vector<std::string> settings;
+    const auto take_fields_back = [&](const auto& fields) {
+        for (const LoadField& field : fields)
+            if (!arguments.given(field.option)) settings.push_back(std::string(field.path) + "=null");
+    };
+    if (arguments.given("users")) take_fields_back(fields_of_rates);
+    if (arguments.given("rate")) take_fields_back(fields_of_users);
+    for (const std::string& setting : arguments.values("set")) settings.push_back(setting);
     arguments.set("set", std::move(settings), true);
     return arguments;
+}
+
+/// The recording that the scenario names, beside its file.
+void take_recording(const std::string& scenario, Questions& questions) {
+    if (!questions.terms.recording) return;
+    const RecordingTerms& recording = *questions.terms.recording;
+    if (!questions.trace && recording.file.empty())
+        throw InputError(recording.place, "there is no 'file', and no --workload FILE either");
+    if (questions.trace) return;
+    const std::filesystem::path path = std::filesystem::path(scenario).parent_path() / recording.file;
+    questions.trace = std::make_shared<Trace>(read_trace(path.string()));
 }
 
 Questions read_questions(Arguments arguments, Catalog& catalog) {
@@ -59,18 +90,27 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
         arguments.set("rate", {fmt::format("{} /s", rate)}, true);
     }
     if (questions.given && file.empty() && !arguments.given("instances")) arguments.set("instances", {"1"}, true);
-    Scenario asked = read_question(file, with_only_load_given(arguments, !file.empty()), catalog);
-    questions.load = asked.load;
+    Scenario& asked = questions.asked;
+    asked = read_question(file, with_only_load_given(arguments, !file.empty()), catalog, &questions.terms);
+    take_recording(file, questions);
+    questions.planned = asked;
     if (!file.empty() && questions.given) {
         // What is given for the replicas is not what the file's share and peak were about.
-        if (!arguments.given("active-share")) questions.load.active_share = 1.0;
-        if (!arguments.given("peak-factor")) questions.load.peak_factor = 1.0;
-        questions.load.drain.reset();
-        take_back(arguments, {"users", "rate", "think-time"});
-        asked = read_question(file, arguments, catalog);
+        if (!arguments.given("active-share")) asked.load.active_share = 1.0;
+        if (!arguments.given("peak-factor")) asked.load.peak_factor = 1.0;
+        if (asked.load.drain && asked.load.drain->requests > 0 && !arguments.given("protocol"))
+            asked.load.drain.reset();
+        std::vector<std::string> settings;
+        for (const std::string& setting : arguments.values("set"))
+            if (!setting.starts_with("load.")) settings.push_back(setting);
+        arguments.set("set", std::move(settings), true);
+        take_back(arguments,
+                  {"users", "rate", "think-time", "arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"});
+        questions.planned = read_question(file, arguments, catalog);
     }
-    asked.models.resize(1);
-    questions.planned = std::move(asked);
+    if (questions.trace && !asked.load.classes.empty())
+        throw InputError("--workload", "a recorded workload and classes exclude each other");
+    questions.planned.models.resize(1);
     return questions;
 }
 
@@ -89,54 +129,55 @@ std::optional<Candidate> choose(const Scenario& scenario, Catalog& catalog, Simu
     return std::nullopt;
 }
 
-/// The deployment's engine with the options over it.
-std::unique_ptr<Engine> engine_with_options(const Engine& engine, const Arguments& arguments) {
-    auto changed = std::make_unique<Engine>(engine);
-    if (const auto name = arguments.value("scheduler")) changed->scheduler = *name;
-    int& budget = engine.scheduling == Scheduling::chunked ? changed->max_step_tokens : changed->max_prefill_tokens;
-    budget = arguments.integer("max-step-tokens", {1, 1e9}).value_or(budget);
-    changed->block_tokens = arguments.integer("kv-block-tokens", {1, 4096}).value_or(engine.block_tokens);
-    if (const auto share = arguments.value("watermark")) changed->watermark = parse_number(*share, "--watermark");
-    if (!(changed->watermark >= 0 && changed->watermark <= 0.5))
-        throw InputError("--watermark", "expected a share from 0 to 0.5");
-    return changed;
-}
-
-/// The load of so many replicas, out of `instances` over which the whole is spread.
-LoadPlan share_of(const Load& load, const Workload& workload, double replicas, double instances) {
-    LoadPlan share = load_plan(load, workload, 1);
-    const double part = replicas / instances;
-    if (load.kind == Load::Kind::open) {
-        share.rate = load.peak_rate() * part;
-        return share;
+/// What the analytic model says of one replica under its share, where replicas are alike and the rate is steady.
+void add_forecast(const Questions& questions, const Load& load, SimulationQuestion& question) {
+    const Instance& instance = *question.cluster.instances.front();
+    const Engine& engine = *question.cluster.engines.front();
+    if (question.cluster.instances.size() > 1 || load.highest_factor() > 1.0) {
+        question.notes.emplace_back(question.cluster.instances.size() > 1
+                                        ? "No forecast: the analytic model is of replicas that are alike."
+                                        : "No forecast: the analytic model is of a steady rate.");
+        return;
     }
-    // As the plan counts: the fullest instance.
-    share.users = static_cast<std::uint32_t>(std::max(1.0, std::ceil(load.concurrent_users() * part - 1e-9)));
-    if (load.drain)
-        share.requests = static_cast<std::uint64_t>(std::max(1.0, std::ceil(load.drain->requests * part - 1e-9)));
-    return share;
-}
-
-void add_forecast(const Arguments& arguments, const Workload& workload, std::uint32_t replicas,
-                  SimulationQuestion& question) {
-    const LoadPlan& load = question.setup.load;
-    MemoryBudget memory = question.instance->memory();
-    const Engine& engine = *question.engine;
-    if (const auto blocks = whole_number(arguments, "kv-blocks", {1, 1e12}))
+    MemoryBudget memory = instance.memory();
+    if (const auto blocks = questions.terms.engine.kv_blocks)
         memory.kv_tokens = std::floor(static_cast<double>(*blocks) * (1.0 - engine.watermark)) * engine.block_tokens;
-    if (largest_batch(memory, question.instance->deployment(), workload) < 1.0) return;
-    question.workload = std::make_unique<Workload>(workload);
-    question.model = std::make_unique<InstanceModel>(question.instance->cost(), question.instance->deployment(), memory,
-                                                     *question.workload);
-    question.setup.replicas = replicas;
+    question.workload = std::make_unique<Workload>(questions.asked.workload);
+    if (largest_batch(memory, instance.deployment(), *question.workload) < 1.0) return;
+    question.model =
+        std::make_unique<InstanceModel>(instance.cost(), instance.deployment(), memory, *question.workload);
     forecast_load(question);
-    if (load.kind == "shared-queue")
-        question.notes.emplace_back("The forecast is of the steady state; the simulated queue has a ramp and an end.");
-    if (arguments.given("arrivals") && *arguments.value("arrivals") != "poisson")
-        question.notes.emplace_back("The forecast is for Poisson arrivals.");
+    for (const std::string& sentence : questions.asked.left_out)
+        question.notes.push_back("Not in the forecast: " + sentence + ".");
 }
 
-std::string subject_of(const Deployment& d, std::uint32_t replicas, const Candidate& chosen, bool given) {
+std::string pool_text(const Deployment& d, std::size_t replicas, const std::string& does) {
+    std::string text = fmt::format("{} instance{}{} on {}, TP{}", replicas, replicas == 1 ? "" : "s", does,
+                                   d.node->name, d.tensor_parallel);
+    if (d.pipeline_parallel > 1) text += fmt::format(" PP{}", d.pipeline_parallel);
+    return text +
+           fmt::format(", {} weights, {} (scheduler {})", to_string(d.weights), d.engine->name, d.engine->scheduler);
+}
+
+/// Several pools, or separate prefill and decode: the whole deployment.
+std::string subject_of_pools(const SimulationQuestion& question, const SimulationTerms& terms) {
+    std::string text = question.deployment->model->name;
+    for (std::size_t i = 0; i < question.cluster.instances.size(); ++i) {
+        const bool decodes = terms.split && i + 1 == question.cluster.instances.size();
+        const std::size_t replicas = decodes               ? terms.split->decode.replicas
+                                     : terms.pools.empty() ? terms.replicas
+                                                           : terms.pools[i].replicas;
+        text += (i == 0 ? ": " : "; ") + pool_text(question.cluster.instances[i]->deployment(), replicas,
+                                                   decodes       ? " for decode"
+                                                   : terms.split ? " for prefill"
+                                                                 : "");
+    }
+    return text;
+}
+
+std::string subject_of(const SimulationQuestion& question, const Candidate& chosen, bool given) {
+    const Deployment& d = *question.deployment;
+    const std::uint32_t replicas = question.front();
     std::string text = fmt::format("{} on {}, TP{}", d.model->name, d.node->name, d.tensor_parallel);
     if (d.pipeline_parallel > 1) text += fmt::format(" PP{}", d.pipeline_parallel);
     text += fmt::format(", {} weights, {} (scheduler {}): {} instance{}", to_string(d.weights), d.engine->name,
@@ -147,52 +188,66 @@ std::string subject_of(const Deployment& d, std::uint32_t replicas, const Candid
     return text;
 }
 
+/// Arrivals or lengths of a recording in the place of the load's.
+void put_over(const Arguments& arguments, const Questions& questions, LoadPlan& load) {
+    if (!questions.trace) return;
+    load.trace = questions.trace;
+    if (questions.terms.recording) load.trace_speed = questions.terms.recording->speed;
+    if (questions.given || questions.trace->arrival.empty()) return;
+    for (const char* name : {"arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"})
+        if (arguments.given(name)) throw InputError(std::string("--") + name, "says nothing about recorded arrivals");
+    load.kind = "trace";
+    load.users = 0;
+    load.rate = PerSecond{};
+}
+
 }  // namespace
+
+LoadTotals totals_of(const LoadPlan& load) {
+    LoadTotals totals{static_cast<double>(load.users), load.rate.value()};
+    if (load.kind == "sessions") totals.requests_per_s *= mean_turns(load.session);
+    for (const LoadPlan& part : load.classes) {
+        const LoadTotals of_part = totals_of(part);
+        totals.users += of_part.users;
+        totals.requests_per_s += of_part.requests_per_s;
+    }
+    return totals;
+}
 
 void forecast_load(SimulationQuestion& question) {
     if (!question.model) return;
-    const LoadPlan& load = question.setup.load;
-    const double replicas = question.setup.replicas;
+    const LoadTotals load = totals_of(question.setup.load);
+    const double replicas = question.front();
     Forecaster forecaster(*question.model);
     if (load.users > 0)
         question.forecast = forecaster.closed(static_cast<std::size_t>(std::ceil(load.users / replicas)),
                                               question.think_time, Detail::percentiles);
     else
-        question.forecast = forecaster.open(load.rate / replicas, Detail::percentiles);
+        question.forecast = forecaster.open(PerSecond(load.requests_per_s / replicas), Detail::percentiles);
 }
 
 void read_deployment(const Arguments& arguments, Session& session, SimulationQuestion& question) {
-    for (const char* name : {"layers"})
-        if (arguments.given(name)) throw InputError(std::string("--") + name, "is for --cost-tables");
+    if (arguments.given("layers")) throw InputError("--layers", "is for --cost-tables");
     const Questions questions = read_questions(arguments, session.catalog());
-    const Scenario& scenario = questions.planned;
-    const std::optional<Candidate> chosen = choose(scenario, session.catalog(), question);
+    const Scenario& asked = questions.asked;
+    const std::optional<Candidate> chosen = choose(questions.planned, session.catalog(), question);
     if (!chosen) return;
-    question.scenario_json = scenario.resolved_json;
-    Deployment deployment = chosen->deployment;
-    question.engine = engine_with_options(*deployment.engine, arguments);
-    deployment.engine = question.engine.get();
-    question.instance = std::make_unique<Instance>(deployment);
-    question.deployment = deployment;
-    question.setup = SimulationSetup(*question.instance);
-
-    const auto replicas = static_cast<std::uint32_t>(whole_number(arguments, "replicas", {1, 100000}).value_or(1));
-    const double instances = std::max(1, chosen->nodes_needed) * deployment.instances_per_node;
-    LoadPlan& load = question.setup.load;
-    load = share_of(questions.load, scenario.workload, replicas, questions.given ? replicas : instances);
-    load.max_output = static_cast<std::uint32_t>(question.engine->reserved_output_tokens.value_or(0));
-    question.think_time = Seconds(questions.load.think_time.mean());
-    load.slo = scenario.slo;
-    if (questions.trace) {
-        load.trace = questions.trace;
-        if (!questions.given && !questions.trace->arrival.empty()) {
-            load.kind = "trace";
-            load.users = 0;
-            load.rate = PerSecond{};
-        }
-    }
-    if (!questions.trace) add_forecast(arguments, scenario.workload, replicas, question);
-    question.subject = subject_of(deployment, replicas, *chosen, questions.given || questions.trace != nullptr);
+    question.scenario_json = questions.planned.resolved_json;
+    question.assumptions = asked.assumptions;
+    question.cluster = simulated_cluster(chosen->deployment, questions.terms);
+    question.deployment = question.cluster.instances.front()->deployment();
+    question.setup = question.cluster.setup;
+    const double instances = std::max(1, chosen->nodes_needed) * chosen->deployment.instances_per_node;
+    // Pools stand for the whole deployment, and get the whole load.
+    const bool all = questions.given || questions.terms.whole();
+    const Load load = asked.load.part(all ? 1.0 : question.front() / instances);
+    question.think_time = Seconds(asked.load.think_time.mean());
+    const auto asked_output = question.cluster.engines.front()->reserved_output_tokens.value_or(0);
+    question.setup.load = load_plan(load, asked.sent, 1, asked.slo, static_cast<std::uint32_t>(asked_output));
+    put_over(arguments, questions, question.setup.load);
+    if (!questions.trace) add_forecast(questions, load, question);
+    question.subject = questions.terms.whole() ? subject_of_pools(question, questions.terms)
+                                               : subject_of(question, *chosen, all || questions.trace != nullptr);
 }
 
 }  // namespace plimsoll

@@ -15,15 +15,31 @@ std::string count_text(std::uint64_t count) {
     return to_text(Cell::count(static_cast<double>(count)));
 }
 
+std::string mixture_text(const SimulationQuestion& question) {
+    std::string text;
+    for (const LoadPlan& part : question.setup.load.classes)
+        text += (text.empty() ? "" : ", ") + part.class_name + " " +
+                (part.users > 0 ? fmt::format("{} users", count_text(part.users))
+                                : fmt::format("{} {}/s", plain_number(part.rate.value()),
+                                              part.kind == "sessions" ? "sessions" : "requests"));
+    return text;
+}
+
 std::string load_text(const SimulationQuestion& question) {
     const LoadPlan& load = question.setup.load;
     std::string text;
-    if (load.kind == "trace")
+    if (load.kind == "mixture")
+        text = mixture_text(question);
+    else if (load.kind == "trace")
         text = fmt::format("{} recorded requests", count_text(load.trace->size()));
     else if (load.users > 0)
         text = fmt::format("{} users, thinking {}", count_text(load.users), to_text(question.think_time));
     else
-        text = fmt::format("{} requests/s, {} arrivals", plain_number(load.rate.value()), load.kind);
+        text = fmt::format("{} {}/s, {} arrivals", plain_number(load.rate.value()),
+                           load.kind == "sessions" ? "sessions" : "requests",
+                           load.kind == "sessions" ? "poisson" : load.kind);
+    if (load.kind == "sessions") text += fmt::format(", {} turns each", plain_number(mean_turns(load.session)));
+    if (load.kind == "one-each") text += ", one request each";
     if (load.kind == "shared-queue") text += fmt::format(", a queue of {} requests", count_text(load.requests));
     return text;
 }
@@ -66,8 +82,8 @@ Facts setup_facts(const SimulationQuestion& question, bool verbose) {
                  {"kv_blocks", "KV blocks", Cell::count(static_cast<double>(settings.kv_blocks))},
                  {"kv_block_tokens", "tokens a block", Cell::count(settings.block_tokens)},
                  {"watermark", "watermark", Cell::fraction(settings.watermark)},
-                 {"replicas", "replicas", Cell::count(setup.replicas)},
-                 {"router", "router", setup.replicas > 1 ? Cell(setup.router) : Cell()},
+                 {"replicas", "replicas", Cell::count(setup.all_replicas())},
+                 {"router", "router", question.front() > 1 ? Cell(setup.router) : Cell()},
                  {"seed", "seed", Cell::count(static_cast<double>(setup.load.seed))},
                  {"replications", "replications", Cell::count(question.replications)}}};
     if (!verbose)
@@ -77,17 +93,18 @@ Facts setup_facts(const SimulationQuestion& question, bool verbose) {
 
 Facts load_facts(const SimulationQuestion& question) {
     const LoadPlan& load = question.setup.load;
-    const bool users = load.users > 0, rate = load.rate > PerSecond{};
+    const LoadTotals totals = totals_of(load);
+    const bool users = totals.users > 0, rate = totals.requests_per_s > 0, mixed = !load.classes.empty();
     const double prompt = load.trace ? load.trace->mean_prompt() : load.prompt.mean();
     const double output = load.trace ? load.trace->mean_output() : load.output.mean();
     return {"load",
             "",
             {{"kind", "", load.kind},
-             {"users", "", users ? Cell::count(load.users) : Cell()},
+             {"users", "", users ? Cell::count(totals.users) : Cell()},
              {"think_time_s", "", users ? Cell(question.think_time) : Cell()},
-             {"rate_per_s", "", rate ? Cell::number(load.rate.value()) : Cell()},
-             {"prompt_tokens_mean", "", Cell::number(prompt)},
-             {"output_tokens_mean", "", Cell::number(output)}}};
+             {"rate_per_s", "", rate ? Cell::number(totals.requests_per_s) : Cell()},
+             {"prompt_tokens_mean", "", mixed ? Cell() : Cell::number(prompt)},
+             {"output_tokens_mean", "", mixed ? Cell() : Cell::number(output)}}};
 }
 
 Facts simulated_facts(const SimulationResult& result) {
@@ -99,6 +116,11 @@ Facts simulated_facts(const SimulationResult& result) {
              {"refused", "", count(result.counts.refused)},
              {"timed_out", "", count(result.counts.timed_out)},
              {"lost", "", count(result.counts.lost)},
+             {"retries", "", count(result.counts.retries)},
+             {"resubmitted", "", count(result.counts.resubmitted)},
+             {"failures", "", count(result.counts.failures)},
+             {"transfers", "", count(result.counts.transfers)},
+             {"transferred_tokens", "", count(result.counts.transferred_tokens)},
              {"iterations", "", count(result.counts.iterations)},
              {"events", "", count(result.counts.events)},
              {"end_s", "", result.counts.end},
@@ -116,6 +138,21 @@ void add_timing(const SimulationResult& result, Seconds wall, std::vector<Item>&
                              {{"wall_s", "wall time", wall},
                               {"requests_per_s", "requests /s of wall time", per_second(result.counts.requests)},
                               {"iterations_per_s", "steps /s of wall time", per_second(result.counts.iterations)}}});
+}
+
+/// What befell replicas and clients, and what was sent between replicas.
+std::vector<std::string> happenings(const ClusterCounts& counts) {
+    std::vector<std::string> lines;
+    if (counts.failures > 0) {
+        std::string text = fmt::format("Replicas failed {} times", count_text(counts.failures));
+        if (counts.resubmitted > 0) text += fmt::format("; {} requests began again", count_text(counts.resubmitted));
+        lines.push_back(text + ".");
+    }
+    if (counts.retries > 0) lines.push_back(fmt::format("Clients tried {} times again.", count_text(counts.retries)));
+    if (counts.transfers > 0)
+        lines.push_back(fmt::format("KV was transferred {} times, {} tokens in all.", count_text(counts.transfers),
+                                    count_text(counts.transferred_tokens)));
+    return lines;
 }
 
 /// What readers of the numbers should know of them.
@@ -136,6 +173,7 @@ Bullets remarks(const SimulationQuestion& question, const SimulationResult& resu
                                       {counts.timed_out, "were given up by their clients"},
                                       {counts.lost, "were lost with a replica"}})
         if (count > 0) lines.push_back(fmt::format("{} requests {}.", count_text(count), what));
+    for (std::string& line : happenings(result.counts)) lines.push_back(std::move(line));
     std::string few;
     for (std::size_t q = 0; q < reported_quantiles.size(); ++q)
         if (report[Measure::ttft].percentiles[q].few)
@@ -158,12 +196,15 @@ Document simulation_document(const SimulationQuestion& question, const Simulatio
     add_highest_load(question, items);
     add_latencies(question, result.report, detail.verbose, items);
     add_figures(question, result.report, items);
+    add_classes(question, result.report, items);
     items.emplace_back(Facts{"", "", {{"interrupted", "", Cell::flag(result.interrupted)}}});
     items.emplace_back(simulated_facts(result));
     if (question.deployment) items.emplace_back(deployment_facts(*question.deployment));
     items.emplace_back(setup_facts(question, detail.verbose));
     items.emplace_back(load_facts(question));
     if (detail.wall) add_timing(result, *detail.wall, items);
+    items.emplace_back(
+        Bullets{"assumptions", "Assumed, as nothing is said of it:", question.assumptions, detail.verbose});
     items.emplace_back(remarks(question, result));
     return document;
 }

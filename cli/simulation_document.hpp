@@ -19,6 +19,8 @@ struct SimulationDetail {
 // The parts of it: the latencies with the forecast of them, and the other figures.
 void add_latencies(const SimulationQuestion& question, const Report& report, bool verbose, std::vector<Item>& items);
 void add_figures(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
+/// What each class of a mixture saw; an empty list without classes.
+void add_classes(const SimulationQuestion& question, const Report& report, std::vector<Item>& items);
 /// forecast / simulated - 1; unknown where either is.
 [[nodiscard]] Cell gap(const Cell& forecast, double simulated);
 

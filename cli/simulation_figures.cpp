@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/simulation_document.hpp"
@@ -19,7 +21,7 @@ Cell known(const std::optional<Forecast>& forecast, Kind kind, double (*figure)(
 }
 
 std::vector<Figure> rates(const SimulationQuestion& question, const Report& report) {
-    const double replicas = question.setup.replicas;
+    const double replicas = question.setup.all_replicas();
     const auto rate = [](std::string key, std::string title, const Estimate& e, Cell forecast = {}) {
         return Figure{std::move(key), std::move(title), Cell::number(e.value), e, std::move(forecast)};
     };
@@ -32,7 +34,10 @@ std::vector<Figure> rates(const SimulationQuestion& question, const Report& repo
              known(
                  forecast, Kind::number, [](const Forecast& f) { return f.output_tokens_per_s; }, replicas)),
         rate("tokens_per_s", "", report.total_token_rate)};
-    if (!question.setup.load.slo.terms.empty()) figures.push_back(rate("goodput_per_s", "goodput /s", report.goodput));
+    const std::vector<Slo> promises = promises_of(question.setup.load);
+    const bool promised =
+        std::any_of(promises.begin(), promises.end(), [](const Slo& slo) { return !slo.terms.empty(); });
+    if (promised) figures.push_back(rate("goodput_per_s", "goodput /s", report.goodput));
     figures.push_back({"error_rate", "error rate", Cell::fraction(report.error_rate.value), report.error_rate});
     if (report.found_tokens > 0)
         figures.push_back(
@@ -46,7 +51,7 @@ std::vector<Figure> engine(const SimulationQuestion& question, const Report& rep
     const SchedulerSettings& settings = question.setup.settings;
     const auto blocks = static_cast<double>(settings.kv_blocks);
     const auto& batch = report.batch_percentiles;
-    const double replicas = question.setup.replicas;
+    const double replicas = question.setup.all_replicas();
     // A full reservation holds more than what is stored, which is what the forecast tells.
     const bool paged = question.setup.scheduler->holding == KvHolding::paged;
     return {

@@ -23,7 +23,7 @@ std::uint32_t small_number(const Arguments& arguments, const std::string& name, 
 
 /// Whether the load ends by itself.
 bool finite(const LoadPlan& load) {
-    return load.trace != nullptr || load.kind == "shared-queue";
+    return load.trace != nullptr || load.kind == "shared-queue" || load.kind == "one-each";
 }
 
 void read_run(const Arguments& arguments, SimulationQuestion& question) {
@@ -61,34 +61,6 @@ void read_warm_up(const Arguments& arguments, SimulationSetup& setup) {
     }
 }
 
-void read_arrivals(const Arguments& arguments, SimulationSetup& setup) {
-    const bool open = setup.load.kind == "poisson";
-    for (const char* name : {"arrivals", "cv"})
-        if (arguments.given(name) && !open)
-            throw InputError(std::string("--") + name, "says nothing about this load: it needs --rate");
-    if (!open) return;
-    setup.load.kind = *arguments.value("arrivals");
-    if (const auto cv = arguments.value("cv")) {
-        setup.load.cv = parse_number(*cv, "--cv");
-        if (setup.load.kind != "gamma" && setup.load.kind != "weibull")
-            throw InputError("--cv", "is for --arrivals gamma or weibull");
-    }
-}
-
-/// The limits that options put over those of tables or deployment, when they have no field of their own in an engine.
-void read_limits(const Arguments& arguments, SimulationSetup& setup) {
-    if (const auto blocks = whole_number(arguments, "kv-blocks", {1, 1e12})) setup.settings.kv_blocks = *blocks;
-    if (arguments.given("padded-prefill")) {
-        if (setup.scheduler != schedulers().find("vllm-v0"))
-            throw InputError("--padded-prefill", "is a rule of the scheduler vllm-v0");
-        setup.settings.padded_prefill = true;
-    }
-    setup.replicas = small_number(arguments, "replicas", 1, {1, 100000});
-    setup.router = *arguments.value("router");
-    if (arguments.given("router") && setup.replicas == 1) throw InputError("--router", "is for --replicas above 1");
-    check_settings(*setup.scheduler, setup.settings, "limits of the scheduler");
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> whole_number(const Arguments& arguments, const std::string& name, Range range) {
@@ -103,15 +75,15 @@ std::optional<std::uint64_t> whole_number(const Arguments& arguments, const std:
 
 SimulationQuestion read_simulation(const Arguments& arguments, Session& session) {
     SimulationQuestion question;
+    if (arguments.given("prefill-replicas") && arguments.given("replicas"))
+        throw InputError("--prefill-replicas", "says the same as --replicas");
     if (arguments.given("users") && arguments.given("rate"))
         throw InputError("--rate", "a load has users or a rate, not both");
     if (arguments.given("cost-tables"))
-        read_tables(arguments, question);
+        read_tables(arguments, session, question);
     else
         read_deployment(arguments, session, question);
     if (!question.refusal.empty()) return question;
-    read_limits(arguments, question.setup);
-    read_arrivals(arguments, question.setup);
     read_run(arguments, question);
     read_warm_up(arguments, question.setup);
     return question;

@@ -8,6 +8,7 @@
 #include "cli/document.hpp"
 #include "cli/session.hpp"
 #include "model/capacity/forecaster.hpp"
+#include "scenarios/simulated_cluster.hpp"
 #include "simulator/capacity_search.hpp"
 
 namespace plimsoll {
@@ -31,11 +32,17 @@ struct SimulationQuestion {
     std::vector<std::string> notes;
     std::string refusal;  ///< why nothing can be simulated; everything else is empty then
 
-    std::unique_ptr<Engine> engine;  ///< the deployment's, with the options over it
-    std::unique_ptr<Instance> instance;
+    std::vector<std::string> assumptions;  ///< defaults that were taken
+
+    SimulatedCluster cluster;  ///< what `setup` points into
     std::unique_ptr<TabulatedTimer> tables;
     std::unique_ptr<Workload> workload;
     std::unique_ptr<InstanceModel> model;  ///< null where nothing is forecast
+
+    /// Replicas that requests come to first.
+    [[nodiscard]] std::uint32_t front() const {
+        return setup.replicas + static_cast<std::uint32_t>(setup.others.size());
+    }
 };
 
 /// Reads the command line: a scenario's best deployment under its share of the load, or tabulated costs.
@@ -43,10 +50,15 @@ struct SimulationQuestion {
 
 // The parts of it.
 
-/// Timer, scheduler and limits from --cost-tables and the options beside it.
-void read_tables(const Arguments& arguments, SimulationQuestion& question);
+/// Timer, scheduler, limits and load from --cost-tables and the options beside it.
+void read_tables(const Arguments& arguments, Session& session, SimulationQuestion& question);
 /// The best deployment of the scenario's first model, its load on the replicas and the forecast of it.
 void read_deployment(const Arguments& arguments, Session& session, SimulationQuestion& question);
+/// Users and requests per second of a load, or of all parts of a mixture.
+struct LoadTotals {
+    double users = 0, requests_per_s = 0;
+};
+[[nodiscard]] LoadTotals totals_of(const LoadPlan& load);
 /// Asks the question's model, if it has one, for its forecast of the load.
 void forecast_load(SimulationQuestion& question);
 /// A whole number of an option, with room for more than an int.

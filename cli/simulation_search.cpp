@@ -24,6 +24,8 @@ void refuse_what_is_not_steady(const LoadPlan& load) {
     constexpr std::array kinds{"closed", "constant", "gamma", "poisson", "sessions", "weibull"};
     if (std::find(kinds.begin(), kinds.end(), load.kind) == kinds.end())
         throw InputError("--highest-load", "is for a steady load of users or of a rate, not for " + load.kind);
+    if (load.kind == "sessions" && load.users == 0)
+        throw InputError("--highest-load", "is for sessions of users, not for a rate of them");
     if (load.slo.terms.empty())
         throw InputError("--highest-load", "needs promises: those of a scenario, or --ttft, --tpot or --e2e");
 }
@@ -49,7 +51,7 @@ std::optional<double> forecast_of(const SimulationQuestion& question) {
     const Slo& slo = question.setup.load.slo;
     const Capacity capacity = by_users(question) ? closed_capacity(forecaster, question.think_time, slo, most_users)
                                                  : open_capacity(forecaster, slo);
-    return (by_users(question) ? capacity.users : capacity.rate.value()) * question.setup.replicas;
+    return (by_users(question) ? capacity.users : capacity.rate.value()) * question.front();
 }
 
 std::string progress_text(const SearchResult& result) {
@@ -71,7 +73,7 @@ SearchSettings settings_of(const SimulationQuestion& question, std::optional<dou
     settings.whole = users;
     settings.guess = forecast && *forecast > 0 ? *forecast : users ? setup.load.users : setup.load.rate.value();
     settings.least = users ? 1.0 : settings.guess / rate_range;
-    settings.most = users ? most_users * setup.replicas : settings.guess * rate_range;
+    settings.most = users ? most_users * question.front() : settings.guess * rate_range;
     settings.tolerance = tolerance;
     settings.threads = question.threads;
     settings.stop = setup.stop;
@@ -105,7 +107,7 @@ void find_highest_load(std::ostream* progress, SimulationQuestion& question) {
     SearchSettings settings = settings_of(question, highest.forecast);
     StatusLine status(progress);
     settings.tell = [&](const SearchResult& result) { status.show(progress_text(result)); };
-    const double running = largest_running(question.setup) * question.setup.replicas;
+    const double running = largest_running(question.setup) * question.front();
     highest.found = search_capacity(settings, [&](double load) {
         SimulationSetup setup = question.setup;
         if (by_users(question))
@@ -124,7 +126,7 @@ void find_highest_load(std::ostream* progress, SimulationQuestion& question) {
 void add_highest_load(const SimulationQuestion& question, std::vector<Item>& items) {
     if (!question.highest) return;
     const bool users = by_users(question);
-    const double replicas = question.setup.replicas;
+    const double replicas = question.front();
     const SearchResult& found = question.highest->found;
     const auto each = [&](bool wanted, double load) { return wanted ? Cell::number(load / replicas) : Cell(); };
     const Cell forecast = question.highest->forecast ? Cell::number(*question.highest->forecast / replicas) : Cell();

@@ -5,7 +5,9 @@
 #include "cli/scenario_options.hpp"
 #include "cli/simulation_options.hpp"
 #include "cli/simulation_question.hpp"
-#include "model/base/units_text.hpp"
+#include "scenarios/load_terms.hpp"
+#include "scenarios/reader.hpp"
+#include "scenarios/terms.hpp"
 
 namespace plimsoll {
 namespace {
@@ -24,72 +26,91 @@ void refuse_options_of_scenarios(const Arguments& arguments) {
             throw InputError("--" + option.name, "says nothing beside --cost-tables");
 }
 
-/// The promises of --ttft, --tpot and --e2e, for the goodput.
-Slo promises_of(const Arguments& arguments) {
-    Slo slo;
-    const auto statistic = static_cast<Statistic>(
-        std::find(statistic_names.begin(), statistic_names.end(), *arguments.value("statistic")) -
-        statistic_names.begin());
-    for (std::size_t m = 0; m < metric_names.size(); ++m) {
-        const std::string name(metric_names[m]);
-        if (const auto limit = arguments.value(name))
-            slo.terms.push_back({static_cast<Metric>(m), statistic, parse_quantity<Seconds>(*limit, "--" + name)});
-    }
-    return slo;
+/// The fields that the options give; the lengths of a recording are its means.
+Fields fields_of(const Arguments& arguments, const Trace* trace) {
+    Fields fields = Fields::from_text("{}", "command line");
+    for (const Override& one : overrides_of(arguments))
+        if (one.place != "--workload" && one.place != "--max-sequences") fields.set(one.path, one.value, one.place);
+    if (trace == nullptr) return fields;
+    fields.set("prompt_tokens", fmt::format("{}", trace->mean_prompt()), "--workload");
+    fields.set("output_tokens", fmt::format("{}", trace->mean_output()), "--workload");
+    return fields;
 }
 
-LoadPlan load_of(const Arguments& arguments) {
+LoadPlan load_of(const Arguments& arguments, Session& session, const Fields& fields,
+                 const std::shared_ptr<const Trace>& trace, SimulationQuestion& question) {
+    if (!trace) {
+        needed(arguments, "prompt-tokens");
+        needed(arguments, "output-tokens");
+    }
+    Scenario asked;
+    Assumptions assumptions;
+    if (given(fields, "slo")) asked.slo = read_slo(fields.object("slo"));
+    const bool timed =
+        given(fields, "load") && (given(fields.object("load"), "users") || given(fields.object("load"), "rate"));
     LoadPlan load;
-    const auto workload = arguments.value("workload");
-    if (workload && !is_trace_file(*workload))
-        throw InputError("--workload", "beside --cost-tables it is a file, FILE.csv or FILE.jsonl");
-    if (workload)
-        load.trace = std::make_shared<Trace>(read_trace(*workload));
-    else
-        load.prompt = Distribution::parse_tokens(needed(arguments, "prompt-tokens"), "--prompt-tokens"),
-        load.output = Distribution::parse_tokens(needed(arguments, "output-tokens"), "--output-tokens");
-    if (const auto users = whole_number(arguments, "users", {1, 1e9})) {
-        load.kind = "closed";
-        load.users = static_cast<std::uint32_t>(*users);
-        load.think_time = Distribution::parse_seconds(needed(arguments, "think-time"), "--think-time");
-    } else if (const auto rate = arguments.value("rate")) {
-        load.rate = parse_quantity<PerSecond>(*rate, "--rate");
-    } else if (workload) {
+    if (timed) {
+        asked.load = read_load(fields.object("load"), assumptions);
+        read_requests(fields, session.catalog(), assumptions, asked);
+        load = load_plan(asked.load.part(1.0), asked.sent, 1, asked.slo);
+    } else if (trace) {
+        if (given(fields, "load")) {
+            const Fields said = fields.object("load");
+            for (const std::string& key : said.keys()) said.fail(key, "says nothing about recorded arrivals");
+        }
+        for (const char* key : {"prompt_tokens", "output_tokens"}) static_cast<void>(fields.has(key));
         load.kind = "trace";
+        load.slo = asked.slo;
     } else {
         throw InputError("simulate", "--cost-tables needs a load: --workload FILE, --rate or --users");
     }
+    load.trace = trace;
+    question.think_time = Seconds(asked.load.think_time.mean());
+    question.assumptions = assumptions.sentences();
     return load;
+}
+
+/// Replicas of the tables' engine as the terms have them.
+void read_terms(const Arguments& arguments, Session& session, const Fields& fields, SimulationQuestion& question) {
+    Assumptions assumptions;
+    const Fields simulation = object_or_empty(fields, "simulation");
+    const SimulationTerms terms = read_simulation(simulation, session.catalog(), assumptions);
+    for (const char* key : {"pools", "disaggregation", "preemption", "absent", "recording"})
+        if (given(simulation, key))
+            simulation.fail(key, "tables do not say what this needs of a deployment: give a scenario");
+    SimulationSetup& setup = question.setup;
+    needed(arguments, "scheduler");
+    setup.scheduler = &scheduler_named(*terms.engine.scheduler, "--scheduler");
+    setup.settings = setup.scheduler->defaults;
+    if (const auto limit = whole_number(arguments, "max-sequences", {1, 1e6}))
+        setup.settings.max_sequences = static_cast<std::uint32_t>(*limit);
+    needed(arguments, "kv-blocks");
+    apply(terms.engine, *setup.scheduler, setup.settings);
+    check_settings(*setup.scheduler, setup.settings, "limits of the scheduler");
+    setup.replicas = terms.replicas;
+    setup.router = terms.router;
+    if (terms.load_factor) setup.routing.load_factor = *terms.load_factor;
+    setup.start_up = terms.start_up;
+    setup.conditions = terms.conditions;
 }
 
 }  // namespace
 
-void read_tables(const Arguments& arguments, SimulationQuestion& question) {
+void read_tables(const Arguments& arguments, Session& session, SimulationQuestion& question) {
     refuse_options_of_scenarios(arguments);
     const std::string folder = *arguments.value("cost-tables");
     needed(arguments, "layers");
     const int layers = *arguments.integer("layers", {1, 10000});
-    SimulationSetup& setup = question.setup;
-    setup.scheduler = &scheduler_named(needed(arguments, "scheduler"), "--scheduler");
-    SchedulerSettings& settings = setup.settings;
-    settings = setup.scheduler->defaults;
-    const auto override_with = [&](const char* name, std::uint32_t& limit, double most) {
-        if (const auto number = whole_number(arguments, name, {1, most})) limit = static_cast<std::uint32_t>(*number);
-    };
-    override_with("max-sequences", settings.max_sequences, 1e6);
-    override_with("max-step-tokens", settings.max_step_tokens, 1e9);
-    override_with("kv-block-tokens", settings.block_tokens, 4096);
-    needed(arguments, "kv-blocks");
-    if (const auto share = arguments.value("watermark")) {
-        settings.watermark = parse_number(*share, "--watermark");
-        if (!(settings.watermark >= 0 && settings.watermark <= 0.5))
-            throw InputError("--watermark", "expected a share from 0 to 0.5, got " + in_quotes(*share));
-    }
+    const auto workload = arguments.value("workload");
+    if (workload && !is_trace_file(*workload))
+        throw InputError("--workload", "beside --cost-tables it is a file, FILE.csv or FILE.jsonl");
+    const auto trace = workload ? std::make_shared<const Trace>(read_trace(*workload)) : nullptr;
+    const Fields fields = fields_of(arguments, trace.get());
+    read_terms(arguments, session, fields, question);
     question.tables = std::make_unique<TabulatedTimer>(folder, layers);
-    setup.timer = question.tables.get();
-    setup.load = load_of(arguments);
-    question.think_time = Seconds(setup.load.think_time.mean());
-    setup.load.slo = promises_of(arguments);
+    question.setup.timer = question.tables.get();
+    question.setup.load = load_of(arguments, session, fields, trace, question);
+    fields.finish();
     question.subject =
         fmt::format("Costs tabulated in {}, {} layers, scheduler {}", folder, layers, *arguments.value("scheduler"));
 }

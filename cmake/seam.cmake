@@ -1,14 +1,20 @@
-# A seam is a folder whose every `name.cpp` is one plug-in with `void register_<name>(Registry<Type>&)`. This writes the
-# source that defines `const Registry<Type>& <function>()`, declared in `header`, by calling them in file-name order.
+# A seam is a folder whose every `name.cpp` (or `.cu`) is one plug-in with `void register_<name>(Registry<Type>&)`. This writes the
+# source that defines `const Registry<Type>& <function>()`, declared in `header`, by calling them in file-name order. The
+# function is in the namespace plimsoll or in the one given last.
 function(plimsoll_seam target folder function type header)
-    file(GLOB plug_ins CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+    set(namespace plimsoll)
+    if(ARGC GREATER 5)
+        set(namespace ${ARGV5})
+    endif()
+    file(GLOB plug_ins CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/${folder}
+        ${PROJECT_SOURCE_DIR}/${folder}/*.cpp ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
     if(NOT plug_ins)
         return()
     endif()
     set(declarations "")
     set(calls "")
     foreach(plug_in IN LISTS plug_ins)
-        string(REGEX REPLACE "\\.cpp$" "" name ${plug_in})
+        string(REGEX REPLACE "\\.(cpp|cu)$" "" name ${plug_in})
         if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
             message(FATAL_ERROR "${folder}/${plug_in}: a plug-in's file name must be a snake_case identifier")
         endif()
@@ -25,6 +31,10 @@ function(plimsoll_seam target folder function type header)
 namespace plimsoll {
 
 @declarations@
+}  // namespace plimsoll
+
+namespace @namespace@ {
+
 const Registry<@type@>& @function@() {
     static const Registry<@type@> registry = [] {
         Registry<@type@> filled;
@@ -33,7 +43,7 @@ const Registry<@type@>& @function@() {
     return registry;
 }
 
-}  // namespace plimsoll
+}  // namespace @namespace@
 ]])
     target_sources(${target} PRIVATE ${source})
 endfunction()

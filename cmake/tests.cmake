@@ -61,3 +61,16 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT PLIMSOLL_SANITIZE)
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties("queueing theory within 1 percent" PROPERTIES TIMEOUT 600 LABELS long)
 endif()
+
+# CUDA is built by a preset of its own; here one file shows that the guest room still compiles, where there is a compiler.
+find_program(PLIMSOLL_NVCC nvcc PATHS /usr/local/cuda/bin)
+mark_as_advanced(PLIMSOLL_NVCC)
+if(PLIMSOLL_NVCC)
+    add_test(NAME "a CUDA kernel compiles"
+        COMMAND ${PLIMSOLL_NVCC} -std=c++20 -arch=sm_80 -I${PROJECT_SOURCE_DIR} -Xcompiler=-Wall,-Wextra
+            -Werror=all-warnings -c ${PROJECT_SOURCE_DIR}/calibrate/cuda/grouped_matmul.cu
+            -o ${PROJECT_BINARY_DIR}/cuda_kernel_compiles.o)
+else()
+    add_test(NAME "a CUDA kernel compiles" COMMAND ${CMAKE_COMMAND} -E echo "skipped: nvcc is not installed")
+    set_tests_properties("a CUDA kernel compiles" PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
+endif()

@@ -34,6 +34,20 @@ const std::vector<ScenarioDefault>& scenario_defaults() {
         {"load.peak_factor", "1", "the peak is the mean"},
         {"load.think_time", R"("0 s")", "each user sends the next request at once, the hardest case"},
         {"load.drain.ramp", R"("0 s")", "all users start together"},
+        {"load.protocol.ramp", R"("1 s")", "estimated: users of the benchmark that start one after the other"},
+        {"load.protocol.think_time", R"("uniform:min=1s,max=3s")",
+         "the benchmark of the source documents, 1 to 3 s between a user's requests"},
+        {"load.cv", "1", "as spread as Poisson arrivals"},
+        {"load.diurnal.period", R"("1 d")", "a day"},
+        {"load.diurnal.peak", "1.5", "estimated: half as much again at the busiest hour"},
+        {"simulation.clients.waits", R"("first-token")", "an answer that has begun is read to its end"},
+        {"simulation.clients.cancels", "true", "a client that goes away closes its connection"},
+        {"simulation.clients.retries", "0", "who is refused or goes away does not come back"},
+        {"simulation.clients.retry_delay", R"("1 s")", "estimated: the first pause of most clients' back-off"},
+        {"simulation.failures.mean_down", R"("10 min")", "estimated: from an alarm to a restarted machine"},
+        {"simulation.lost_requests", R"("fail")", "clients see an error when the replica of their request fails"},
+        {"simulation.disaggregation.router", R"("least-outstanding")", "a request is decoded where fewest are"},
+        {"simulation.disaggregation.link_of", R"("prefill")", "each replica that prefills sends on a link of its own"},
         {"spares", "0", "no node beyond those needed"},
         {"headroom", "0", "the whole capacity is used"},
         {"cost.mode", R"("own")", "nodes are bought and written off"},
@@ -47,6 +61,10 @@ const std::vector<ScenarioDefault>& scenario_defaults() {
 
 bool given(const Fields& fields, std::string_view key) {
     return fields.has(key) && !fields.is_null(key);
+}
+
+Fields object_or_empty(const Fields& fields, std::string_view key) {
+    return given(fields, key) ? fields.object(key) : Fields::from_text("{}", fields.place(key));
 }
 
 Fields Assumptions::source(const Fields& fields, std::string_view path) {

@@ -20,6 +20,9 @@ struct ScenarioDefault {
 /// Whether the field is there and not null; null takes back what `extends` gave.
 [[nodiscard]] bool given(const Fields& fields, std::string_view key);
 
+/// The object at a key, or one without fields where it is absent or null.
+[[nodiscard]] Fields object_or_empty(const Fields& fields, std::string_view key);
+
 /// Hands out defaults and keeps a sentence on each that was taken.
 class Assumptions {
   public:

@@ -1,6 +1,7 @@
 #include "scenarios/instance_run.hpp"
 
 #include "simulator/load_plan.hpp"
+#include "simulator/replications.hpp"
 #include "simulator/simulation.hpp"
 
 namespace plimsoll {
@@ -53,8 +54,8 @@ InstanceRunner::InstanceRunner(const StepCost& cost, const Deployment& deploymen
 
 InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
     InstanceMeans sum;
-    for (std::uint64_t seed = 1; seed <= load.runs; ++seed) {
-        const InstanceMeans one = run_once(load, seed);
+    for (std::uint32_t i = 0; i < load.runs; ++i) {
+        const InstanceMeans one = run_once(load, replication_seed(1, i));
         sum.ttft += one.ttft / static_cast<double>(load.runs);
         sum.tpot += one.tpot / static_cast<double>(load.runs);
         sum.request_rate += one.request_rate / static_cast<double>(load.runs);

@@ -16,7 +16,7 @@ struct InstanceLoad {
     std::uint64_t requests = 250;   ///< of the shared queue; steady state: counted, after three a user of warm-up
     Seconds ramp{1.0};              ///< over which the users start
     bool tpot_over_tokens = false;  ///< otherwise over the tokens after the first
-    std::uint32_t runs = 1;         ///< seeds 1, 2, ... whose means are averaged
+    std::uint32_t runs = 1;         ///< replications of seed 1 whose means are averaged
 };
 
 /// What the server's own measurements would say: means over requests, and requests by the time they took. TTFT from

@@ -6,6 +6,7 @@
 
 #include "model/base/error.hpp"
 #include "scenarios/defaults.hpp"
+#include "scenarios/load_terms.hpp"
 #include "scenarios/terms.hpp"
 
 namespace plimsoll {
@@ -164,54 +165,55 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
         scenario.profiles = profile_choice(fields.string("profile"), fields.place("profile"), catalog);
 }
 
-/// The object at a key, or one without fields where it is absent or null.
-Fields object_or_empty(const Fields& fields, std::string_view key) {
-    return given(fields, key) ? fields.object(key) : Fields::from_text("{}", fields.place(key));
-}
-
-Scenario read_resolved(const Fields& fields, Catalog& catalog) {
+Scenario read_resolved(const Fields& fields, Catalog& catalog, SimulationTerms* simulation) {
     Scenario scenario;
     Assumptions assumptions;
     check_schema(fields);
     scenario.name = fields.string("name");
     if (given(fields, "description")) scenario.description = fields.string("description");
     read_choices(fields, catalog, assumptions, scenario);
-    scenario.workload = read_lengths(fields, catalog);
     scenario.load = read_load(fields.object("load"), assumptions);
     scenario.slo = read_slo(fields.object("slo"));
+    read_requests(fields, catalog, assumptions, scenario);
     scenario.spares = read_spares(assumptions.source(fields, "spares"));
     scenario.headroom = assumptions.source(fields, "headroom").number("headroom", {0, 0.9});
     scenario.cost = read_cost(object_or_empty(fields, "cost"), assumptions);
+    const SimulationTerms terms = read_simulation(object_or_empty(fields, "simulation"), catalog, assumptions);
+    if (simulation != nullptr) *simulation = terms;
     if (given(fields, "measured"))
         for (const Fields& entry : fields.objects("measured"))
             scenario.measured.push_back(read_measured(entry, catalog));
     fields.finish();
     scenario.assumptions = assumptions.sentences();
+    scenario.left_out = left_out_of(scenario.load);
+    for (std::string& sentence : left_out_of(terms)) scenario.left_out.push_back(std::move(sentence));
     scenario.resolved_json = fields.dump();
     return scenario;
 }
 
 }  // namespace
 
-Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog) {
+Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog,
+                       SimulationTerms* simulation) {
     std::error_code error;  // a path that cannot be resolved cannot be read either, which says why
     std::vector<ChainFile> chain{{path, fs::weakly_canonical(path, error)}};
     Fields fields = read_chain(chain);
     apply(overrides, fields);
-    return read_resolved(fields, catalog);
+    return read_resolved(fields, catalog, simulation);
 }
 
-Scenario make_scenario(const std::string& name, const std::vector<Override>& overrides, Catalog& catalog) {
+Scenario make_scenario(const std::string& name, const std::vector<Override>& overrides, Catalog& catalog,
+                       SimulationTerms* simulation) {
     Fields fields = Fields::from_text(R"({"schema": "plimsoll/scenario/1", "name": "command line"})", name);
     apply(overrides, fields);
-    return read_resolved(fields, catalog);
+    return read_resolved(fields, catalog, simulation);
 }
 
 Scenario parse_scenario(std::string_view text, const std::string& name, const std::vector<Override>& overrides,
-                        Catalog& catalog) {
+                        Catalog& catalog, SimulationTerms* simulation) {
     Fields fields = Fields::from_text(text, name);
     apply(overrides, fields);
-    return read_resolved(fields, catalog);
+    return read_resolved(fields, catalog, simulation);
 }
 
 }  // namespace plimsoll

@@ -5,6 +5,7 @@
 
 #include "model/spec/catalog.hpp"
 #include "model/spec/scenario.hpp"
+#include "scenarios/simulation_terms.hpp"
 
 namespace plimsoll {
 
@@ -16,14 +17,18 @@ struct Override {
 };
 
 /// Reads a scenario file: `extends` (a file beside it, no cycles), then the overrides, then every name resolved.
-/// Throws InputError with file and JSON pointer. The format is documented in scenarios/README.md.
-[[nodiscard]] Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog);
+/// Throws InputError with file and JSON pointer. The format is documented in scenarios/README.md. `simulation`, where
+/// given, takes the section of that name, which is checked in any case.
+[[nodiscard]] Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog,
+                                     SimulationTerms* simulation = nullptr);
 
 /// The same without a file: the fields come from the overrides alone. `name` stands for the file in messages.
-[[nodiscard]] Scenario make_scenario(const std::string& name, const std::vector<Override>& overrides, Catalog& catalog);
+[[nodiscard]] Scenario make_scenario(const std::string& name, const std::vector<Override>& overrides, Catalog& catalog,
+                                     SimulationTerms* simulation = nullptr);
 
 /// Reads from text instead of a file (no `extends`).
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& name,
-                                      const std::vector<Override>& overrides, Catalog& catalog);
+                                      const std::vector<Override>& overrides, Catalog& catalog,
+                                      SimulationTerms* simulation = nullptr);
 
 }  // namespace plimsoll

@@ -9,47 +9,6 @@ namespace {
 
 constexpr Range some_nodes{1e-6, 1e9};
 constexpr Range latency{1e-6, 1e6};
-constexpr double longest_think_s = 30 * 86400.0;
-
-Distribution read_tokens(const Fields& fields, std::string_view key) {
-    const std::string text =
-        fields.is_number(key) ? fmt::format("{}", fields.number(key, {1, 1e9})) : fields.string(key);
-    return Distribution::parse_tokens(text, fields.place(key));
-}
-
-Distribution read_think_time(const Fields& fields) {
-    const std::string_view key = "think_time";
-    // A plain number or a wrong kind gets the message on units.
-    if (!fields.is_string(key)) static_cast<void>(fields.quantity<Seconds>(key));
-    Distribution result = Distribution::parse_seconds(fields.string(key), fields.place(key));
-    if (!(result.points().back() <= longest_think_s))
-        fields.fail(key, "users that think for more than 30 d make no sense");
-    return result;
-}
-
-Drain read_drain(const Fields& drain, Assumptions& assumptions) {
-    Drain result;
-    result.requests = static_cast<int>(drain.integer("requests", {1, 1e8}));
-    result.ramp = assumptions.source(drain, "load.drain.ramp").quantity<Seconds>("ramp", {0, 1e6});
-    drain.finish();
-    return result;
-}
-
-void read_users(const Fields& load, Assumptions& assumptions, Load& result) {
-    result.kind = Load::Kind::closed;
-    result.registered_users = static_cast<double>(load.integer("users", {1, 1e9}));
-    const bool share_given = given(load, "active_share");
-    result.active_share = assumptions.source(load, "load.active_share").number("active_share", {1e-6, 1});
-    result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
-    if (given(load, "drain")) result.drain = read_drain(load.object("drain"), assumptions);
-    const double active = result.active_share * result.peak_factor;
-    if (share_given && active > 1)
-        load.fail("peak_factor", fmt::format("a peak of {:.6g} over an active share of {:.6g} is more than all users",
-                                             result.peak_factor, result.active_share));
-    if (result.concurrent_users() < 1)
-        load.fail("active_share", fmt::format("{:.6g} of {:.6g} users is less than one user at the same time", active,
-                                              result.registered_users));
-}
 
 /// The limit of a term, or null where the SLO has none.
 const Seconds* limit_of(const Slo& slo, Metric metric, Statistic statistic) {
@@ -85,36 +44,25 @@ void refuse_contradictions(const Fields& fields, const Slo& slo) {
 
 }  // namespace
 
-Workload read_lengths(const Fields& scenario, Catalog& catalog) {
+Distribution read_tokens(const Fields& fields, std::string_view key) {
+    const std::string text =
+        fields.is_number(key) ? fmt::format("{}", fields.number(key, {1, 1e9})) : fields.string(key);
+    return Distribution::parse_tokens(text, fields.place(key));
+}
+
+Workload read_lengths(const Fields& scenario, Catalog& catalog, const std::optional<Workload>& fallback) {
     Workload result;
     const bool prompt = given(scenario, "prompt_tokens"), output = given(scenario, "output_tokens");
     if (given(scenario, "workload"))
         result = catalog.workloads.at(scenario.string("workload"), scenario.place("workload"));
     else if (prompt && output)
         result.name = "custom";
+    else if (fallback)
+        result = *fallback;
     else
         scenario.fail("", "the field 'workload' is missing, or both 'prompt_tokens' and 'output_tokens'");
     if (prompt) result.prompt = read_tokens(scenario, "prompt_tokens");
     if (output) result.output = read_tokens(scenario, "output_tokens");
-    return result;
-}
-
-Load read_load(const Fields& load, Assumptions& assumptions) {
-    Load result;
-    const bool users = given(load, "users"), rate = given(load, "rate");
-    if (users == rate)
-        load.fail("", users ? "'users' and 'rate' exclude each other; null takes one back"
-                            : "expected either 'users' or 'rate'");
-    result.peak_factor = assumptions.source(load, "load.peak_factor").number("peak_factor", {1, 1000});
-    if (users) {
-        read_users(load, assumptions, result);
-    } else {
-        for (const std::string_view key : {"active_share", "think_time", "drain"})
-            if (given(load, key)) load.fail(key, fmt::format("'{}' belongs to 'users', not to a rate", key));
-        result.kind = Load::Kind::open;
-        result.rate = load.quantity<PerSecond>("rate", {1e-6, 1e6});
-    }
-    load.finish();
     return result;
 }
 

@@ -6,11 +6,12 @@
 /// The readers of the parts of a scenario; all throw InputError with file and JSON pointer.
 namespace plimsoll {
 
-/// The fields `workload`, `prompt_tokens` and `output_tokens` of a scenario.
-[[nodiscard]] Workload read_lengths(const Fields& scenario, Catalog& catalog);
-
-/// The object `load`: users that think between their requests, or a rate, never both.
-[[nodiscard]] Load read_load(const Fields& load, Assumptions& assumptions);
+/// The fields `workload`, `prompt_tokens` and `output_tokens` of a scenario or a class; where there are none,
+/// `fallback`.
+[[nodiscard]] Workload read_lengths(const Fields& scenario, Catalog& catalog,
+                                    const std::optional<Workload>& fallback = std::nullopt);
+/// A law of whole numbers such as a length, as a number or a text.
+[[nodiscard]] Distribution read_tokens(const Fields& fields, std::string_view key);
 
 /// The object `slo`: at least one term, none of which makes another pointless.
 [[nodiscard]] Slo read_slo(const Fields& slo);

@@ -116,8 +116,8 @@ int Validation::skipped() const {
 }
 
 std::vector<std::string> validated_table_columns() {
-    return {"model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens", "output_tokens", "users",
-                   "ttft_s", "tpot_s", "request_rate_per_s"};
+    return {"model",         "gpu",           "gpu_mem_gb", "link",   "tp",     "load",
+            "prompt_tokens", "output_tokens", "users",      "ttft_s", "tpot_s", "request_rate_per_s"};
 }
 
 Validation validate(const Csv& table, const ValidationAssumptions& assumptions, Catalog& catalog) {

@@ -20,7 +20,7 @@ struct ValidationAssumptions {
     ProfileChoice profiles;
     Distribution think_time = Distribution::uniform(1.0, 3.0);  ///< seconds
     bool steady_state = false;                                  ///< otherwise a run that drains a shared queue
-    int requests = 250;                                         ///< of the shared queue, at least twice the users
+    int requests = documents_queue;                             ///< of the shared queue, at least twice the users
     Seconds ramp = Seconds(1.0);                                ///< over which the users start
     bool search_users = true;                                   ///< whether the most users are looked for
     std::optional<double> prompt_scale;                         ///< overrides the workload's printed_prompt_scale

@@ -25,6 +25,11 @@ std::uint32_t replicas_of(const ClusterSettings& settings) {
 
 }  // namespace
 
+bool ClusterConditions::any() const {
+    return most_outstanding < std::numeric_limits<std::uint32_t>::max() || clients.patience < never ||
+           !changes.empty() || failures.mean_up < never || disaggregation.has_value();
+}
+
 Cluster::Cluster(const ClusterSettings& settings, RequestTable& requests)
     : settings_(settings),
       requests_(requests),

@@ -75,17 +75,24 @@ struct Disaggregation {
     std::uint64_t most_held_tokens = unlimited_steps;  ///< KV on a prefill replica that waits to be sent
 };
 
-/// Several replicas behind a router.
-struct ClusterSettings {
-    std::vector<ReplicaSpec> replicas;  ///< all, or with disaggregation those that prefill
-    const RouterKind* router = nullptr;
-    RouterSettings routing;  ///< `replicas` and `stream` are filled in
+/// What befalls the replicas, and what clients and prefill replicas do about it.
+struct ClusterConditions {
     std::uint32_t most_outstanding = std::numeric_limits<std::uint32_t>::max();  ///< a replica; more is refused
     ClientRules clients;
-    std::vector<ReplicaChange> changes;  ///< replicas count through: first those above, then those that decode
+    std::vector<ReplicaChange> changes;  ///< replicas count through: those that decode after the others
     RandomFailures failures;
     bool resubmit_lost = false;  ///< a failed replica's requests begin again elsewhere; otherwise that is an error
     std::optional<Disaggregation> disaggregation;
+
+    /// Whether a single replica is more than the loop of one replica can simulate.
+    [[nodiscard]] bool any() const;
+};
+
+/// Several replicas behind a router.
+struct ClusterSettings : ClusterConditions {
+    std::vector<ReplicaSpec> replicas;  ///< all, or with disaggregation those that prefill
+    const RouterKind* router = nullptr;
+    RouterSettings routing;  ///< `replicas` and `stream` are filled in
 };
 
 /// What a run of a cluster counted. Every request sent is answered, refused, timed out or lost in the end.

@@ -53,8 +53,7 @@ void add_counts(const SimulationResult& one, SimulationResult& sum) {
     r.to = std::max(r.to, one.report.to);
     r.unsettled = r.unsettled || one.report.unsettled;
     for (auto counter : {&Report::warm_up_requests, &Report::finished, &Report::preemptions, &Report::iterations,
-                         &Report::strides, &Report::prompt_tokens, &Report::output_tokens,
-                         &Report::found_tokens})
+                         &Report::strides, &Report::prompt_tokens, &Report::output_tokens, &Report::found_tokens})
         r.*counter += one.report.*counter;
     r.unanswered += one.report.unanswered;
     r.waiting_most = std::max(r.waiting_most, one.report.waiting_most);

@@ -7,16 +7,20 @@ namespace {
 
 /// The budget of a deployment that can run.
 MemoryBudget checked_budget(const Architecture& architecture, const Deployment& deployment) {
-    const std::string place = deployment.model->name + " on " + deployment.node->name;
-    if (const auto why =
-            architecture.refusal({.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel}))
-        throw InputError(place, *why);
-    MemoryBudget budget = memory_budget(architecture, deployment);
-    if (const auto why = budget.refusal(*deployment.gpu)) throw InputError(place, why->why);
-    return budget;
+    if (const auto why = refusal_of(deployment))
+        throw InputError(deployment.model->name + " on " + deployment.node->name, *why);
+    return memory_budget(architecture, deployment);
 }
 
 }  // namespace
+
+std::optional<std::string> refusal_of(const Deployment& deployment) {
+    const Architecture architecture(*deployment.model);
+    const Split split{.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
+    if (const auto why = architecture.refusal(split)) return *why;
+    if (const auto why = memory_budget(architecture, deployment).refusal(*deployment.gpu)) return why->why;
+    return std::nullopt;
+}
 
 const SchedulerKind& scheduler_named(const std::string& name, const std::string& place) {
     return schedulers().at(name, "scheduler", place);

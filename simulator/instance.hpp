@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 #include "model/cost/architecture.hpp"
@@ -13,6 +14,9 @@ namespace plimsoll {
 [[nodiscard]] const SchedulerKind& scheduler_named(const std::string& name, const std::string& place);
 /// Throws InputError at `place` when the scheduler refuses the limits.
 void check_settings(const SchedulerKind& kind, const SchedulerSettings& settings, const std::string& place);
+
+/// Why a deployment cannot run, if so: the model cannot be split so, or does not fit.
+[[nodiscard]] std::optional<std::string> refusal_of(const Deployment& deployment);
 
 /// One instance of a deployment, ready to be simulated. The entries of the deployment must outlive it.
 class Instance {

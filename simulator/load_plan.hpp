@@ -14,24 +14,6 @@
 
 namespace plimsoll {
 
-/// How the rate of an open load changes over a period that repeats.
-struct RateShape {
-    Seconds period{86400.0};
-    /// diurnal: factors of the mean rate at equal distances over the period, straight lines between them; empty: a
-    /// sine between `peak` and 2 - `peak`.
-    std::vector<double> factors;
-    double peak = 1.5;
-    Seconds spike{60.0};  ///< spikes: how long the rate is `spike_factor` times `rate`, at the end of each period
-    double spike_factor = 5.0;
-};
-
-/// Conversations: each turn sends the whole conversation so far and a new message.
-struct SessionShape {
-    Distribution turns = Distribution::fixed(5.0);
-    std::uint32_t system_prompt = 0;  ///< tokens that all sessions begin with
-    std::uint32_t max_context = 0;    ///< tokens of prompt and output at which a session ends; 0: unlimited
-};
-
 /// All that is sent in a run, as numbers. Each kind reads what it needs and refuses what contradicts it.
 struct LoadPlan {
     std::string kind = "poisson";  ///< a name of load_sources()
@@ -61,6 +43,7 @@ struct LoadPlan {
     SessionShape session;
 
     std::vector<LoadPlan> classes;  ///< mixture: the parts; their seeds follow from this one's
+    std::string class_name;         ///< of a part
     Slo slo;                        ///< what this class was promised
 };
 
@@ -78,9 +61,11 @@ struct LoadKind {
 /// The source that a plan describes; throws InputError at `place` for an unknown kind or a plan that it refuses.
 [[nodiscard]] std::unique_ptr<Source> make_source(const LoadPlan& plan, const std::string& place);
 
-/// The load of a scenario: a drain is the shared queue, users without one the closed loop in steady state, a rate
-/// Poisson arrivals at the peak.
-[[nodiscard]] LoadPlan load_plan(const Load& load, const Workload& workload, std::uint64_t seed);
+/// The load of a scenario: a drain is one of the benchmarks' protocols, users without one the closed loop in steady
+/// state, a rate arrivals at its peak (a curve: as it stands); classes are a mixture. `max_output` as in LoadPlan.
+/// Throws InputError for users too few for the classes.
+[[nodiscard]] LoadPlan load_plan(const Load& load, const Workload& workload, std::uint64_t seed, const Slo& slo = {},
+                                 std::uint32_t max_output = 0);
 
 /// What each class of the load was promised, in order: one entry, or those of a mixture's classes.
 [[nodiscard]] std::vector<Slo> promises_of(const LoadPlan& plan);

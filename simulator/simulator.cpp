@@ -1,5 +1,7 @@
 #include "simulator/simulator.hpp"
 
+#include <algorithm>
+
 #include "simulator/observer_group.hpp"
 
 namespace plimsoll {
@@ -22,30 +24,56 @@ class Stopper final : public Observer {
 
 ClusterSettings cluster_of(const SimulationSetup& setup) {
     ClusterSettings cluster;
-    cluster.replicas.assign(setup.replicas,
-                            {.timer = setup.timer, .scheduler = setup.scheduler, .settings = setup.settings});
+    static_cast<ClusterConditions&>(cluster) = setup.conditions;
+    cluster.failures.seed = derived_seed(setup.load.seed, "failures", setup.conditions.failures.seed);
+    cluster.replicas.assign(
+        setup.replicas,
+        {.timer = setup.timer, .scheduler = setup.scheduler, .settings = setup.settings, .start_up = setup.start_up});
+    cluster.replicas.insert(cluster.replicas.end(), setup.others.begin(), setup.others.end());
     cluster.router = &routers().at(setup.router, "router", "router");
+    cluster.routing = setup.routing;
     cluster.routing.seed = derived_seed(setup.load.seed, "router", 0);
     return cluster;
 }
 
 ClusterCounts run(const SimulationSetup& setup, Source& source, Observer& observer, const RunLimits& limits) {
     RequestTable requests;
-    if (setup.replicas > 1) return Cluster(cluster_of(setup), requests).run(source, &observer, limits);
+    if (setup.all_replicas() > 1 || setup.conditions.any())
+        return Cluster(cluster_of(setup), requests).run(source, &observer, limits);
     Replica replica(requests, *setup.timer, *setup.scheduler, setup.settings);
     ClusterCounts counts;
     static_cast<RunCounts&>(counts) = simulate(source, requests, replica, &observer, limits);
     return counts;
 }
 
-}  // namespace
-
-SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
+void check(const SimulationSetup& setup) {
     PLIMSOLL_ASSERT(setup.timer != nullptr && setup.scheduler != nullptr && setup.replicas > 0);
     check_settings(*setup.scheduler, setup.settings, "scheduler limits");
+    for (const ReplicaSpec& spec : setup.others) check_settings(*spec.scheduler, spec.settings, "scheduler limits");
+}
+
+/// Tokens of a KV block, where all replicas have the same.
+std::uint32_t block_tokens_of(const SimulationSetup& setup) {
+    const std::uint32_t tokens = setup.settings.block_tokens;
+    const auto differs = [tokens](const ReplicaSpec& spec) { return spec.settings.block_tokens != tokens; };
+    const auto& split = setup.conditions.disaggregation;
+    const bool mixed = std::any_of(setup.others.begin(), setup.others.end(), differs) ||
+                       (split && std::any_of(split->decode.begin(), split->decode.end(), differs));
+    return mixed ? 0 : tokens;
+}
+
+}  // namespace
+
+std::uint32_t SimulationSetup::all_replicas() const {
+    const std::size_t decode = conditions.disaggregation ? conditions.disaggregation->decode.size() : 0;
+    return replicas + static_cast<std::uint32_t>(others.size() + decode);
+}
+
+SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
+    check(setup);
     const std::unique_ptr<Source> source = make_source(setup.load, "load");
     MetricsSettings settings = setup.metrics;
-    settings.block_tokens = setup.settings.block_tokens;
+    settings.block_tokens = block_tokens_of(setup);
     settings.promises = promises_of(setup.load);
     Metrics metrics(settings);
     RunLimits limits = setup.limits;
@@ -65,8 +93,7 @@ SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
 }
 
 ClusterCounts run_watched(const SimulationSetup& setup, Observer& observer) {
-    PLIMSOLL_ASSERT(setup.timer != nullptr && setup.scheduler != nullptr && setup.replicas > 0);
-    check_settings(*setup.scheduler, setup.settings, "scheduler limits");
+    check(setup);
     RunLimits limits = setup.limits;
     const std::unique_ptr<Source> source = make_source(setup.load, "load");
     if (setup.stop == nullptr) return run(setup, *source, observer, limits);

@@ -13,7 +13,7 @@
 
 namespace plimsoll {
 
-/// Replicas of one kind behind a router, and what is sent to them. What is pointed to must outlive the runs.
+/// Replicas behind a router, and what is sent to them. What is pointed to must outlive the runs.
 struct SimulationSetup {
     SimulationSetup() = default;
     /// Replicas of a deployment's instance.
@@ -24,11 +24,18 @@ struct SimulationSetup {
     const SchedulerKind* scheduler = nullptr;
     SchedulerSettings settings;
     std::uint32_t replicas = 1;
+    Seconds start_up{};                  ///< of each of them
+    std::vector<ReplicaSpec> others;     ///< replicas of other kinds behind the same router, after those
     std::string router = "round-robin";  ///< a name of routers()
+    RouterSettings routing;              ///< `seed` follows from that of the load
+    ClusterConditions conditions;        ///< the seed of failures is mixed with that of the load
     LoadPlan load;                       ///< of all replicas together
     RunLimits limits;
     MetricsSettings metrics;                  ///< `block_tokens` is filled in, and so are `promises` from the load
     const std::atomic<bool>* stop = nullptr;  ///< once true the runs end, with what they have counted
+
+    /// All replicas, those that decode for others included.
+    [[nodiscard]] std::uint32_t all_replicas() const;
 };
 
 /// What one run, or several together, came to.

@@ -216,9 +216,12 @@ TEST_CASE("simulate refuses what makes no sense, and writes nothing") {
     CHECK(refusal(recorded + "--model round-model") == "plimsoll: --model: says nothing beside --cost-tables\n");
     CHECK_THAT(refusal(step_tokens("7") + "--workload tests/cli/tables/workload.csv"),
                ContainsSubstring("limits of the scheduler: the token budget of a step (7) must be"));
-    CHECK(refusal(recorded + "--padded-prefill") == "plimsoll: --padded-prefill: is a rule of the scheduler vllm-v0\n");
-    CHECK(refusal(recorded + "--router random") == "plimsoll: --router: is for --replicas above 1\n");
-    CHECK(refusal(recorded + "--cv 2") == "plimsoll: --cv: says nothing about this load: it needs --rate\n");
+    CHECK(
+        refusal(recorded + "--padded-prefill") ==
+        "plimsoll: --padded-prefill: /simulation/engine/padded_prefill: 'padded_prefill' is a setting of the scheduler "
+        "vllm-v0, not of sarathi\n");
+    CHECK(refusal(recorded + "--router random") == "plimsoll: --router: /simulation/router: is for several replicas\n");
+    CHECK(refusal(recorded + "--cv 2") == "plimsoll: --cv: /load/cv: says nothing about recorded arrivals\n");
     CHECK(refusal(recorded + "--requests 0") ==
           "plimsoll: --requests: expected a whole number from 1 to 1e+12, got '0'\n");
     CHECK(refusal(recorded + "--warm-up many") == "plimsoll: --warm-up: 'many' does not begin with a number\n");

@@ -97,6 +97,10 @@ TEST_CASE("check, completion, explain, plan, simulate and compare print what the
                                     .out);
     check_golden("plan.txt", run({"plan", "tests/cli/scenarios/round.json"}).out);
     check_golden("simulate.txt", run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000"}).out);
+    for (const char* name : {"mixture", "troubled", "split"})
+        check_golden("simulate_" + std::string(name) + ".txt",
+                     run({"simulate", "tests/cli/scenarios/" + std::string(name) + ".json", "--requests", "5000"}).out);
+    check_golden("plan_mixture.txt", run({"plan", "tests/cli/scenarios/mixture.json"}).out);
     check_golden("simulate_highest_load.txt",
                  run({"simulate", "tests/cli/scenarios/round.json", "--requests", "20000", "--highest-load"}).out);
     check_golden("compare_two.txt",

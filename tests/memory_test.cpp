@@ -37,8 +37,7 @@ TEST_CASE("the memory of LLaMA-13B on four A30, worked by hand") {
     CHECK(budget.weights.value() == 2.0 * (40 * 79'298'560.0 + 414'720 + 2 * 40'960'000.0));
     // 16384 prompt tokens x (2 x 5120 + 3 x 3456) values of 2 bytes, logits of 1000 rows x 32000 x 4 bytes.
     CHECK(budget.activations.value() == 16384.0 * (10240 + 10368) * 2 + 1000.0 * 32000 * 4);
-    CHECK(budget.framework.value() + budget.workspace.value() + budget.communication.value() ==
-          Approx(0.5e9 + 0.42e9));
+    CHECK(budget.framework.value() + budget.workspace.value() + budget.communication.value() == Approx(0.5e9 + 0.42e9));
     CHECK(budget.graphs.value() == 0);
     // 2 x 10 heads x 128 x 40 layers x 2 bytes.
     CHECK(budget.kv_per_token.value() == 204'800);

@@ -105,40 +105,69 @@ TEST_CASE("scenario: the question of the source documents is read as they put it
 }
 
 TEST_CASE("scenario: a default is stated unless the field is given") {
-    // Every default that a closed load with a drain and bought nodes can take, with a value other than the default.
-    const std::vector<std::pair<std::string, std::string>> fields{{"compare_nodes", "false"},
-                                                                  {"weights", "fp16"},
-                                                                  {"kv_cache", "fp8"},
-                                                                  {"tensor_parallel", "4"},
-                                                                  {"pipeline_parallel", "2"},
-                                                                  {"instances_per_node", "1"},
-                                                                  {"max_sequences", "64"},
-                                                                  {"load.active_share", "0.5"},
-                                                                  {"load.peak_factor", "1.5"},
-                                                                  {"load.think_time", "2s"},
-                                                                  {"load.drain.ramp", "1s"},
-                                                                  {"spares", "N+2"},
-                                                                  {"headroom", "0.2"},
-                                                                  {"cost.mode", "own"},
-                                                                  {"cost.amortization", "4 year"},
-                                                                  {"cost.pue", "1.2"},
-                                                                  {"cost.tariff", "0.2 USD/kWh"},
-                                                                  {"profile", "none"}};
+    using Settings = std::vector<std::pair<std::string, std::string>>;
+    // Where each default can be taken, with a value other than it.
+    const Settings drain{{"load.drain.requests", "250"}}, queue{{"load.protocol", "shared-queue"}};
+    const Settings rate{{"load.users", "null"}, {"load.rate", "5/s"}, {"load.arrivals", "gamma"}};
+    const Settings curve{{"load.users", "null"}, {"load.rate", "5/s"}, {"load.diurnal", "{}"}};
+    const Settings clients{{"simulation.clients.patience", "5s"}};
+    const Settings retries{{"simulation.clients.retries", "1"}};
+    const Settings failures{{"simulation.failures.mean_up", "1h"}};
+    const Settings split{{"simulation.disaggregation.decode.replicas", "1"},
+                         {"simulation.disaggregation.link", "nvlink-3"}};
+    struct Case {
+        std::string path;
+        Settings where;
+        std::string field, value;
+    };
+    const std::vector<Case> cases{
+        {"compare_nodes", drain, "compare_nodes", "false"},
+        {"weights", drain, "weights", "fp16"},
+        {"kv_cache", drain, "kv_cache", "fp8"},
+        {"tensor_parallel", drain, "tensor_parallel", "4"},
+        {"pipeline_parallel", drain, "pipeline_parallel", "2"},
+        {"instances_per_node", drain, "instances_per_node", "1"},
+        {"max_sequences", drain, "max_sequences", "64"},
+        {"load.active_share", drain, "load.active_share", "0.5"},
+        {"load.peak_factor", drain, "load.peak_factor", "1.5"},
+        {"load.think_time", drain, "load.think_time", "2s"},
+        {"load.drain.ramp", drain, "load.drain.ramp", "1s"},
+        {"load.protocol.ramp", queue, "load.drain.ramp", "2s"},
+        {"load.protocol.think_time", queue, "load.think_time", "2s"},
+        {"load.cv", rate, "load.cv", "2"},
+        {"load.diurnal.period", curve, "load.diurnal.period", "1h"},
+        {"load.diurnal.peak", curve, "load.diurnal.peak", "1.2"},
+        {"simulation.clients.waits", clients, "simulation.clients.waits", "answer"},
+        {"simulation.clients.cancels", clients, "simulation.clients.cancels", "false"},
+        {"simulation.clients.retries", clients, "simulation.clients.retries", "3"},
+        {"simulation.clients.retry_delay", retries, "simulation.clients.retry_delay", "9s"},
+        {"simulation.failures.mean_down", failures, "simulation.failures.mean_down", "9s"},
+        {"simulation.lost_requests", failures, "simulation.lost_requests", "resubmit"},
+        {"simulation.disaggregation.router", split, "simulation.disaggregation.router", "random"},
+        {"simulation.disaggregation.link_of", split, "simulation.disaggregation.link_of", "decode"},
+        {"spares", drain, "spares", "N+2"},
+        {"headroom", drain, "headroom", "0.2"},
+        {"cost.mode", drain, "cost.mode", "own"},
+        {"cost.amortization", drain, "cost.amortization", "4 year"},
+        {"cost.pue", drain, "cost.pue", "1.2"},
+        {"cost.tariff", drain, "cost.tariff", "0.2 USD/kWh"},
+        {"profile", drain, "profile", "none"}};
     const auto states = [](const Scenario& scenario, const std::string& path) {
         return std::count_if(scenario.assumptions.begin(), scenario.assumptions.end(), [&](const std::string& text) {
             return text.starts_with(path + " = ") || text.starts_with(path + ": ");
         });
     };
-    REQUIRE(fields.size() == scenario_defaults().size());
+    REQUIRE(cases.size() == scenario_defaults().size());
     for (const ScenarioDefault& known : scenario_defaults()) {
-        const std::string path(known.path);
-        INFO(path);
+        INFO(known.path);
         CHECK(!known.reason.empty());
-        CHECK(states(changed({{"load.drain.requests", "250"}}), path) == 1);
-        const auto given =
-            std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == path; });
-        REQUIRE(given != fields.end());
-        CHECK(states(changed({{"load.drain.requests", "250"}, *given}), path) == 0);
+        const auto found =
+            std::find_if(cases.begin(), cases.end(), [&](const Case& c) { return c.path == known.path; });
+        REQUIRE(found != cases.end());
+        Settings settings = found->where;
+        CHECK(states(changed(settings), found->path) == 1);
+        settings.emplace_back(found->field, found->value);
+        CHECK(states(changed(settings), found->path) == 0);
     }
 }
 

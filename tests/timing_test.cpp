@@ -191,3 +191,19 @@ TEST_CASE("drift, spikes and two clusters are told from plain noise") {
     CHECK(findings(falling).drift < -0.015);
     CHECK(findings({}).spikes == 0);
 }
+
+TEST_CASE("disturbed readings are used, and said so, only where too few others come") {
+    const Sample enough = timed([](int i) { return Reading{Seconds(i % 2 ? 1e-3 : 3e-3), 1400, false, i % 2 == 0}; });
+    CHECK_FALSE(enough.disturbed);
+    CHECK(enough.median.value() == 1e-3);
+    CHECK(enough.times.size() == 7);
+    CHECK(enough.discarded == 6);  // runs 3 to 16 count: seven odd ones, and the even ones between them
+
+    const Sample busy = timed([](int) { return Reading{Seconds(3e-3), 1400, false, true}; });
+    CHECK(busy.disturbed);
+    CHECK_FALSE(busy.timed_out);
+    CHECK(busy.median.value() == 3e-3);
+    CHECK(busy.discarded == 0);
+    // A quarter of a second goes by before they have to do: 0.25 / 3.01 ms runs, three of them to warm up.
+    CHECK(busy.times.size() == 81);
+}

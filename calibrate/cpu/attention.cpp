@@ -234,10 +234,10 @@ std::unique_ptr<PreparedKernel> prepare(const KernelPoint& wanted) {
 }  // namespace
 
 void register_attention(Registry<Microbenchmark>& registry) {
-    registry.add("attention-decode", {.description = "one query a sequence over a KV cache of bf16 and fp32",
+    registry.add("attention_decode", {.description = "one query a sequence over a KV cache of bf16 and fp32",
                                       .points = decode_points,
                                       .prepare = prepare});
-    registry.add("attention-prefill", {.description = "causal attention of prompts, with and without a cached prefix",
+    registry.add("attention_prefill", {.description = "causal attention of prompts, with and without a cached prefix",
                                        .points = prefill_points,
                                        .prepare = prepare});
 }

@@ -7,8 +7,11 @@
 namespace plimsoll {
 namespace {
 
-/// Below this share of the highest clock seen the processor is held back.
-constexpr double full_clock = 0.9;
+/// Below this share of the usual clock the processor is held back; estimates scatter by a few percent.
+constexpr double full_clock = 0.85;
+/// What a team may take beyond its busiest thread: a wake-up somewhat later than the promptest, a short interrupt.
+constexpr Seconds slack(50e-6);
+constexpr double relative_slack = 0.05;
 
 float from_bf16(std::uint16_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
@@ -37,14 +40,15 @@ HostKernel::HostKernel(const KernelPoint& point, int repeats)
 Reading HostKernel::run() {
     refresh();
     const double clock = estimated_clock_mhz();
-    highest_clock_ = std::max(highest_clock_, clock);
+    clocks_.insert(std::upper_bound(clocks_.begin(), clocks_.end(), clock), clock);
     const TeamTime time = team_.run([this](int thread) {
         for (int i = 0; i < repeats_; ++i) share(thread, team_.threads());
     });
     const Seconds wake = time.elapsed - time.busiest;
     shortest_wake_ = std::min(shortest_wake_.value_or(wake), wake);
-    return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock,
-            clock < full_clock * highest_clock_};
+    const bool slow = clock < full_clock * clocks_[clocks_.size() / 2];
+    const bool disturbed = wake - *shortest_wake_ > slack + time.busiest * relative_slack;
+    return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock, slow, disturbed};
 }
 
 std::size_t bytes_of_dtype(const std::string& dtype) {

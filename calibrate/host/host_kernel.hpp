@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "calibrate/host/operand_ring.hpp"
 #include "calibrate/host/thread_team.hpp"
@@ -10,8 +11,8 @@
 namespace plimsoll {
 
 /// A kernel of the processor: a team of threads does the work. Its time is that of the busiest thread on its processor
-/// and the shortest wake-up of the team so far, so that other programs do not count; a reading at a lowered clock is
-/// discarded.
+/// and the shortest wake-up of the team so far. A reading is throttled at a lowered clock, and disturbed where other
+/// programs kept the threads from working at the same time: threads that share a core are faster one after the other.
 class HostKernel : public PreparedKernel {
   public:
     Reading run() final;
@@ -32,7 +33,7 @@ class HostKernel : public PreparedKernel {
     ThreadTeam team_;
     bool cold_;
     int repeats_;
-    double highest_clock_ = 0;
+    std::vector<double> clocks_;  ///< seen so far, rising
     std::optional<Seconds> shortest_wake_;
 };
 

@@ -1,5 +1,7 @@
 #include <filesystem>
 
+#include <fmt/format.h>
+
 #include "calibrate/accuracy.hpp"
 #include "cli/command.hpp"
 #include "cli/session.hpp"
@@ -76,7 +78,12 @@ Document run(const Arguments& arguments, Session& session) {
         throw InputError(folder.string(), "holds no table of kernels (" + names + ")");
     }
     Document document;
-    document.items = {std::move(groups), std::move(pooled)};
+    if (groups.rows.empty())
+        document.items.emplace_back(
+            Paragraph{fmt::format("No group of one GPU, library and type has the {} rows that it takes to judge it.",
+                                  AccuracyRule{}.fewest)});
+    document.items.emplace_back(std::move(groups));
+    document.items.emplace_back(std::move(pooled));
     return document;
 }
 

@@ -5,13 +5,19 @@
 
 #include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/thread_team.hpp"
+#include "calibrate/point_choice.hpp"
+#include "calibrate/profile_writer.hpp"
 #include "cli/calibration_files.hpp"
 #include "cli/calibration_run.hpp"
 #include "cli/command.hpp"
+#include "cli/host_facts.hpp"
 #include "cli/interrupt.hpp"
 
 namespace plimsoll {
 namespace {
+
+/// Points between two choices of where the fits know least.
+constexpr std::size_t points_a_round = 24;
 
 /// One line that is written over and over, and goes away in the end.
 class MeasuringLine {
@@ -38,12 +44,44 @@ class MeasuringLine {
 void measure_processor(CalibrationRun& run, std::ostream* progress) {
     const InterruptFlag interrupted;
     MeasuringLine line(progress, run.plan);
-    run.measured = measure(jobs_of(cpu_benchmarks(), run.quick, run.facts.threads), run.plan,
-                           {.now = steady_time, .go_on = [&](const MeasuringStep& step) {
-                                line.show(step);
-                                return !interrupted.raised();
-                            }});
-    run.rates = processor_rates(run.measured.samples, run.facts.threads);
+    const int threads = run.facts.threads;
+    const std::vector<Job> spread = jobs_of(cpu_benchmarks(), run.quick || run.chosen, threads);
+    const std::vector<Job> all = jobs_of(cpu_benchmarks(), false, threads);
+    const auto choose = [&](const Measurements& so_far) {
+        const auto rates = processor_rates(so_far.samples, labels_of(run));
+        const auto peaks = [&](const std::string& dtype) {
+            const auto peak = rates->peaks.find(dtype);
+            return GpuPeaks{FlopPerSecond(peak == rates->peaks.end() ? 1e9 : peak->second.value),
+                            BytesPerSecond(rates->bandwidth.value), run.facts.last_cache, static_cast<double>(threads)};
+        };
+        return rates ? telling_points(all, so_far.samples, labels_of(run), peaks, points_a_round) : std::vector<Job>{};
+    };
+    MeasuringSeams seams{.now = steady_time, .go_on = [&](const MeasuringStep& step) {
+                             line.show(step);
+                             return !interrupted.raised();
+                         }};
+    if (run.chosen) seams.next_round = choose;
+    run.measured = measure(spread, run.plan, seams);
+    run.rates = processor_rates(run.measured.samples, labels_of(run));
+}
+
+/// The catalog anew, with the entries that were just written.
+void write_profile(CalibrationRun& run, Session& session) {
+    std::vector<std::string> folders = session.catalog().directories();
+    folders.push_back(run.data_folder);
+    Catalog catalog(std::move(folders));
+    run.fitted = fit_samples(run.measured.samples, labels_of(run), catalog);
+    Profile& profile = run.fitted.profile;
+    if (profile.kernels.empty()) {
+        run.notes.emplace_back("Too few points for a profile; what the entries say is measured all the same.");
+        return;
+    }
+    profile.name = run.facts.name;
+    profile.date = date_today();
+    profile.source = "measured here: " + run.facts.measured;
+    profile.environment = run.host;
+    const std::string path = "hardware_db/profiles/" + profile.name + ".json";
+    write_files(run.data_folder, {{path, profile_json(profile, path)}});
 }
 
 /// The processor as data that `plan --data` reads, unless the data know one of this name from elsewhere.
@@ -57,6 +95,7 @@ void write_entries(CalibrationRun& run, Session& session) {
     run.new_entries = std::find(known.begin(), known.end(), run.facts.name) == known.end() ||
                       session.catalog().gpus.path(run.facts.name).starts_with(run.data_folder);
     if (run.new_entries) write_files(run.data_folder, processor_entries(run.facts, *run.rates));
+    write_profile(run, session);
     run.notes.push_back(fmt::format("Plan with it: plimsoll plan --data {} --node {}-1 --engine {} ...",
                                     run.data_folder, run.facts.name, bare_engine));
 }
@@ -85,33 +124,36 @@ void register_calibrate_run(Registry<Command>& registry) {
              "models and writes a profile, with entries for the processor as a GPU, a node and an engine, into a data "
              "directory that --data takes. Interrupted, it keeps what it has.",
          .examples = {"plimsoll calibrate run --quick --budget 2s --output-data /tmp/plimsoll-data"},
-         .options = {{.name = "device",
-                      .value = "NAME",
-                      .help = "what to measure",
-                      .choices = {"cpu", "cuda"},
-                      .fallback = "cpu"},
-                     {.name = "quick", .help = "the few points that a first fit needs, within two minutes"},
-                     {.name = "budget",
-                      .value = "TIME",
-                      .help = "begin no point after this time, such as 5min; 90s with --quick, else 10min"},
-                     {.name = "rounds",
-                      .value = "N",
-                      .help = "how often to go over the points: what differs between rounds is the run-to-run error",
-                      .fallback = "3"},
-                     {.name = "threads", .value = "N", .help = "threads to use; all of the machine if absent"},
-                     {.name = "seed", .value = "N", .help = "of the order of the points", .fallback = "1"},
-                     {.name = "name",
-                      .value = "NAME",
-                      .help = "of the device's entry and profile; made of its model if absent"},
-                     {.name = "samples-out",
-                      .value = "DIR",
-                      .help = "where to write the raw samples; samples/NAME of the data directory if absent",
-                      .completes = "directories"},
-                     {.name = "output-data",
-                      .value = "DIR",
-                      .help = "the data directory to write to",
-                      .fallback = "plimsoll-data",
-                      .completes = "directories"}},
+         .options =
+             {{.name = "device",
+               .value = "NAME",
+               .help = "what to measure",
+               .choices = {"cpu", "cuda"},
+               .fallback = "cpu"},
+              {.name = "quick", .help = "the few points that a first fit needs, within two minutes"},
+              {.name = "budget",
+               .value = "TIME",
+               .help =
+                   "begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without "
+                   "--quick the points of --quick come first and then those where the fits know least"},
+              {.name = "rounds",
+               .value = "N",
+               .help = "how often to go over the points: what differs between rounds is the run-to-run error",
+               .fallback = "3"},
+              {.name = "threads", .value = "N", .help = "threads to use; all of the machine if absent"},
+              {.name = "seed", .value = "N", .help = "of the order of the points", .fallback = "1"},
+              {.name = "name",
+               .value = "NAME",
+               .help = "of the device's entry and profile; made of its model if absent"},
+              {.name = "samples-out",
+               .value = "DIR",
+               .help = "where to write the raw samples; samples/NAME of the data directory if absent",
+               .completes = "directories"},
+              {.name = "output-data",
+               .value = "DIR",
+               .help = "the data directory to write to",
+               .fallback = "plimsoll-data",
+               .completes = "directories"}},
          .run = run});
 }
 

@@ -133,6 +133,11 @@ Document run(const Arguments& arguments, Session& session) {
         for (Row& row : rows) everything.rows.push_back(std::move(row));
     }
     document.items.push_back(std::move(everything));
+    Bullets left_out{"left_out", "Said by the scenarios, and not in this answer:", {}};
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (const std::string& sentence : all[i].scenario.left_out)
+            left_out.lines.push_back(names[i] + ": " + sentence);
+    document.items.push_back(std::move(left_out));
     if (!feasible) document.exit_code = 3;
     return document;
 }

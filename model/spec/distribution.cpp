@@ -188,6 +188,44 @@ Distribution Distribution::with_mean(double mean) const {
     return result;
 }
 
+Distribution Distribution::shifted(double by) const {
+    std::vector<double> points = points_;
+    for (double& point : points) point += by;
+    return Distribution(std::move(points));
+}
+
+Distribution Distribution::pooled(const std::vector<std::pair<double, Distribution>>& parts) {
+    PLIMSOLL_ASSERT(!parts.empty());
+    if (parts.size() == 1) return parts.front().second;
+    struct Mass {
+        double value, weight;
+    };
+    std::vector<Mass> masses;
+    double total = 0;
+    for (const auto& [weight, law] : parts) {
+        total += weight;
+        for (const double point : law.points_)
+            masses.push_back({point, weight / static_cast<double>(law.points_.size())});
+    }
+    std::stable_sort(masses.begin(), masses.end(), [](const Mass& a, const Mass& b) { return a.value < b.value; });
+    std::vector<double> points;
+    const double slice = total / point_count;
+    double room = slice, sum = 0;
+    for (Mass& mass : masses) {
+        while (mass.weight > room && points.size() + 1 < point_count) {
+            points.push_back((sum + mass.value * room) / slice);
+            mass.weight -= room;
+            room = slice;
+            sum = 0;
+        }
+        sum += mass.value * mass.weight;
+        room -= mass.weight;
+    }
+    // What rounding left over belongs to the last slice.
+    points.push_back(sum / (slice - room));
+    return Distribution(std::move(points));
+}
+
 double Distribution::quantile(double u) const {
     const double position = u * static_cast<double>(points_.size()) - 0.5;
     if (position <= 0) return points_.front();

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace plimsoll {
@@ -22,6 +23,11 @@ class Distribution {
 
     /// The same shape with every value scaled to another mean.
     [[nodiscard]] Distribution with_mean(double mean) const;
+    /// Every value larger by the same.
+    [[nodiscard]] Distribution shifted(double by) const;
+    /// What is drawn from one of several laws by their weights (above 0, of any sum). Each point is the mean of its
+    /// share of the values, so that the mean is exact.
+    [[nodiscard]] static Distribution pooled(const std::vector<std::pair<double, Distribution>>& parts);
 
     [[nodiscard]] double mean() const { return mean_; }
     [[nodiscard]] double second_moment() const { return second_moment_; }

@@ -44,7 +44,8 @@ struct Scenario {
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
     ProfileChoice profiles;
-    Workload workload;
+    Workload workload;  ///< what engines see of it: context of sessions included, classes pooled
+    Workload sent;      ///< what the clients of a load without classes send: with sessions, messages
     Load load;
     Slo slo;
     int spares = 0;             ///< nodes beyond those needed
@@ -53,6 +54,7 @@ struct Scenario {
     CostTerms cost;
     std::vector<MeasuredValue> measured;
     std::vector<std::string> assumptions;  ///< defaults that were taken, for the answer to state
+    std::vector<std::string> left_out;     ///< what it says and a plan does not model, as sentences
     std::string resolved_json;             ///< the scenario after extends and overrides
 };
 

@@ -130,10 +130,23 @@ _plimsoll() {
         simulate:--kv-blocks) COMPREPLY=(); return ;;
         simulate:--kv-block-tokens) COMPREPLY=(); return ;;
         simulate:--watermark) COMPREPLY=(); return ;;
+        simulate:--preemption) COMPREPLY=($(compgen -W 'recompute swap' -- "$word")); return ;;
         simulate:--replicas) COMPREPLY=(); return ;;
         simulate:--router) COMPREPLY=($(compgen -W 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity' -- "$word")); return ;;
-        simulate:--arrivals) COMPREPLY=($(compgen -W 'constant gamma poisson weibull' -- "$word")); return ;;
+        simulate:--prefill-replicas) COMPREPLY=(); return ;;
+        simulate:--decode-replicas) COMPREPLY=(); return ;;
+        simulate:--kv-link) COMPREPLY=($(compgen -W "$(plimsoll list links --names 2>/dev/null)" -- "$word")); return ;;
+        simulate:--mean-time-to-failure) COMPREPLY=(); return ;;
+        simulate:--mean-time-to-repair) COMPREPLY=(); return ;;
+        simulate:--start-up) COMPREPLY=(); return ;;
+        simulate:--patience) COMPREPLY=(); return ;;
+        simulate:--retries) COMPREPLY=(); return ;;
+        simulate:--arrivals) COMPREPLY=($(compgen -W 'poisson constant gamma weibull' -- "$word")); return ;;
         simulate:--cv) COMPREPLY=(); return ;;
+        simulate:--diurnal) COMPREPLY=(); return ;;
+        simulate:--spikes) COMPREPLY=(); return ;;
+        simulate:--sessions) COMPREPLY=(); return ;;
+        simulate:--protocol) COMPREPLY=($(compgen -W 'steady shared-queue one-each' -- "$word")); return ;;
         simulate:--requests) COMPREPLY=(); return ;;
         simulate:--duration) COMPREPLY=(); return ;;
         simulate:--warm-up) COMPREPLY=(); return ;;
@@ -197,7 +210,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --replicas --router --arrivals --cv --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)

@@ -41,7 +41,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a run -d 'Measures this machine, so that forecasts for it are measured and not estimated'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l device -d 'what to measure' -x -a 'cpu cuda'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l quick -d 'the few points that a first fit needs, within two minutes'
-complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x
@@ -203,10 +203,23 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l kv-block-tokens -d 'tokens of a KV block' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l watermark -d 'share of the KV blocks that admission keeps free' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l padded-prefill -d 'vllm-v0: count requests x longest prompt against the tokens of a prefill, as early versions did'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l preemption -d 'vllm-v0: what becomes of requests that must make room' -x -a 'recompute swap'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l replicas -d 'instances behind a router' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l router -d 'how requests are given to replicas' -x -a 'least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity'
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l arrivals -d 'law of the times between requests of a rate' -x -a 'constant gamma poisson weibull'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l prefill-replicas -d 'with --decode-replicas: the same as --replicas' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l decode-replicas -d 'further instances that decode for the others' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l kv-link -d 'link that the KV goes over to them' -x -a '(plimsoll list links --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l mean-time-to-failure -d 'of a replica, exponential, such as 7d' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l mean-time-to-repair -d 'of a failed one, exponential' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l start-up -d 'of a repaired one, before it takes requests' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l patience -d 'after which a client without a first token goes away' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l retries -d 'further attempts of clients that were refused or went away' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l arrivals -d 'law of the times between requests of a rate' -x -a 'poisson constant gamma weibull'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l cv -d 'gamma, weibull: standard deviation of these times over their mean' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l diurnal -d 'a rate that changes over the day, F times the mean at its peak' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l spikes -d 'a rate that rises at the end of each period, such as period=1h,length=1min,factor=5' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l sessions -d 'conversations of so many turns, such as 5 or geometric:mean=5: each turn sends all before it' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l protocol -d 'what users do: go on for ever, drain a shared queue, or send one request each' -x -a 'steady shared-queue one-each'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l highest-load -d 'search the most users, or the highest rate, that keep the promises, and simulate that load'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l requests -d 'a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l duration -d 'simulated time after which a run ends, such as 1h' -x

@@ -66,7 +66,7 @@ _plimsoll() {
         'calibrate run') _arguments \
             '--device[what to measure]:NAME:(cpu cuda)' \
             '--quick[the few points that a first fit needs, within two minutes]' \
-            '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min]:TIME: ' \
+            '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least]:TIME: ' \
             '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
             '--threads[threads to use; all of the machine if absent]:N: ' \
             '--seed[of the order of the points]:N: ' \
@@ -236,10 +236,23 @@ _plimsoll() {
             '--kv-block-tokens[tokens of a KV block]:N: ' \
             '--watermark[share of the KV blocks that admission keeps free]:F: ' \
             '--padded-prefill[vllm-v0\: count requests x longest prompt against the tokens of a prefill, as early versions did]' \
+            '--preemption[vllm-v0\: what becomes of requests that must make room]:WORD:(recompute swap)' \
             '--replicas[instances behind a router]:N: ' \
             '--router[how requests are given to replicas]:NAME:(least-kv least-outstanding power-of-two prefix-affinity random round-robin session-affinity)' \
-            '--arrivals[law of the times between requests of a rate]:NAME:(constant gamma poisson weibull)' \
+            '--prefill-replicas[with --decode-replicas\: the same as --replicas]:N: ' \
+            '--decode-replicas[further instances that decode for the others]:N: ' \
+            '--kv-link[link that the KV goes over to them]:NAME:($(plimsoll list links --names 2>/dev/null))' \
+            '--mean-time-to-failure[of a replica, exponential, such as 7d]:TIME: ' \
+            '--mean-time-to-repair[of a failed one, exponential]:TIME: ' \
+            '--start-up[of a repaired one, before it takes requests]:TIME: ' \
+            '--patience[after which a client without a first token goes away]:TIME: ' \
+            '--retries[further attempts of clients that were refused or went away]:N: ' \
+            '--arrivals[law of the times between requests of a rate]:NAME:(poisson constant gamma weibull)' \
             '--cv[gamma, weibull\: standard deviation of these times over their mean]:F: ' \
+            '--diurnal[a rate that changes over the day, F times the mean at its peak]:F: ' \
+            '--spikes[a rate that rises at the end of each period, such as period=1h,length=1min,factor=5]:KEY=VALUE,...: ' \
+            '--sessions[conversations of so many turns, such as 5 or geometric\:mean=5\: each turn sends all before it]:TURNS: ' \
+            '--protocol[what users do\: go on for ever, drain a shared queue, or send one request each]:NAME:(steady shared-queue one-each)' \
             '--highest-load[search the most users, or the highest rate, that keep the promises, and simulate that load]' \
             '--requests[a run ends when so many requests are answered or refused; 100000 if neither this nor --duration is given, all of a file]:N: ' \
             '--duration[simulated time after which a run ends, such as 1h]:TIME: ' \
