@@ -19,7 +19,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr std::size_t fewest_for_path = 16, fewest_for_learner = 16, folds = 10;
+constexpr std::size_t fewest_for_path = 10, enough_for_path = 16, fewest_for_learner = 16, folds = 10;
 constexpr Index most_for_nested_choice = 400;
 
 /// Rows in parts that are left out by turns.
@@ -255,7 +255,9 @@ GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, co
         Rows left = gather(without, peaks);
         Candidate alone = best_form(left, options, nullptr);
         Candidate own = best_form(apart, options, &alone);
-        if (alone.error() + own.error() >= 0.95 * base.error()) continue;
+        // Few rows look apart by luck: they must do much better so.
+        const bool few = std::min(members.size(), without.size()) < enough_for_path;
+        if (alone.error() + own.error() >= (few ? 0.7 : 0.95) * base.error()) continue;
         chosen.push_back({std::string(path), std::move(own), apart});
         remaining = std::move(left), base = std::move(alone);
     }

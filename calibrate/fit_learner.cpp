@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <Eigen/Cholesky>
 
@@ -50,12 +51,18 @@ struct Search {
         return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
     }
 
+    /// The better end of two descents: from wide kernels alone, a narrow hump is not found.
     [[nodiscard]] LearnerShape best() const {
         const VectorXd range = (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
-        LearnerShape chosen{0.5 * range, 0.3};
-        double least = leave_one_out(chosen);
-        // Coordinate descent by factors: coarse steps do where the optimum is flat.
+        const auto [wide, wide_error] = descend({0.5 * range, 0.3}, range);
+        const auto [narrow, narrow_error] = descend({0.15 * range, 0.3}, range);
+        return narrow_error < wide_error ? narrow : wide;
+    }
+
+    /// Coordinate descent by factors: coarse steps do where the optimum is flat.
+    [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, const VectorXd& range) const {
         constexpr double widest = 8.0, narrowest = 0.02;
+        double least = leave_one_out(chosen);
         for (const double factor : {2.5, 1.5})
             for (Index c = 0; c <= range.size(); ++c)
                 for (const double by : {factor, 1.0 / factor})
@@ -69,7 +76,7 @@ struct Search {
                         if (error >= least) break;
                         least = error, chosen = shape;
                     }
-        return chosen;
+        return {chosen, least};
     }
 };
 
