@@ -1,16 +1,12 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <type_traits>
 #include <vector>
 
+#include "model/base/parallel.hpp"
 #include "simulator/load_plan.hpp"
 
 namespace plimsoll {
-
-/// Calls task(0) .. task(count - 1), each once, on up to `threads` threads (at least 1). When tasks throw, all are
-/// still tried and the failure of the lowest index is thrown.
-void in_parallel(std::uint32_t count, std::uint32_t threads, const std::function<void(std::uint32_t)>& task);
 
 /// The results of run(0) .. run(count - 1) in that order, the same whatever the number of threads, as long as a run
 /// depends on nothing but its index. The result is default constructible.

@@ -24,7 +24,7 @@ RefereeSettings referee_settings(const Arguments& arguments) {
 Document run(const Arguments& arguments, Session& session) {
     const Scenario scenario = read_question(arguments.value("SCENARIO").value_or(""), arguments, session.catalog());
     const RefereeSettings settings = referee_settings(arguments);
-    Plan planned = plan(scenario, session.catalog());
+    Plan planned = plan(scenario, session.catalog(), settings.threads);
     referee(scenario, settings, planned);
     return plan_document(scenario, planned, {.verbose = arguments.given("verbose"), .all = arguments.given("all")});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/base/parallel.hpp"
 #include "model/capacity/deployments.hpp"
 #include "model/capacity/judge.hpp"
 
@@ -76,7 +77,7 @@ void compare(const Scenario& scenario, Answer& answer) {
 
 /// Picks the best of the candidates of one answer, orders the rest.
 Answer answer_from(const Scenario& scenario, const Transformer* model, const Node* node,
-                   const std::vector<Candidate>& candidates, const Judge& judge) {
+                   const std::vector<Candidate>& candidates) {
     Answer answer{.model = model, .node = node, .best = {}, .runners_up = {}, .reason = {}, .comparisons = {}};
     std::vector<Candidate> feasible;
     for (const Candidate& candidate : candidates)
@@ -85,7 +86,6 @@ Answer answer_from(const Scenario& scenario, const Transformer* model, const Nod
     if (!feasible.empty()) {
         answer.best = feasible.front();
         answer.node = feasible.front().deployment.node;
-        judge.add_uncertainty(*answer.best);
         answer.runners_up.assign(feasible.begin() + 1, feasible.end());
     }
     answer.reason = reason_for(answer, candidates.size());
@@ -99,20 +99,25 @@ bool Plan::feasible() const {
     return std::any_of(answers.begin(), answers.end(), [](const Answer& answer) { return answer.best.has_value(); });
 }
 
-Plan plan(const Scenario& scenario, Catalog& catalog) {
+Plan plan(const Scenario& scenario, Catalog& catalog, std::uint32_t threads) {
     Plan result;
     for (const Transformer* model : scenario.models) {
         const Architecture architecture(*model);
         const Judge judge(scenario, architecture);
         std::vector<Candidate> of_model;
+        const std::size_t first = result.answers.size();
         for (const Node* node : scenario.nodes) {
             std::vector<Candidate> of_node;
             for (const Deployment& deployment : deployments(scenario, architecture, *node, catalog))
                 of_node.push_back(judge(deployment));
-            if (scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, node, of_node, judge));
+            if (scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, node, of_node));
             of_model.insert(of_model.end(), of_node.begin(), of_node.end());
         }
-        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model, judge));
+        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model));
+        // The errors of the constants take most of the time, and no answer looks at another's.
+        in_parallel(static_cast<std::uint32_t>(result.answers.size() - first), threads, [&](std::uint32_t i) {
+            if (auto& best = result.answers[first + i].best) judge.add_uncertainty(*best);
+        });
         result.candidates.insert(result.candidates.end(), of_model.begin(), of_model.end());
     }
     mark_pareto(result.candidates);

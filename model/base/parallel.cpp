@@ -1,9 +1,10 @@
-#include "simulator/replications.hpp"
+#include "model/base/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <thread>
+#include <vector>
 
 namespace plimsoll {
 
