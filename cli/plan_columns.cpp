@@ -63,7 +63,7 @@ std::vector<Field> uncertainty_fields() {
          [](const Candidate& c) {
              return uncertain(c, [](const Uncertainty& u) { return Cell::count(u.nodes.high); });
          }},
-        {{"promise_probability", "promises kept", 3},
+        {{"promise_probability", "promises kept", 4},
          [](const Candidate& c) {
              return uncertain(c, [](const Uncertainty& u) { return Cell::fraction(u.promise_probability); });
          }},
