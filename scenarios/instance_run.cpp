@@ -1,8 +1,6 @@
 #include "scenarios/instance_run.hpp"
 
-#include "simulator/load_plan.hpp"
-#include "simulator/replications.hpp"
-#include "simulator/simulation.hpp"
+#include "simulator/simulator.hpp"
 
 namespace plimsoll {
 namespace {
@@ -44,14 +42,6 @@ class Means final : public Observer {
 
 }  // namespace
 
-InstanceRunner::InstanceRunner(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                               const Workload& workload, const Distribution& think_time)
-    : rule_(engine_rule(deployment, memory)),
-      timer_(cost, rule_.settings.max_sequences),
-      workload_(workload),
-      think_time_(think_time),
-      max_output_(static_cast<std::uint32_t>(deployment.engine->reserved_output_tokens.value_or(0))) {}
-
 InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
     InstanceMeans sum;
     for (std::uint32_t i = 0; i < load.runs; ++i) {
@@ -64,25 +54,20 @@ InstanceMeans InstanceRunner::run(const InstanceLoad& load) const {
 }
 
 InstanceMeans InstanceRunner::run_once(const InstanceLoad& load, std::uint64_t seed) const {
-    LoadPlan plan;
-    plan.kind = load.steady_state ? "closed" : "shared-queue";
-    plan.seed = seed;
-    plan.users = load.users;
-    plan.think_time = think_time_;
-    plan.prompt = workload_.prompt;
-    plan.output = workload_.output;
-    plan.max_output = max_output_;
-    plan.ramp = load.ramp;
-    plan.stratified = !load.steady_state;
+    Load users;
+    users.registered_users = load.users;
+    users.think_time = think_time_;
+    if (load.steady_state)
+        users.ramp = load.ramp;
+    else
+        users.drain = Drain{.requests = static_cast<int>(load.requests), .ramp = load.ramp};
+    const int max_output = instance_.deployment().engine->reserved_output_tokens.value_or(0);
+    SimulationSetup setup(instance_);
+    setup.load = load_plan(users, workload_, seed, {}, static_cast<std::uint32_t>(max_output));
     const std::uint64_t warm_up = load.steady_state ? 3 * std::uint64_t{load.users} : 0;
-    if (!load.steady_state) plan.requests = load.requests;
-    const auto source = make_source(plan, "validate");
-    RequestTable requests(load.users);
-    Replica replica(requests, timer_, schedulers().at(rule_.scheduler, "scheduler", "validate"), rule_.settings);
+    if (load.steady_state) setup.limits.requests = warm_up + load.requests;
     Means means(warm_up, load.tpot_over_tokens);
-    RunLimits limits;
-    if (load.steady_state) limits.requests = warm_up + load.requests;
-    simulate(*source, requests, replica, &means, limits);
+    run_watched(setup, means);
     return means.means();
 }
 

@@ -102,20 +102,14 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
 
 RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
                            const ValidationAssumptions& assumptions)
-    : deployment_(deployment),
-      assumptions_(assumptions),
-      architecture_(*deployment.model),
-      memory_(memory_budget(architecture_, deployment)) {
+    : deployment_(deployment), assumptions_(assumptions) {
     if (!problem().empty()) return;
-    cost_.emplace(architecture_, deployment);
-    runner_.emplace(*cost_, deployment, memory_, workload, assumptions.think_time);
+    instance_.emplace(deployment);
+    runner_.emplace(*instance_, workload, assumptions.think_time);
 }
 
 std::string RowPredictor::problem() const {
-    const Split split{.tensor = deployment_.tensor_parallel};
-    if (const auto why = architecture_.refusal(split)) return *why;
-    if (const auto why = memory_.refusal(*deployment_.gpu)) return why->why;
-    return "";
+    return refusal_of(deployment_).value_or("");
 }
 
 InstanceMeans RowPredictor::at(int users) const {
@@ -130,7 +124,7 @@ InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
                       .tpot_over_tokens = assumptions_.tpot_over_tokens,
                       .runs = runs};
     load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
-                                                                 : std::max(assumptions_.requests, 2 * users));
+                                                                 : queue_for(users, assumptions_.requests));
     return runner_->run(load);
 }
 

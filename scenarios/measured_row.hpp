@@ -43,9 +43,7 @@ class RowPredictor {
   private:
     const Deployment& deployment_;
     const ValidationAssumptions& assumptions_;
-    Architecture architecture_;
-    MemoryBudget memory_;
-    std::optional<StepCost> cost_;
+    std::optional<Instance> instance_;  ///< absent: there is a problem
     std::optional<InstanceRunner> runner_;
 };
 

@@ -15,13 +15,11 @@ struct Bench {
         workload.output = Distribution::fixed(101.0);
     }
     [[nodiscard]] InstanceMeans run(const InstanceLoad& load) const {
-        const InstanceRunner runner(cost, deployment, memory_budget(architecture, deployment), workload,
-                                    Distribution::fixed(2.0));
-        return runner.run(load);
+        return InstanceRunner(instance, workload, Distribution::fixed(2.0)).run(load);
     }
     Deployment deployment;
-    Architecture architecture{*deployment.model};
-    StepCost cost{architecture, deployment};
+    Instance instance{deployment};
+    const StepCost& cost = instance.cost();
     Workload workload;
 };
 
