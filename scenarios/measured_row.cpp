@@ -29,6 +29,8 @@ const Entry* only(Shelf<Entry>& shelf, const std::string& name, Filter fits, std
     return nullptr;
 }
 
+}  // namespace
+
 const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
     const Node* best = nullptr;
     for (const std::string& name : catalog.nodes.names()) {
@@ -40,19 +42,22 @@ const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
 
 const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
     const double memory = table.number(row, "gpu_mem_gb").value_or(0.0) * 1e9;
-    const bool nvlink = table.text(row, "link") == "nvlink";
+    const std::string link = table.has("link") ? table.text(row, "link") : std::string();
     return only(
         catalog.gpus, table.text(row, "gpu"),
         [&](const Gpu& gpu) {
             // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
             const bool size =
                 memory <= 0 || (memory > 0.9 * gpu.usable_memory.value.value() && memory < 1.1 * gpu.memory.value());
-            return size && (gpu.form_factor == "sxm") == nvlink;
+            return size && (link.empty() || (gpu.form_factor == "sxm") == (link == "nvlink"));
         },
         problem);
 }
 
-}  // namespace
+const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
+    return only(
+        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, problem);
+}
 
 MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
                          Catalog& catalog) {
@@ -64,8 +69,7 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
         result.problem = "no prompt or output length";
         return result;
     }
-    d.model = only(
-        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, result.problem);
+    d.model = model_of_row(table, row, catalog, result.problem);
     if (d.model == nullptr) return result;
     d.tensor_parallel = static_cast<int>(table.number(row, "tp").value_or(1));
     if (assumptions.node.empty()) {

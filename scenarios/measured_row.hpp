@@ -22,6 +22,15 @@ struct MeasuredRow {
     std::string problem;        ///< why nothing can be predicted; empty otherwise
 };
 
+/// The GPU that a row means by its columns gpu, gpu_mem_gb and link (nvlink or another; an empty cell tells nothing);
+/// null, and why, where none or several fit.
+[[nodiscard]] const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem);
+/// The model that a row means; null, and why, where none or several fit.
+[[nodiscard]] const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog,
+                                              std::string& problem);
+/// The node of a GPU with the most of them that has room; null where there is none.
+[[nodiscard]] const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog);
+
 /// Resolves the names of a row. Throws InputError for cells that are no numbers.
 [[nodiscard]] MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
                                        Catalog& catalog);
