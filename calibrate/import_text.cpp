@@ -11,15 +11,10 @@ namespace {
 
 constexpr std::string_view white = " \t\r\n";
 
-/// Whether the first line that holds something holds a whole object, and another line begins one.
-bool is_json_lines(std::string_view text) {
-    const std::vector<std::string_view> lines = lines_of(text);
-    return std::count_if(lines.begin(), lines.end(),
-                         [](std::string_view line) {
-                             const std::string_view content = trimmed(line);
-                             return content.starts_with('{') && content.ends_with('}');
-                         }) > 1 ||
-           (trimmed(text).starts_with('{') && trimmed(text).find('\n') == std::string_view::npos);
+/// Whether the first line that holds something holds a whole object.
+bool is_json_lines(std::string_view content) {
+    const std::string_view first = trimmed(content.substr(0, content.find('\n')));
+    return first.starts_with('{') && first.ends_with('}');
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "scenarios/measured_row.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "model/base/error.hpp"
 #include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
@@ -101,12 +103,17 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
     result.prompt_scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
     result.workload.prompt = result.workload.prompt.with_mean(*prompt * result.prompt_scale);
     result.workload.output = result.workload.output.with_mean(*output);
+    if (const auto requests = table.number(row, "requests")) {
+        if (*requests < 1 || *requests > 1e7 || *requests != std::floor(*requests))
+            throw InputError(place + " requests", "must be a whole number from 1 to 1e7");
+        result.requests = static_cast<int>(*requests);
+    }
     return result;
 }
 
 RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
-                           const ValidationAssumptions& assumptions)
-    : deployment_(deployment), assumptions_(assumptions) {
+                           const ValidationAssumptions& assumptions, std::optional<int> requests)
+    : deployment_(deployment), assumptions_(assumptions), requests_(requests) {
     if (!problem().empty()) return;
     instance_.emplace(deployment);
     runner_.emplace(*instance_, workload, assumptions.think_time);
@@ -127,8 +134,8 @@ InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
                       .ramp = assumptions_.ramp,
                       .tpot_over_tokens = assumptions_.tpot_over_tokens,
                       .runs = runs};
-    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
-                                                                 : queue_for(users, assumptions_.requests));
+    const int queue = requests_ ? std::max(*requests_, users) : queue_for(users, assumptions_.requests);
+    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users) : queue);
     return runner_->run(load);
 }
 

@@ -18,8 +18,9 @@ struct MeasuredRow {
     Deployment deployment;
     std::unique_ptr<Engine> engine;  ///< the library's with the row's rule applied
     Workload workload;
-    double prompt_scale = 1.0;  ///< of the printed prompt tokens, in `workload`
-    std::string problem;        ///< why nothing can be predicted; empty otherwise
+    double prompt_scale = 1.0;    ///< of the printed prompt tokens, in `workload`
+    std::optional<int> requests;  ///< of this run's shared queue, where the table says it
+    std::string problem;          ///< why nothing can be predicted; empty otherwise
 };
 
 /// The GPU that a row means by its columns gpu, gpu_mem_gb and link (nvlink or another; an empty cell tells nothing);
@@ -38,8 +39,9 @@ struct MeasuredRow {
 /// Predicts the benchmark's runs of one deployment.
 class RowPredictor {
   public:
-    /// All must outlive the predictor.
-    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions);
+    /// All must outlive the predictor. `requests`: of the run's shared queue, instead of the assumed ones.
+    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions,
+                 std::optional<int> requests = {});
 
     /// Why the deployment cannot run, if so; nothing else may be asked then.
     [[nodiscard]] std::string problem() const;
@@ -52,6 +54,7 @@ class RowPredictor {
   private:
     const Deployment& deployment_;
     const ValidationAssumptions& assumptions_;
+    std::optional<int> requests_;
     std::optional<Instance> instance_;  ///< absent: there is a problem
     std::optional<InstanceRunner> runner_;
 };

@@ -23,7 +23,7 @@ class Runs {
     Runs(const MeasuredText& text, const GivenColumns& given)
         : given_(given),
           result_{Csv::with_columns({"source", "model", "gpu", "gpu_mem_gb", "link", "tp", "load", "prompt_tokens",
-                                     "output_tokens", "users", "ttft_s", "tpot_s", "request_rate_per_s"},
+                                     "output_tokens", "users", "ttft_s", "tpot_s", "request_rate_per_s", "requests"},
                                     text.name),
                   {}} {}
 
@@ -51,11 +51,12 @@ class Runs {
                             rate, ttft + (output - 1) * tpot, users));
         const std::string place = run.place();
         result_.table.add_row(
-            place, {"vllm bench", given_or(given_, "model", run.string("model_id"), place), said(run, "gpu", {"gpu"}),
-                    given_or(given_, "gpu_mem_gb", "", place), given_or(given_, "link", "", place),
-                    said(run, "tp", {"tp", "tensor_parallel_size", "tensor_parallel"}),
-                    given_or(given_, "load", std::nullopt, place), number_text(prompt), number_text(output),
-                    number_text(users), number_text(ttft), number_text(tpot), number_text(rate)});
+            place,
+            {"vllm bench", given_or(given_, "model", run.string("model_id"), place), said(run, "gpu", {"gpu"}),
+             given_or(given_, "gpu_mem_gb", "", place), given_or(given_, "link", "", place),
+             said(run, "tp", {"tp", "tensor_parallel_size", "tensor_parallel"}),
+             given_or(given_, "load", std::nullopt, place), number_text(prompt), number_text(output),
+             number_text(users), number_text(ttft), number_text(tpot), number_text(rate), number_text(completed)});
     }
 
     [[nodiscard]] Imported take() { return std::move(result_); }
@@ -76,7 +77,7 @@ class Runs {
         if (!run.has("max_concurrency") || run.is_null("max_concurrency"))
             return "all requests were sent at once: the share of the queue in TTFT is the benchmark's (give it a "
                    "--max-concurrency)";
-        if (run.number_or("mean_tpot_ms", 0, {0, most}) == 0) return "one token an answer: no time between tokens";
+        if (run.number("mean_tpot_ms", {0, most}) == 0) return "one token an answer: no time between tokens";
         return {};
     }
 

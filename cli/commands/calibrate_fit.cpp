@@ -96,9 +96,9 @@ void register_calibrate_fit(Registry<Command>& registry) {
         .description =
             "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
             "library and type on its own. Rows that --train does not take judge the fit.",
-        .examples =
-            {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1",
-             "plimsoll calibrate fit --from tests/data/importers/nccl_all_reduce.txt --column topology=nvswitch"},
+        .examples = {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1",
+                     "plimsoll calibrate fit --from tests/data/importers/nccl_all_reduce.txt --column "
+                     "topology=nvswitch --train 0.5"},
         .options =
             {{.name = "from",
               .value = "FILE",

@@ -257,7 +257,7 @@ void register_validate(Registry<Command>& registry) {
             "tool printed (docs/calibrate.md). Rows of whole steps, such as llama-bench's, are held "
             "against the cost of a step; for them --engine adds an engine's host times.",
         .examples = {"plimsoll validate tests/cli/measurements/a100.csv",
-                     "plimsoll validate tests/data/importers/llama_bench.md --column model=codellama-7b"},
+                     "plimsoll validate tests/data/importers/llama_bench.md --column model=llama-2-7b"},
         .positionals = {{.name = "FILE", .help = "tables of measurements", .many = true, .completes = "files"}},
         .options = {{.name = "assumptions",
                      .value = "NAME",
