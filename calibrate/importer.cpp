@@ -33,25 +33,25 @@ std::pair<std::string, const Importer*> importer_for(const MeasuredText& text, c
     return best;
 }
 
-std::string joined(const std::vector<Measured>& kinds) {
+std::string joined(const std::vector<MeasuredKind>& kinds) {
     std::string text;
-    for (const Measured kind : kinds) text += (text.empty() ? "" : " or ") + std::string(to_string(kind));
+    for (const MeasuredKind kind : kinds) text += (text.empty() ? "" : " or ") + std::string(to_string(kind));
     return text;
 }
 
-bool holds(const std::vector<Measured>& kinds, Measured kind) {
+bool holds(const std::vector<MeasuredKind>& kinds, MeasuredKind kind) {
     return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
 }  // namespace
 
-std::string_view to_string(Measured measured) {
+std::string_view to_string(MeasuredKind measured) {
     switch (measured) {
-        case Measured::kernels:
+        case MeasuredKind::kernels:
             return "kernels";
-        case Measured::serving:
+        case MeasuredKind::serving:
             return "serving runs";
-        case Measured::steps:
+        case MeasuredKind::steps:
             return "whole steps";
     }
     return "";
@@ -69,16 +69,17 @@ GivenColumns parse_given_columns(const std::vector<std::string>& texts) {
     return given;
 }
 
-std::optional<Measured> measured_by(const Csv& table) {
-    if (table.has("phase") && table.has("seconds")) return Measured::steps;
-    if (table.has("ttft_s") || table.has("tpot_s")) return Measured::serving;
-    if (table.has("seconds")) return Measured::kernels;
+std::optional<MeasuredKind> measured_by(const Csv& table) {
+    if (table.has("phase") && table.has("seconds")) return MeasuredKind::steps;
+    if (table.has("ttft_s") || table.has("tpot_s")) return MeasuredKind::serving;
+    if (table.has("seconds")) return MeasuredKind::kernels;
     return std::nullopt;
 }
 
-Imported import_text(const MeasuredText& text, const ImportChoice& choice, const std::vector<Measured>& wanted) {
+Imported import_text(const MeasuredText& text, const ImportChoice& choice, const std::vector<MeasuredKind>& wanted) {
     const auto [name, importer] = importer_for(text, choice.importer);
-    if (std::none_of(wanted.begin(), wanted.end(), [&, i = importer](Measured kind) { return holds(i->gives, kind); }))
+    if (std::none_of(wanted.begin(), wanted.end(),
+                     [&, i = importer](MeasuredKind kind) { return holds(i->gives, kind); }))
         throw InputError(text.name,
                          fmt::format("{} gives {}; {} are needed here", name, joined(importer->gives), joined(wanted)));
     for (const auto& given : choice.given)
@@ -93,7 +94,7 @@ Imported import_text(const MeasuredText& text, const ImportChoice& choice, const
     return imported;
 }
 
-Imported import_file(const std::string& path, const ImportChoice& choice, const std::vector<Measured>& wanted) {
+Imported import_file(const std::string& path, const ImportChoice& choice, const std::vector<MeasuredKind>& wanted) {
     std::ifstream stream(path, std::ios::binary);
     if (!stream) throw EnvironmentError(path, errno);
     return import_text({path, std::string{std::istreambuf_iterator<char>(stream), {}}}, choice, wanted);

@@ -27,17 +27,17 @@ struct Imported {
 };
 
 /// What an importer's rows are of.
-enum class Measured { kernels, serving, steps };
-[[nodiscard]] std::string_view to_string(Measured measured);
+enum class MeasuredKind { kernels, serving, steps };
+[[nodiscard]] std::string_view to_string(MeasuredKind measured);
 
 /// How much a text looks like the importer's form.
 enum class Likeness { none, some, sure };
 
 /// A form in which measurements are written; one file of calibrate/importers.
 struct Importer {
-    std::string description;         ///< the tool and the forms of its output
-    std::vector<Measured> gives;     ///< what its rows may be of
-    std::vector<std::string> takes;  ///< columns that may be given beside the file
+    std::string description;          ///< the tool and the forms of its output
+    std::vector<MeasuredKind> gives;  ///< what its rows may be of
+    std::vector<std::string> takes;   ///< columns that may be given beside the file
     Likeness (*likeness)(std::string_view) = nullptr;
     Imported (*read)(const MeasuredText&, const GivenColumns&) = nullptr;  ///< throws InputError "file:line"
 };
@@ -56,11 +56,11 @@ struct ImportChoice {
 /// Reads a file as rows of `wanted`. Throws EnvironmentError when it cannot be read, and InputError for a form that no
 /// importer knows, rows of another kind, a given column that the importer does not take, and what its reader refuses.
 [[nodiscard]] Imported import_file(const std::string& path, const ImportChoice& choice,
-                                   const std::vector<Measured>& wanted);
+                                   const std::vector<MeasuredKind>& wanted);
 /// The same from memory.
 [[nodiscard]] Imported import_text(const MeasuredText& text, const ImportChoice& choice,
-                                   const std::vector<Measured>& wanted);
+                                   const std::vector<MeasuredKind>& wanted);
 /// What the rows of a table are of, by the columns that only that kind has; nothing where they do not tell.
-[[nodiscard]] std::optional<Measured> measured_by(const Csv& table);
+[[nodiscard]] std::optional<MeasuredKind> measured_by(const Csv& table);
 
 }  // namespace plimsoll

@@ -21,7 +21,7 @@ ImportChoice import_choice(const Arguments& arguments) {
 }
 
 Imported import_files(const std::vector<std::string>& paths, const ImportChoice& choice,
-                      const std::vector<Measured>& wanted) {
+                      const std::vector<MeasuredKind>& wanted) {
     Imported all = import_file(paths.front(), choice, wanted);
     for (std::size_t i = 1; i < paths.size(); ++i) {
         const Imported more = import_file(paths[i], choice, wanted);

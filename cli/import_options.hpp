@@ -13,6 +13,6 @@ namespace plimsoll {
 
 /// The rows of all files as one table, named after the first. Throws InputError for rows of different kinds.
 [[nodiscard]] Imported import_files(const std::vector<std::string>& paths, const ImportChoice& choice,
-                                    const std::vector<Measured>& wanted);
+                                    const std::vector<MeasuredKind>& wanted);
 
 }  // namespace plimsoll

@@ -165,7 +165,8 @@ bool scales_prompts(const ServingCalibration& calibration) {
 Document serving_fit_document(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
     ValidationAssumptions assumptions = assumptions_named(*arguments.value("assumptions"), catalog);
-    const Imported imported = import_files(arguments.values("serving"), import_choice(arguments), {Measured::serving});
+    const Imported imported =
+        import_files(arguments.values("serving"), import_choice(arguments), {MeasuredKind::serving});
     const Csv& table = imported.table;
     const double widen = arguments.integer("widen", {1, 100}).value_or(1);
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());

@@ -15,7 +15,7 @@ using namespace plimsoll;
 namespace {
 
 const std::string folder = "tests/data/importers/";
-const std::vector<Measured> anything{Measured::kernels, Measured::serving, Measured::steps};
+const std::vector<MeasuredKind> anything{MeasuredKind::kernels, MeasuredKind::serving, MeasuredKind::steps};
 
 std::string content(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
@@ -119,7 +119,7 @@ TEST_CASE("importers: of the collectives the fits use all-reduce alone, and say 
     CHECK(imported.table.rows() == 0);
     REQUIRE(imported.left_out.size() == 1);
     CHECK(imported.left_out[0] ==
-          folder + "nccl_sendrecv.txt:9: 5 rows of sendrecv_perf: of the collectives the fits use all-reduce alone");
+          folder + "nccl_sendrecv.txt:10: 5 rows of sendrecv_perf: of the collectives the fits use all-reduce alone");
 }
 
 TEST_CASE("importers: a prompt of llama-bench is a prefill and its generation a decode step") {
@@ -236,9 +236,9 @@ TEST_CASE("importers: what is given beside a file, and what a file is asked for,
     CHECK_THROWS_WITH(read_sample("nccl_all_reduce.txt"), ContainsSubstring("does not say the topology"));
     CHECK_THROWS_WITH(read_sample("nccl_all_reduce.txt", {{"topolgy", "nvswitch"}}),
                       ContainsSubstring("did you mean 'topology'?"));
-    CHECK_THROWS_WITH(import_file(folder + "vllm_bench.jsonl", {}, {Measured::kernels}),
+    CHECK_THROWS_WITH(import_file(folder + "vllm_bench.jsonl", {}, {MeasuredKind::kernels}),
                       ContainsSubstring("vllm_bench gives serving runs; kernels are needed here"));
-    CHECK_THROWS_WITH(import_file("tests/cli/kernels/gemm.csv", {}, {Measured::serving}),
+    CHECK_THROWS_WITH(import_file("tests/cli/kernels/gemm.csv", {}, {MeasuredKind::serving}),
                       ContainsSubstring("its columns are of kernels"));
     CHECK_THROWS_WITH(import_file(folder + "llama_bench.md", {"nccl_test", {}}, anything),
                       ContainsSubstring("did you mean 'nccl_tests'?"));
@@ -246,17 +246,26 @@ TEST_CASE("importers: what is given beside a file, and what a file is asked for,
     CHECK_THROWS_WITH(parse_given_columns({"gpu=a", "gpu=b"}), ContainsSubstring("given twice"));
 }
 
-TEST_CASE("importers: a file cut anywhere is read or refused by its place") {
-    const GivenColumns none;
+TEST_CASE("importers: a file cut or spoilt anywhere is read or refused by its place") {
+    const auto survives = [](const std::string& text) {
+        std::string end = "run: read";
+        try {
+            static_cast<void>(read_text(text));
+        } catch (const InputError& error) {
+            end = error.what();
+        }
+        CHECK(end.starts_with("run"));
+    };
     for (const char* name :
          {"nccl_all_reduce.txt", "llama_bench.md", "llama_bench.jsonl", "llama_batched_bench.md", "vllm_bench.jsonl"}) {
         const std::string text = content(folder + name);
-        for (std::size_t length = 0; length < text.size(); length += 41) {
-            INFO(name << " " << length);
-            try {
-                CHECK(read_text(text.substr(0, length)).table.rows() < 31);
-            } catch (const InputError& error) {
-                CHECK(std::string(error.what()).starts_with("run"));
+        for (std::size_t at = 0; at < text.size(); at += 41) {
+            INFO(name << " " << at);
+            survives(text.substr(0, at));
+            for (const char c : {'9', '|', ' ', '-', '\n', '"'}) {
+                std::string spoilt = text;
+                spoilt[at] = c;
+                survives(spoilt);
             }
         }
     }

@@ -158,7 +158,7 @@ Imported read(const MeasuredText& text, const GivenColumns& given) {
 
 void register_llama_batched_bench(Registry<Importer>& registry) {
     registry.add("llama_batched_bench", {.description = "what llama-batched-bench prints, as Markdown or JSON lines",
-                                         .gives = {Measured::steps},
+                                         .gives = {MeasuredKind::steps},
                                          .takes = {"gpu", "model", "weights_dtype"},
                                          .likeness = likeness,
                                          .read = read});

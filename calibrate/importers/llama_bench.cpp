@@ -200,7 +200,7 @@ Imported read(const MeasuredText& text, const GivenColumns& given) {
 
 void register_llama_bench(Registry<Importer>& registry) {
     registry.add("llama_bench", {.description = "what llama-bench prints with -o md, csv, json or jsonl",
-                                 .gives = {Measured::steps},
+                                 .gives = {MeasuredKind::steps},
                                  .takes = {"gpu", "model", "weights_dtype"},
                                  .likeness = likeness,
                                  .read = read});

@@ -26,6 +26,11 @@ constexpr Element elements[] = {
     {"uint64", "int64", 8}, {"double", "fp64", 8},
 };
 
+/// The programs, without their "_perf".
+constexpr std::string_view programs[] = {"all_reduce",     "all_gather", "alltoall",  "alltoallv",
+                                         "broadcast",      "gather",     "hypercube", "reduce",
+                                         "reduce_scatter", "scatter",    "sendrecv"};
+
 /// Two figures printed to two decimals or three digits agree when they are no farther apart than this.
 constexpr double print_error = 0.011, print_share = 0.02;
 /// Times of the out-of-place and the in-place run farther apart than this were disturbed; they move the same bytes.
@@ -103,12 +108,15 @@ class Reader {
         if (!found.empty() && run_.columns.empty()) run_.collective = found;
     }
     static std::string collective_in(std::string_view line) {
-        const std::size_t end = line.find("_perf");
-        if (end == std::string_view::npos) return {};
-        std::size_t from = end;
-        while (from > 0 && (std::islower(static_cast<unsigned char>(line[from - 1])) != 0 || line[from - 1] == '_'))
-            --from;
-        return std::string(line.substr(from, end - from));
+        const auto is_part = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+        for (std::size_t end = line.find("_perf"); end != std::string_view::npos; end = line.find("_perf", end + 1)) {
+            std::size_t from = end;
+            while (from > 0 && is_part(line[from - 1])) --from;
+            const std::string_view name = line.substr(from, end - from);
+            if (std::find(std::begin(programs), std::end(programs), name) != std::end(programs))
+                return std::string(name);
+        }
+        return {};
     }
     /// What the footer of the table that begins here says.
     static std::string collective_ahead(const std::vector<std::string_view>& lines, std::size_t from) {
@@ -301,7 +309,7 @@ Imported read(const MeasuredText& text, const GivenColumns& given) {
 
 void register_nccl_tests(Registry<Importer>& registry) {
     registry.add("nccl_tests", {.description = "what all_reduce_perf and the others of nccl-tests print",
-                                .gives = {Measured::kernels},
+                                .gives = {MeasuredKind::kernels},
                                 .takes = {"collective", "gpu", "library", "topology"},
                                 .likeness = likeness,
                                 .read = read});

@@ -20,7 +20,7 @@ Imported read(const MeasuredText& text, const GivenColumns&) {
 
 void register_table(Registry<Importer>& registry) {
     registry.add("table", {.description = "CSV with the columns of docs/calibrate.md or of validate",
-                           .gives = {Measured::kernels, Measured::serving, Measured::steps},
+                           .gives = {MeasuredKind::kernels, MeasuredKind::serving, MeasuredKind::steps},
                            .takes = {},
                            .likeness = likeness,
                            .read = read});

@@ -109,7 +109,7 @@ Imported read(const MeasuredText& text, const GivenColumns& given) {
 
 void register_vllm_bench(Registry<Importer>& registry) {
     registry.add("vllm_bench", {.description = "the JSON of vllm bench serve --save-result and of benchmark_serving.py",
-                                .gives = {Measured::serving},
+                                .gives = {MeasuredKind::serving},
                                 .takes = {"gpu", "gpu_mem_gb", "link", "load", "model", "tp"},
                                 .likeness = likeness,
                                 .read = read});

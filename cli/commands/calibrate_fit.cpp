@@ -31,7 +31,7 @@ KernelTable rows_of(const Arguments& arguments, Catalog& catalog) {
     KernelTable all;
     const ImportChoice choice = import_choice(arguments);
     for (const std::string& file : arguments.values("from")) {
-        const Imported imported = import_file(file, choice, {Measured::kernels});
+        const Imported imported = import_file(file, choice, {MeasuredKind::kernels});
         KernelTable table = read_kernel_table(imported.table, conditions, catalog);
         all.implausible.insert(all.implausible.end(), imported.left_out.begin(), imported.left_out.end());
         all.read += table.read;

@@ -225,9 +225,9 @@ Table protocols_summary(const ProtocolComparison& comparison) {
 Document run(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
     const Imported imported =
-        import_files(arguments.values("FILE"), import_choice(arguments), {Measured::serving, Measured::steps});
+        import_files(arguments.values("FILE"), import_choice(arguments), {MeasuredKind::serving, MeasuredKind::steps});
     const Csv& measured = imported.table;
-    if (measured_by(measured) == Measured::steps) return step_validation_document(imported, arguments, catalog);
+    if (measured_by(measured) == MeasuredKind::steps) return step_validation_document(imported, arguments, catalog);
     const ValidationAssumptions assumptions = assumptions_of(arguments, catalog);
     const Validation validation = validate(measured, assumptions, catalog);
     Document document;
