@@ -11,16 +11,16 @@ namespace plimsoll {
 /// One measured step, or a prefill of several: a row of the tables of whole steps (docs/calibrate.md).
 struct MeasuredStep {
     std::string place;
-    std::string source = {};      ///< the tool
+    std::string source = {};           ///< the tool
     std::string model = {}, gpu = {};  ///< names for the catalog
-    std::string weights = {};     ///< a dtype, or empty: what the prediction is asked for
+    std::string weights = {};          ///< a dtype, or empty: what the prediction is asked for
     bool prefill = true;
-    double batch = 1;                   ///< sequences
-    double prompt = 0;                  ///< tokens of each; prefill alone
-    double context = 0;                 ///< tokens of each before the prompt, or read by a decode step in the mean
-    double chunk = 0;                   ///< most tokens that are computed together; prefill alone
-    double seconds = 0, deviation = 0;  ///< of the whole prefill, or of one decode step
-    std::optional<double> gpu_layers = {};   ///< layers on the GPU; absent: all
+    double batch = 1;                       ///< sequences
+    double prompt = 0;                      ///< tokens of each; prefill alone
+    double context = 0;                     ///< tokens of each before the prompt, or read by a decode step in the mean
+    double chunk = 0;                       ///< most tokens that are computed together; prefill alone
+    double seconds = 0, deviation = 0;      ///< of the whole prefill, or of one decode step
+    std::optional<double> gpu_layers = {};  ///< layers on the GPU; absent: all
 };
 
 [[nodiscard]] Csv step_table(const std::string& name);
