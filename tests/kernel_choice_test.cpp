@@ -124,6 +124,96 @@ TEST_CASE("a GPU without measurements borrows from its class, peaks scaled and w
     CHECK(deviations(stranger)[Cause::gemm_memory] > 0.2);
 }
 
+namespace {
+
+/// All-reduce of two to four ranks in 10 us + bytes / (100 GB/s) of bus bandwidth, 1 to 64 MiB.
+Profile all_reduce_profile(const std::string& name, const std::string& gpu, const std::string& topology,
+                           Origin origin) {
+    Profile profile = profile_of(name, gpu, "nccl-1");
+    KernelModel& model = profile.kernels.front();
+    model.kernel = model.form = "all_reduce";
+    model.topology = topology;
+    model.constants = {};
+    for (const char* ranks : {"2", "4", "8", "16"})
+        model.constants.push_back({std::string("latency_") + ranks, 10e-6, 0.0});
+    for (const char* ranks : {"2", "4", "8", "16"})
+        model.constants.push_back({std::string("bandwidth_") + ranks, 100e9, 0.0});
+    model.constants.push_back({"mid", 0.0, 0.0});
+    model.constants.push_back({"mid_exponent", 0.5, 0.0});
+    model.ranges = {{"bytes", 1048576, 67108864}, {"ranks", 2, 4}};
+    model.origin = origin;
+    return profile;
+}
+
+}  // namespace
+
+TEST_CASE("a fitted all-reduce stands before the links and before an estimate, not before the machine's own table") {
+    const Overlay overlay;
+    overlay.add(all_reduce_profile("switched", "a100-80gb-sxm", "nvswitch", Origin::measured_elsewhere));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const auto on = [&](const char* node, int ranks, const char* profile = "switched") {
+        Deployment d = deployment_on(node, catalog);
+        d.tensor_parallel = ranks;
+        set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at(profile, "test")});
+        return d;
+    };
+    // The 40 GB machine's bandwidth of two GPUs is an estimate; of four it was measured.
+    const Deployment borrowed = on("a100-40gb-sxm-8", 2);
+    CHECK_THAT(collective_source(borrowed), ContainsSubstring("nccl-1 on a100-80gb-sxm, borrowed"));
+    CHECK(collective_basis(borrowed).origin == Origin::estimated);
+    CHECK(collective_source(on("a100-40gb-sxm-8", 4)) == "NCCL on node a100-40gb-sxm-8, measured elsewhere");
+    CHECK_THAT(collective_source(on("a40-48gb-pcie-8", 4)), ContainsSubstring("bandwidth measured elsewhere, latency"));
+    CHECK(collective_source(on("a100-80gb-sxm-8", 4)) == "NCCL 2.27.3 on node a100-80gb-sxm-8, measured elsewhere");
+    // Three ranks of the very GPU are in no table, and between those fitted; eight of another node are beyond them.
+    CHECK(collective_basis(on("a100-80gb-sxm-8", 3)).origin == Origin::measured_elsewhere);
+    CHECK(collective_source(on("a100-80gb-sxm-8", 6)) == "links of node a100-80gb-sxm-8, estimated");
+    // Cards on PCIe are not joined by a switch, and the links of another class are others.
+    CHECK_FALSE(collective_basis(on("a100-80gb-pcie-8", 4)).measured);
+    CHECK_FALSE(collective_basis(on("h20-96gb-sxm-8", 4)).measured);
+
+    // 16 MiB among two: each link carries 2 (p - 1) / p = 1 time as much, 167.77 us, and 10 us of latency.
+    Operator op{.name = "all_reduce", .document_name = "", .kind = OperatorKind::all_reduce};
+    op.work.message = Bytes(16777216);
+    op.ranks = 2;
+    CHECK(KernelTimes(borrowed).time(op).value() ==
+          Approx(177.77e-6 + borrowed.engine->collective_overhead.value.value()).epsilon(1e-4));
+    // The fit's residuals (0.14 on both sides, between the quantiles 0.05 and 0.2, at the ends of the middle 80 %),
+    // another laboratory, another GPU.
+    const double residual = 2 * 0.14 / 2.5631;
+    CHECK(deviations(borrowed)[Cause::links] == Approx(std::sqrt(0.15 * 0.15 + 0.07 * 0.07 + residual * residual)));
+}
+
+TEST_CASE("an all-reduce measured here stands before the machine's table") {
+    const Overlay overlay;
+    overlay.add(all_reduce_profile("mine", "a100-80gb-sxm", "", Origin::measured_here));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a100-80gb-sxm-8", catalog);
+    d.tensor_parallel = 4;
+    set_kernels(d, catalog, {});
+    CHECK(collective_basis(d).origin == Origin::measured_here);
+    CHECK_THAT(collective_source(d), ContainsSubstring("nccl-1 on a100-80gb-sxm, measured here"));
+    set_kernels(d, catalog, {.any = false, .only = nullptr});
+    CHECK(collective_basis(d).curve);
+}
+
+TEST_CASE("the names of topologies fit the nodes that they speak of") {
+    Catalog catalog({PLIMSOLL_SOURCE_DIR});
+    const auto joined = [&](const char* node, const char* topology) {
+        return joined_as(catalog.nodes.at(node, "test"), topology);
+    };
+    CHECK(joined("h200-141gb-sxm-8", "nvswitch"));
+    CHECK(joined("a100-80gb-sxm-8", "dgx"));
+    CHECK_FALSE(joined("a100-80gb-sxm-8", "dgx:2nodes"));
+    CHECK_FALSE(joined("a100-80gb-sxm-8", "pcie4"));
+    CHECK(joined("a100-80gb-pcie-8", "pairwise_nvlink"));
+    CHECK(joined("v100-32gb-sxm2-8", "nvlink_mesh8"));
+    CHECK_FALSE(joined("v100-32gb-sxm2-8", "nvlink_mesh4"));
+    CHECK(joined("v100-32gb-pcie-8", "pcie3"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", "pcie4"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", "pcie3:2nodes"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", ""));
+}
+
 TEST_CASE("sizes beyond the measured ones are named and widen") {
     const Overlay overlay;
     overlay.add(profile_of("mine", "a30-24gb-pcie", "vllm-1"));  // n from 1024 to 16384

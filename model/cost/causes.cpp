@@ -86,11 +86,13 @@ double of_measured(const MeasuredKernel& kernel, double residual_share, Spread s
     return kernel.kinship == Kinship::stranger ? std::hypot(deviation, stranger_transfer) : deviation;
 }
 
-/// The weakest origin of what a step sends between GPUs.
-Origin of_links(const Deployment& d) {
-    for (const CollectiveCurve& curve : d.node->collectives)
-        if (curve.ranks == d.tensor_parallel) return curve.origin;
-    return Origin::estimated;
+/// What a step sends between GPUs is of one size or two: nothing averages out of a fit's residuals.
+double of_links(const Deployment& d) {
+    const CollectiveBasis basis = collective_basis(d);
+    if (!basis.measured) return of_collectives(basis.origin);
+    const KernelModel& model = *basis.measured->models.front();
+    const double transfer = basis.measured->kinship == Kinship::same_gpu ? 0.0 : same_class_transfer;
+    return std::hypot(of_collectives(model.origin), of_residuals(model), transfer);
 }
 
 }  // namespace
@@ -126,7 +128,7 @@ ByCause<double> deviations(const Deployment& d) {
     result[Cause::elementwise] = logarithmic(c.elementwise.memory_efficiency);
     result[Cause::kernel_launch] = logarithmic(c.gemm.launch);
     result[Cause::engine_kernels] = logarithmic(d.engine->kernel_efficiency);
-    if (d.gpus_per_instance() > 1) result[Cause::links] = of_collectives(of_links(d));
+    if (d.gpus_per_instance() > 1) result[Cause::links] = of_links(d);
     result[Cause::host_step] = logarithmic(host.per_step);
     result[Cause::host_sequence] = logarithmic(host.per_sequence);
     result[Cause::host_prefill] = logarithmic(host.per_prefill);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <sstream>
 #include <tuple>
 
 #include "model/base/error.hpp"
+#include "model/cost/collective.hpp"
 #include "model/cost/kernel_form.hpp"
 #include "model/cost/kernel_memo.hpp"
 
@@ -20,6 +22,7 @@ struct Types {
     /// Libraries differ by 5 to 12 % in products and by 27 to 39 % in attention on one A100: there the class's
     /// constants say as much as a library that the engine does not call.
     bool own_library = false;
+    std::function<bool(const KernelModel&, Kinship)> more = nullptr;  ///< what else it takes
 };
 
 /// 16-bit formats share their rates on every GPU that has both.
@@ -71,7 +74,8 @@ struct Offer {
     std::size_t points = 0;
 
     [[nodiscard]] bool same_as(const KernelModel& model, const Profile& other) const {
-        return profile == &other && library == model.library && dtype == model.dtype && kv_dtype == model.kv_dtype;
+        return profile == &other && library == model.library && dtype == model.dtype && kv_dtype == model.kv_dtype &&
+               kernel.models.front()->topology == model.topology;
     }
 };
 
@@ -93,7 +97,7 @@ std::vector<Offer> offers(const Deployment& d, Catalog& catalog, const ProfileCh
                 types.kv_dtypes.empty() || rank_in(types.kv_dtypes, model.kv_dtype) < types.kv_dtypes.size();
             const bool own = library_rank(*d.engine, model.library) < d.engine->kernel_libraries.size();
             const bool telling = own || !types.own_library || choice.only || model.origin == Origin::measured_here;
-            if (!suits || !cache || !telling) continue;
+            if (!suits || !cache || !telling || (types.more && !types.more(model, kinship))) continue;
             check_form(model, profile);
             const auto known = std::find_if(result.begin(), result.end(),
                                             [&](const Offer& offer) { return offer.same_as(model, profile); });
@@ -151,6 +155,23 @@ Origin class_origin(const EfficiencyClass& c, OperatorKind kind) {
     }
 }
 
+std::string model_source(const MeasuredKernel& kernel) {
+    const KernelModel& model = *kernel.models.front();
+    const std::string borrowed = kernel.kinship == Kinship::same_gpu ? "" : ", borrowed";
+    return model.library + " on " + kernel.gpu->name + borrowed + ", " + std::string(to_string(model.origin)) + ": " +
+           model.source;
+}
+
+/// Links have no peaks to scale by, so that only GPUs joined alike tell anything. A measurement made here that does not
+/// say how they are joined speaks of this machine.
+MeasuredKernel best_all_reduce(const Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
+    const auto joined_alike = [&](const KernelModel& model, Kinship kinship) {
+        const bool here = kinship == Kinship::same_gpu && model.origin == Origin::measured_here;
+        return kinship != Kinship::stranger && (joined_as(*d.node, model.topology) || (here && model.topology.empty()));
+    };
+    return best_offer(d, catalog, choice, {"all_reduce", alike(Dtype::fp16), {}, false, joined_alike});
+}
+
 }  // namespace
 
 void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
@@ -160,6 +181,8 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
     std::string key = d.gpu->name + '/' + d.engine->name + '/' + std::string(to_string(d.weights)) + '/' +
                       std::string(to_string(d.kv)) + '/' + (choice.only ? choice.only->name : "");
     for (const std::string& library : d.engine->kernel_libraries) key += '/' + library;
+    key +=
+        '/' + std::to_string(static_cast<int>(d.node->nvlink)) + std::to_string(d.node->gpus) + d.node->pcie_link_name;
     std::unique_ptr<MeasuredKernels>& slot = catalog.measured_kernels(key);
     if (!slot) {
         const std::vector<std::string> kv = alike(d.kv);
@@ -169,6 +192,7 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
         const std::vector<std::string> attention = alike(Dtype::fp16);
         slot->prefill_attention = best_offer(d, catalog, choice, {"attention_prefill", attention, kv, true});
         slot->decode_attention = best_offer(d, catalog, choice, {"attention_decode", attention, kv, true});
+        slot->all_reduce = best_all_reduce(d, catalog, choice);
         slot->memo = std::make_shared<KernelMemo>();
     }
     d.measured = slot.get();
@@ -185,10 +209,22 @@ std::string kernel_source(const Deployment& d, OperatorKind kind) {
     const MeasuredKernel* kernel = measured_of(d, kind);
     if (!kernel)
         return "class " + d.efficiency->name + ", " + std::string(to_string(class_origin(*d.efficiency, kind)));
-    const KernelModel& model = *kernel->models.front();
-    const std::string borrowed = kernel->kinship == Kinship::same_gpu ? "" : ", borrowed";
-    return model.library + " on " + kernel->gpu->name + borrowed + ", " + std::string(to_string(model.origin)) + ": " +
-           model.source;
+    return model_source(*kernel);
+}
+
+CollectiveBasis collective_basis(const Deployment& d) {
+    return collective_basis(*d.node, d.tensor_parallel, d.measured ? &d.measured->all_reduce : nullptr);
+}
+
+std::string collective_source(const Deployment& d) {
+    const CollectiveBasis basis = collective_basis(d);
+    if (basis.measured) return model_source(*basis.measured);
+    const std::string origin(to_string(basis.origin)), node = "node " + d.node->name + ", ";
+    if (!basis.curve) return "links of " + node + origin;
+    const Origin bandwidth = basis.curve->bandwidth_origin;
+    const bool one = bandwidth == basis.origin;
+    return basis.curve->library + " on " + node +
+           (one ? origin : "bandwidth " + std::string(to_string(bandwidth)) + ", latency " + origin);
 }
 
 namespace {

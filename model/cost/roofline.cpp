@@ -41,6 +41,10 @@ int ranks_between_stages(const Deployment& deployment) {
     return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_instance() : 2;
 }
 
+const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
+    return deployment.measured ? &deployment.measured->all_reduce : nullptr;
+}
+
 }  // namespace
 
 std::string_view to_string(Bound bound) {
@@ -53,8 +57,10 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       factors_(factors),
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
       padded_rows_(deployment.engine->host.graph_batch),
-      collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
-      point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
+      collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value,
+                   measured_all_reduce(deployment)),
+      point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value,
+                      measured_all_reduce(deployment)),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
