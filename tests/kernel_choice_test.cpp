@@ -294,3 +294,81 @@ TEST_CASE("an overlay's profile changes what a plan stands on") {
     // 40 % of peak and bandwidth are less than any class gives.
     CHECK(measured.users_per_instance < by_class.users_per_instance);
 }
+
+namespace {
+
+/// Experts by the form `moe`: no launch but 10 us, half the peaks, no knee to speak of.
+Profile experts_profile(const std::string& name, const std::string& gpu, const std::string& dtype,
+                        const std::string& spread) {
+    Profile profile = profile_of(name, gpu, "vllm-1");
+    KernelModel& model = profile.kernels.front();
+    model.kernel = model.form = "moe";
+    model.dtype = dtype;
+    model.topology = spread;
+    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0}, {"launch", 10e-6, 0.0},
+                       {"per_expert", 0.0, 0.0},         {"empty_rows", 0.0, 0.0},        {"sharpness", 50.0, 0.0},
+                       {"dequantization", 0.5, 0.0}};
+    model.ranges = {};
+    return profile;
+}
+
+Deployment mixture_on(const std::string& node, Catalog& catalog) {
+    Deployment d = deployment_on(node, catalog);
+    d.model = &catalog.models.at("mixtral-8x7b", "test");
+    set_kernels(d, catalog, {});
+    return d;
+}
+
+}  // namespace
+
+TEST_CASE("experts take the time of the kernel that was measured for all their products together") {
+    const Overlay overlay;
+    overlay.add(experts_profile("mine", "a30-24gb-pcie", "fp16", "balanced"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const Deployment d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK_THAT(experts_source(d), ContainsSubstring("vllm-1 on a30-24gb-pcie, measured here"));
+    CHECK(experts_origin(d) == Origin::measured_here);
+    const Architecture architecture(*d.model);
+    std::vector<Operator> operators;
+    const KernelTimes times(d);
+    const auto of_experts = [&](double tokens) {
+        architecture.operators({.decode_sequences = tokens, .context_tokens = tokens}, {}, {d.weights, d.kv},
+                               operators);
+        double sum = 0;
+        for (const Operator& op : operators)
+            if (op.experts > 0) sum += op.count * times.time(op).value();
+        return sum / d.model->layers;
+    };
+    // One token reads two experts of 3 x 4096 x 14336 fp16 weights, 704.6 MB, at half of 933 GB/s: 1510.5 us, and 10 us
+    // once; activations are a ten-thousandth.
+    CHECK(of_experts(1) == Approx(1520.5e-6).epsilon(1e-3));
+    // 8192 tokens x 2 rows x 2 x 176.2 million at half of 165 TFLOP/s: 69.97 ms.
+    CHECK(of_experts(8192) == Approx(69.98e-3).epsilon(1e-3));
+}
+
+TEST_CASE("experts are borrowed from any GPU of the maker, the evenly spread and the same type first") {
+    const Overlay overlay;
+    overlay.add(experts_profile("skewed", "a30-24gb-pcie", "fp16", "power_law_1.2"));
+    overlay.add(experts_profile("even", "a30-24gb-pcie", "bf16", "balanced"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = mixture_on("t4-16gb-pcie-8", catalog);
+    CHECK_THAT(experts_source(d), ContainsSubstring("borrowed"));
+    CHECK(experts_origin(d) == Origin::estimated);
+    // The type counts before the spread; eight-bit weights that nobody measured take the 16-bit kernels.
+    d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK(d.measured->experts.models.front()->topology == "power_law_1.2");
+    d.weights = Dtype::awq_int4;
+    set_kernels(d, catalog, {});
+    CHECK(d.measured->experts.models.front()->dtype == "int4_wo");
+    // The spread between libraries and GPUs: wider than of one's own, narrower than what a class's constants miss by.
+    const double borrowed = deviations(d)[Cause::experts];
+    d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK(deviations(d)[Cause::experts] < borrowed);
+    CHECK(borrowed < 0.6);
+    d = mixture_on("mi300x-192gb-oam-8", catalog);
+    CHECK(experts_source(d) == "class cdna, estimated");
+    CHECK(deviations(d)[Cause::experts] == 0.6);
+    // A dense model has none.
+    d.model = &catalog.models.at("llama-7b", "test");
+    CHECK(deviations(d)[Cause::experts] == 0.0);
+}

@@ -113,8 +113,7 @@ CollectiveBasis collective_basis(const Node& node, int ranks, const MeasuredKern
     for (const CollectiveCurve& curve : node.collectives)
         if (curve.ranks == ranks) basis = {.curve = &curve, .measured = nullptr, .origin = curve.origin};
     if (!covers(measured, ranks)) return basis;
-    const bool same_gpu = measured->kinship == Kinship::same_gpu;
-    const Origin origin = same_gpu ? measured->models.front()->origin : Origin::estimated;
+    const Origin origin = measured->kinship == Kinship::same_gpu ? measured->models.front()->origin : Origin::estimated;
     const bool here = origin == Origin::measured_here;
     if (basis.curve && weakest(basis.curve->bandwidth_origin, Origin::fitted) == Origin::fitted && !here) return basis;
     return {.curve = nullptr, .measured = measured, .origin = origin};

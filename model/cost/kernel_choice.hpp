@@ -26,6 +26,10 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] CollectiveBasis collective_basis(const Deployment& deployment);
 [[nodiscard]] std::string collective_source(const Deployment& deployment);
 
+/// The same of the products of a mixture's experts.
+[[nodiscard]] std::string experts_source(const Deployment& deployment);
+[[nodiscard]] Origin experts_origin(const Deployment& deployment);
+
 /// Sizes of operators that lie outside those measured, "gemm n = 57344 (measured to 32768)"; one a size and kind.
 [[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
                                                        const std::vector<Operator>& operators);
