@@ -92,7 +92,7 @@ TEST_CASE("a cache of less than a block does not fit") {
     const Architecture architecture(*deployed.model);
     changed.block_tokens = 4096;
     // Leaves room for 2,000 tokens of 204,800 bytes: half a block.
-    changed.workspace_memory += memory_budget(architecture, deployed).kv - Bytes(2000 * 204'800.0);
+    changed.workspace_memory.value += memory_budget(architecture, deployed).kv - Bytes(2000 * 204'800.0);
     const MemoryBudget budget = memory_budget(architecture, deployed);
     CHECK(budget.kv_tokens == 0);
     REQUIRE(budget.refusal(*deployed.gpu));

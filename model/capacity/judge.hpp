@@ -18,7 +18,8 @@ class Judge {
 
     [[nodiscard]] Candidate operator()(const Deployment& deployment) const;
     /// Adds what the errors of the constants leave open. Capacity and latencies follow from the times of a decode step
-    /// and of a prefill; along the directions in which these move, both are computed anew.
+    /// and of a prefill, and from the size of the KV cache where that counts; along the directions in which these move,
+    /// both are computed anew.
     void add_uncertainty(Candidate& candidate) const;
 
   private:

@@ -33,6 +33,22 @@ struct Evaluations {
     std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies;
 };
 
+/// A cache that holds no request.
+void add_nothing(bool closed, Evaluations& all) {
+    all.capacity.push_back(closed ? std::log(0.5) : -HUGE_VAL);
+    for (auto& metric : all.latencies)
+        for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
+    all.worst_ratio.push_back(HUGE_VAL);
+}
+
+/// Below this share of the largest batch at capacity, the size of the cache is not what limits it.
+constexpr double batch_where_memory_counts = 0.5;
+
+bool memory_counts(const Candidate& candidate) {
+    return candidate.memory.deviation > Bytes(0) &&
+           candidate.at_capacity.running >= batch_where_memory_counts * candidate.largest_batch;
+}
+
 void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
     for (std::size_t m = 0; m < metric_names.size(); ++m)
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
@@ -77,13 +93,20 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     ByCause<double> drawn;
     for (const ByCause<double>& way : ways)
         for (std::size_t i = 0; i < cause_count; ++i) drawn.values[i] += way.values[i] * way.values[i];
+    const bool memory = memory_counts(candidate);
     Evaluations all;
-    for (const Surface::Point& point : Surface::points(ways.size())) {
+    for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
         ByCause<double> z;
         for (std::size_t way = 0; way < ways.size(); ++way)
             for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
+        const Bytes more = memory ? candidate.memory.deviation * point[ways.size()] : Bytes(0);
+        const MemoryBudget budget = with_more_kv(candidate.memory, *d.engine, more);
+        if (largest_batch(budget, d, scenario_->workload) < 1.0) {
+            add_nothing(closed(), all);
+            continue;
+        }
         const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
-        const InstanceModel model(cost, d, candidate.memory, scenario_->workload);
+        const InstanceModel model(cost, d, budget, scenario_->workload);
         Forecaster forecaster(model);
         const Capacity capacity = capacity_of(forecaster);
         // Half a user where one is too many, so that there is a logarithm.
