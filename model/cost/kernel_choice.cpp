@@ -219,7 +219,8 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
         const std::vector<std::string> attention = alike(Dtype::fp16);
         slot->prefill_attention = best_offer(d, catalog, choice, {"attention_prefill", attention, kv, true});
         slot->decode_attention = best_offer(d, catalog, choice, {"attention_decode", attention, kv, true});
-        slot->elementwise = best_offer(d, catalog, choice, {"elementwise", alike(Dtype::fp16), {}, true});
+        slot->elementwise =
+            best_offer(d, catalog, choice, {"elementwise", alike(activation_dtype(d.weights)), {}, true});
         slot->experts = best_experts(d, catalog, choice);
         slot->all_reduce = best_all_reduce(d, catalog, choice);
         slot->memo = std::make_shared<KernelMemo>();
