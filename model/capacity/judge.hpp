@@ -35,6 +35,8 @@ class Judge {
     /// Directions of the constants' errors that move an instance of the candidate.
     [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
                                                           const ByCause<double>& spread) const;
+    /// Whether what the memory account may be off by moves the capacity of an instance.
+    [[nodiscard]] bool memory_counts(const Candidate& candidate) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
     void size(Forecaster& forecaster, Candidate& candidate) const;
 

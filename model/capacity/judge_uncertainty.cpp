@@ -41,14 +41,6 @@ void add_nothing(bool closed, Evaluations& all) {
     all.worst_ratio.push_back(HUGE_VAL);
 }
 
-/// Below this share of the largest batch at capacity, the size of the cache is not what limits it.
-constexpr double batch_where_memory_counts = 0.5;
-
-bool memory_counts(const Candidate& candidate) {
-    return candidate.memory.deviation > Bytes(0) &&
-           candidate.at_capacity.running >= batch_where_memory_counts * candidate.largest_batch;
-}
-
 void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
     for (std::size_t m = 0; m < metric_names.size(); ++m)
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
@@ -82,6 +74,24 @@ std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const
     prefill.decode_sequences = prefill.context_tokens = 0.0;
     const Sensitivities found = sensitivities(*architecture_, candidate.deployment, spread, decode, prefill);
     return main_directions(found.decode, found.prefill);
+}
+
+bool Judge::memory_counts(const Candidate& candidate) const {
+    // Far from a full cache, and where less of it changes nothing, two directions are enough.
+    constexpr double full = 0.5, change = 0.005;
+    const Deployment& d = candidate.deployment;
+    if (candidate.memory.deviation <= Bytes(0)) return false;
+    if (candidate.at_capacity.running < full * candidate.largest_batch) return false;
+    const StepCost cost(*architecture_, d);
+    const auto capacity = [&](const MemoryBudget& memory) {
+        if (largest_batch(memory, d, scenario_->workload) < 1.0) return 0.0;
+        const InstanceModel model(cost, d, memory, scenario_->workload);
+        Forecaster forecaster(model);
+        const Capacity found = capacity_of(forecaster);
+        return closed() ? found.users : found.rate.value();
+    };
+    const MemoryBudget less = with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * -1.0);
+    return capacity(less) < (1.0 - change) * capacity(candidate.memory);
 }
 
 void Judge::add_uncertainty(Candidate& candidate) const {

@@ -112,10 +112,12 @@ double Surface::at(Point point) const {
 }
 
 std::vector<double> Surface::draws() const {
-    const std::size_t directions = directions_of(values_.size());
+    // The same points for every quantity.
+    static const std::array<std::vector<Point>, 4> places{grid(0, {}), grid(1, normal_strata(strata_of_two)),
+                                                          grid(2, normal_strata(strata_of_two)),
+                                                          grid(3, normal_strata(strata_of_three))};
     std::vector<double> result;
-    for (const Point& point : grid(directions, normal_strata(directions == 3 ? strata_of_three : strata_of_two)))
-        result.push_back(at(point));
+    for (const Point& point : places[directions_of(values_.size())]) result.push_back(at(point));
     std::sort(result.begin(), result.end());
     return result;
 }
