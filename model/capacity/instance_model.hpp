@@ -41,7 +41,7 @@ class InstanceModel {
     InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
                   const Workload& workload);
 
-    /// Requests that run at once at the most, at least 1 (a fraction counts as the larger whole number now and then).
+    /// Requests that run at once at the most, and under static batching those who gather meanwhile; at least 1 (a fraction counts as the larger whole number now and then).
     [[nodiscard]] double batch_limit() const { return batch_limit_; }
     /// Whether memory sets that limit, not the engine's sequence limit.
     [[nodiscard]] bool limited_by_memory() const { return limited_by_memory_; }
