@@ -55,7 +55,7 @@ TEST_CASE("A static batch waits for its longest answer") {
     Workload workload;
     workload.prompt = Distribution::fixed(300.0);
     workload.output = Distribution::fixed(50.0);
-    const StaticBatch batch(*alone.cost, workload);
+    const StaticBatch batch(*alone.cost, workload, Seconds(HUGE_VAL));
     // One present is alone: no wait, 49 steps after the first token.
     const InstanceState one = batch.at(1.0);
     CHECK(one.admission == Seconds(0));
@@ -63,7 +63,10 @@ TEST_CASE("A static batch waits for its longest answer") {
     // Of 46 present 31 are in work, and 15 wait half a batch in the mean: 1 + 1.5 x 30.
     const InstanceState many = batch.at(46.0);
     CHECK(many.decoding == Approx(31.0));
-    CHECK(StaticBatch::present_with(31.0) == Approx(46.0));
+    CHECK(batch.present_with(31.0) == Approx(46.0));
+    // Users who come back at once wait for the whole batch that goes on without them: 1 + 2 x 30.
+    CHECK(StaticBatch(*alone.cost, workload, Seconds(0)).present_with(31.0) == Approx(61.0));
+    CHECK(StaticBatch(*alone.cost, workload, Seconds(0)).at(61.0).decoding == Approx(31.0));
     const double whole = (many.prefill + many.decode_step * 49.0).value();
     CHECK(many.residence.value() == Approx(46.0 / 31.0 * whole));
     CHECK(many.rate().value() == Approx(31.0 / whole));

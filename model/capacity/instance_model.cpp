@@ -48,10 +48,11 @@ double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const W
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                             const Workload& workload)
+                             const Workload& workload, Seconds think_time)
     : cost_(&cost),
       deployment_(&deployment),
       workload_(&workload),
+      think_time_(think_time),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
       lone_step_(cost.decode(1.0, context_)),
@@ -60,10 +61,10 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
     const Engine& engine = *deployment.engine;
     if (engine.scheduling == Scheduling::static_batch) {
         const double most = deployment.max_sequences;
-        const double batch =
-            StaticBatch(cost, workload).batch_in(memory.kv_tokens, engine.reserved_output_tokens.value_or(0), most);
+        const StaticBatch batches(cost, workload, think_time);
+        const double batch = batches.batch_in(memory.kv_tokens, engine.reserved_output_tokens.value_or(0), most);
         limited_by_memory_ = batch < most;
-        batch_limit_ = StaticBatch::present_with(batch);
+        batch_limit_ = batches.present_with(batch);
     } else {
         const double by_memory = batch_by_memory(engine, memory, workload);
         limited_by_memory_ = by_memory < deployment.max_sequences;
@@ -143,7 +144,8 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
 /// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
 /// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
-    if (deployment_->engine->scheduling == Scheduling::static_batch) return StaticBatch(*cost_, *workload_).at(n);
+    if (deployment_->engine->scheduling == Scheduling::static_batch)
+        return StaticBatch(*cost_, *workload_, think_time_).at(n);
     if (n <= 1.0) return evaluate(n, guess);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
     const auto excess = [&](double log_residence, InstanceState& result) {

@@ -83,7 +83,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         for (std::size_t way = 0; way < ways.size(); ++way)
             for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
         const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
-        const InstanceModel model(cost, d, candidate.memory, scenario_->workload);
+        const InstanceModel model(cost, d, candidate.memory, scenario_->workload, think_time());
         Forecaster forecaster(model);
         const Capacity capacity = capacity_of(forecaster);
         // Half a user where one is too many, so that there is a logarithm.

@@ -29,20 +29,37 @@ double longest_with(const Distribution& law, double own, double k) {
 
 }  // namespace
 
+StaticBatch::Padded StaticBatch::padded(double batch) const {
+    Padded result{longest_of(workload_->prompt, batch), longest_of(workload_->output, batch), {}, {}, {}};
+    result.prefill = cost_->prefill(batch, batch * result.prompt, batch * result.prompt * (result.prompt + 1.0) / 2.0);
+    result.decode_step = cost_->decode(batch, batch * (result.prompt + (result.output + 1.0) / 2.0));
+    result.time = result.prefill + result.decode_step * std::max(0.0, result.output - 1.0);
+    return result;
+}
+
+double StaticBatch::present_with(double batch) const {
+    const double soon = think_time_.finite() ? 1.0 - think_time_ / padded(batch).time : 0.0;
+    return 1.0 + (1.0 + std::max(0.5, soon)) * (batch - 1.0);
+}
+
 InstanceState StaticBatch::at(double present) const {
-    const double k = 1.0 + (present - 1.0) / 1.5;
-    const double prompt = longest_of(workload_->prompt, k), output = longest_of(workload_->output, k);
-    const double steps = std::max(0.0, output - 1.0);
+    // From a half to all that are present are in work.
+    double low = 1.0 + (present - 1.0) / 2.0, high = 1.0 + (present - 1.0) / 1.5;
+    while (high - low > 1e-6 * high) {
+        const double middle = (low + high) / 2.0;
+        (present_with(middle) <= present ? low : high) = middle;
+    }
+    const double k = high;
+    const Padded batch = padded(k);
     InstanceState state;
     state.present = present;
     state.decoding = k;
-    state.prefill = cost_->prefill(k, k * prompt, k * prompt * (prompt + 1.0) / 2.0);
-    state.decode_step = cost_->decode(k, k * (prompt + (output + 1.0) / 2.0));
-    const Seconds batch = state.prefill + state.decode_step * steps;
-    const double busy = std::min(1.0, present - 1.0);
-    state.met = batch * busy;
-    state.residence = batch * (present / k);
-    state.admission = state.residence - batch;
+    state.prefill = batch.prefill;
+    state.decode_step = batch.decode_step;
+    state.met = batch.time * std::min(1.0, present - 1.0);
+    state.residence = batch.time * (present / k);
+    state.admission = state.residence - batch.time;
+    const double steps = std::max(0.0, batch.output - 1.0);
     // All get their last token with the batch; the clients divide that by their own tokens.
     double own = 0, square = 0, tokens = 0, several = 0;
     for (int i = 0; i < slices; ++i) {
