@@ -148,10 +148,10 @@ TEST_CASE("What is detected passes the check and is planned with") {
     const cli::Result checked = cli::run({"check", node, "--data", folder.path.string()}, ".");
     INFO(checked.errors);
     CHECK(checked.code == 0);
-    const cli::Result planned =
-        cli::run({"plan", "--data", folder.path.string(), "--node", "found", "--model", "llama-3.2-1b", "--engine",
-                  "vllm-v1", "--users", "20", "--workload", "chat", "--ttft", "20s", "--referee", "none"},
-                 ".");
+    const cli::Result planned = cli::run(
+        {"plan", "--data", folder.path.string(), "--node", "found", "--model", "llama-3.2-1b", "--engine", "vllm-v1",
+         "--weights", "fp32,fp16", "--users", "20", "--workload", "chat", "--ttft", "20s", "--referee", "none"},
+        ".");
     INFO(planned.errors);
     CHECK(planned.code == 0);
     CHECK_THAT(planned.out, ContainsSubstring("found"));

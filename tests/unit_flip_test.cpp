@@ -75,8 +75,11 @@ TEST_CASE("a unit of another dimension is refused in every quantity of every dat
             const std::string text = text_of(file.path());
             INFO(file.path());
             REQUIRE(refusal(folder, text).empty());
+            // Other names of a link may look like quantities ("10GbE").
+            const std::size_t names = text.find("\"aliases\""), names_end = text.find(']', names);
             const std::string fields = text.substr(0, text.find("\"sources\""));
             for (const Place& place : units_in(fields)) {
+                if (place.at > names && place.at < names_end) continue;
                 const bool power = text.substr(place.at, place.size).ends_with("W");
                 const std::string why =
                     refusal(folder, std::string(text).replace(place.at, place.size, power ? "s" : "W"));
