@@ -67,6 +67,29 @@ void probe_gpus(ToolOutputs& outputs) {
     if (const auto matrix = output_of("nvidia-smi topo -m")) outputs[std::string(topology_file)] = *matrix;
 }
 
+std::string first_line(const fs::path& path) {
+    std::ifstream stream(path);
+    std::string line;
+    std::getline(stream, line);
+    return line;
+}
+
+/// Highest link rate and width of every display or compute device ("0x03...") of NVIDIA.
+void probe_pcie(ToolOutputs& outputs) {
+    std::error_code error;
+    std::string lines;
+    for (const auto& device : fs::directory_iterator("/sys/bus/pci/devices", error)) {
+        const fs::path& path = device.path();
+        if (first_line(path / "vendor") != "0x10de" || !first_line(path / "class").starts_with("0x03")) continue;
+        const auto rate = leading_number(first_line(path / "max_link_speed"));
+        const auto lanes = leading_number(first_line(path / "max_link_width"));
+        if (rate && lanes && *rate > 0 && *lanes > 0 && *lanes <= 64)
+            lines += path.filename().string() + " " + split_words(first_line(path / "max_link_speed")).front() + " " +
+                     std::to_string(static_cast<int>(*lanes)) + "\n";
+    }
+    if (!lines.empty()) outputs[std::string(pcie_file)] = lines;
+}
+
 void probe_nics(ToolOutputs& outputs) {
     std::error_code error;
     std::vector<fs::path> devices;
@@ -74,10 +97,8 @@ void probe_nics(ToolOutputs& outputs) {
     std::sort(devices.begin(), devices.end());
     std::string lines;
     for (const fs::path& device : devices) {
-        std::ifstream layer_file(device / "ports/1/link_layer"), rate_file(device / "ports/1/rate");
-        std::string layer, rate;
-        if (std::getline(layer_file, layer) && std::getline(rate_file, rate))
-            lines += device.filename().string() + " " + layer + " " + rate + "\n";
+        const std::string layer = first_line(device / "ports/1/link_layer"), rate = first_line(device / "ports/1/rate");
+        if (!layer.empty() && !rate.empty()) lines += device.filename().string() + " " + layer + " " + rate + "\n";
     }
     if (!lines.empty()) outputs[std::string(nic_file)] = lines;
 }
@@ -91,6 +112,7 @@ ToolOutputs probe_machine() {
     outputs[std::string(lscpu_file)] = *lscpu;
     outputs[std::string(memory_file)] = whole_file("/proc/meminfo");
     probe_gpus(outputs);
+    probe_pcie(outputs);
     probe_nics(outputs);
     return outputs;
 }
@@ -99,7 +121,7 @@ ToolOutputs saved_machine(const std::string& folder) {
     std::error_code error;
     if (!fs::is_directory(folder, error)) throw EnvironmentError(folder, error ? error.value() : ENOTDIR);
     ToolOutputs outputs;
-    for (const std::string_view file : {smi_file, topology_file, lscpu_file, memory_file, nic_file})
+    for (const std::string_view file : {smi_file, topology_file, lscpu_file, memory_file, pcie_file, nic_file})
         if (const fs::path path = fs::path(folder) / file; fs::exists(path))
             outputs[std::string(file)] = whole_file(path);
     return outputs;

@@ -1,6 +1,8 @@
 #include "detect/machine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -66,6 +68,30 @@ std::vector<DetectedNic> read_nics(std::string_view text, const std::string& pla
     return nics;
 }
 
+/// Fills in what nvidia-smi does not show, as on many virtual machines.
+void read_pcie(std::string_view text, const std::string& place, DetectedGpus& accelerators) {
+    // Generations one to six by GT/s a lane (PCI-SIG).
+    constexpr std::array rates{2.5, 5.0, 8.0, 16.0, 32.0, 64.0};
+    for (const std::string& line : plain_lines(text)) {
+        const std::vector<std::string> words = split_words(line);
+        if (words.empty()) continue;
+        const auto rate = words.size() < 3 ? std::nullopt : leading_number(words[1]);
+        const auto lanes = words.size() < 3 ? std::nullopt : leading_number(words[2]);
+        const auto known = std::find(rates.begin(), rates.end(), rate.value_or(0));
+        if (known == rates.end() || !lanes || *lanes < 1 || *lanes > 64)
+            throw InputError(place, "expected '<address> <GT/s> <lanes>', got " + in_quotes(line));
+        for (DetectedGpu& gpu : accelerators.gpus) {
+            // nvidia-smi writes the domain with eight digits and in capitals, the kernel with four and small ones.
+            std::string address = gpu.bus_id.substr(gpu.bus_id.size() > 12 ? gpu.bus_id.size() - 12 : 0);
+            std::transform(address.begin(), address.end(), address.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+            if (address != words[0] || (gpu.pcie_generation > 0 && gpu.pcie_lanes > 0)) continue;
+            gpu.pcie_generation = static_cast<int>(known - rates.begin()) + 1;
+            gpu.pcie_lanes = static_cast<int>(*lanes);
+        }
+    }
+}
+
 }  // namespace
 
 DetectedCpu read_lscpu(std::string_view text, const std::string& place) {
@@ -105,6 +131,7 @@ Machine read_machine(const ToolOutputs& outputs, const std::string& folder) {
     machine.memory = read_memory_size(required(memory_file, "/proc/meminfo"), place(memory_file));
     if (const std::string* found = text(nic_file)) machine.nics = read_nics(*found, place(nic_file));
     if (const std::string* found = text(smi_file)) machine.accelerators = read_nvidia_smi(*found, place(smi_file));
+    if (const std::string* found = text(pcie_file)) read_pcie(*found, place(pcie_file), machine.accelerators);
     const std::size_t gpus = machine.accelerators.gpus.size();
     if (gpus > 1) {
         machine.topology =

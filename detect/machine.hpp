@@ -17,7 +17,9 @@ inline constexpr std::string_view smi_file = "nvidia-smi.xml";  ///< nvidia-smi 
 inline constexpr std::string_view topology_file = "topo.txt";   ///< nvidia-smi topo -m
 inline constexpr std::string_view lscpu_file = "lscpu.txt";     ///< LC_ALL=C lscpu
 inline constexpr std::string_view memory_file = "meminfo.txt";  ///< /proc/meminfo
-inline constexpr std::string_view nic_file = "nics.txt";        ///< "mlx5_0 InfiniBand 200 Gb/sec (4X HDR)" a line
+/// "0000:07:00.0 16.0 16" a line: address, GT/s and lanes that card and slot can, from /sys/bus/pci.
+inline constexpr std::string_view pcie_file = "pcie.txt";
+inline constexpr std::string_view nic_file = "nics.txt";  ///< "mlx5_0 InfiniBand 200 Gb/sec (4X HDR)" a line
 
 /// One GPU as nvidia-smi shows it.
 struct DetectedGpu {

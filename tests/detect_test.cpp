@@ -230,6 +230,23 @@ TEST_CASE("A folder of saved outputs must be there and hold them") {
     CHECK(cli::run({"detect", "--from", recorded + "rtx4090", "--name", "My Node"}, ".").code == 2);
 }
 
+TEST_CASE("The kernel tells of a PCIe link that nvidia-smi does not show") {
+    ToolOutputs outputs = outputs_of("rtx4090");
+    std::string& smi = outputs["nvidia-smi.xml"];
+    for (const std::string shown : {"<max_link_gen>4", "<max_link_width>16x"})
+        smi.replace(smi.find(shown), shown.size(), shown.substr(0, shown.find('>') + 1) + "N/A");
+    const auto link = [&] {
+        const Description found = describe(read_machine(outputs, "m"), testing::library(), "node", "a test");
+        return read_node(Fields::from_text(found.files.at("hardware_db/nodes/node.json"), "n.json")).pcie_link_name;
+    };
+    outputs["pcie.txt"] = "0000:01:00.0 16.0 8\n";
+    CHECK(link() == "pcie-4-x8");
+    outputs["pcie.txt"] = "0000:02:00.0 16.0 16\n0000:01:00.0 32.0 16\n";
+    CHECK(link() == "pcie-5-x16");
+    outputs["pcie.txt"] = "0000:01:00.0 17 16\n";
+    CHECK_THROWS_WITH(link(), ContainsSubstring("m/pcie.txt: expected '<address> <GT/s> <lanes>'"));
+}
+
 TEST_CASE("XML as tools print it") {
     const XmlElement root = parse_xml(
         "<?xml version='1.0'?><!DOCTYPE a><a x='1'> <b>1 &lt; 2 &amp; 3</b><!-- no -->"

@@ -58,28 +58,30 @@ void register_detect(Registry<Command>& registry) {
         "detect",
         {.summary = "Describes this machine, or a saved one, as a node to plan with",
          .description =
-             "Reads what nvidia-smi -q -x, nvidia-smi topo -m, lscpu, /proc/meminfo and /sys/class/infiniband tell, "
+             "Without options for the machine it runs on. Reads what nvidia-smi -q -x, nvidia-smi topo -m, lscpu, "
+             "/proc/meminfo and /sys tell, "
              "finds the GPU in the data by its name, and writes a node into a data directory that --data takes: GPUs, "
              "sockets, PCIe, NVLink, network adapters. What no tool tells comes from the most similar node and is "
              "marked estimated. A GPU that the data do not know gets a file with what is known, to be filled in. "
              "Without a GPU the processors are described.",
-         .examples = {"plimsoll detect --output-data /tmp/plimsoll-data",
-                      "plimsoll detect --from tests/recorded/machines/v100-mesh --name our-v100 --output-data "
+         .examples = {"plimsoll detect --from tests/recorded/machines/v100-mesh --name our-v100 --output-data "
                       "/tmp/plimsoll-data"},
-         .options = {{.name = "from",
-                      .value = "DIR",
-                      .help = "outputs of another machine that --save wrote there, instead of this one's",
-                      .completes = "directories"},
-                     {.name = "save",
-                      .value = "DIR",
-                      .help = "where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, nics.txt",
-                      .completes = "directories"},
-                     {.name = "name", .value = "NAME", .help = "of the node; made of GPU and count if absent"},
-                     {.name = "output-data",
-                      .value = "DIR",
-                      .help = "the data directory to write to",
-                      .fallback = "plimsoll-data",
-                      .completes = "directories"}},
+         .options =
+             {{.name = "from",
+               .value = "DIR",
+               .help = "outputs of another machine that --save wrote there, instead of this one's",
+               .completes = "directories"},
+              {.name = "save",
+               .value = "DIR",
+               .help =
+                   "where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt",
+               .completes = "directories"},
+              {.name = "name", .value = "NAME", .help = "of the node; made of GPU and count if absent"},
+              {.name = "output-data",
+               .value = "DIR",
+               .help = "the data directory to write to",
+               .fallback = "plimsoll-data",
+               .completes = "directories"}},
          .run = run});
 }
 
