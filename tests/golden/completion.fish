@@ -106,7 +106,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l from -d 'outputs of another machine that --save wrote there, instead of this one\'s' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l save -d 'where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, nics.txt' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l save -d 'where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l name -d 'of the node; made of GPU and count if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'

@@ -135,7 +135,7 @@ _plimsoll() {
             '1:SHELL:(bash zsh fish)' ;;
         detect) _arguments \
             '--from[outputs of another machine that --save wrote there, instead of this one'\''s]:DIR:_files -/' \
-            '--save[where to keep the outputs\: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, nics.txt]:DIR:_files -/' \
+            '--save[where to keep the outputs\: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt]:DIR:_files -/' \
             '--name[of the node; made of GPU and count if absent]:NAME: ' \
             '--output-data[the data directory to write to]:DIR:_files -/' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
