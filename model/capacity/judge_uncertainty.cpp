@@ -116,7 +116,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
             continue;
         }
         const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
-        const InstanceModel model(cost, d, budget, scenario_->workload);
+        const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
         Forecaster forecaster(model);
         const Capacity capacity = capacity_of(forecaster);
         // Half a user where one is too many, so that there is a logarithm.

@@ -6,6 +6,7 @@ _plimsoll() {
         'check:Whether scenario and data files are good, or what is wrong with them'
         'compare:Several scenarios side by side, with the change against one of them'
         'completion:A script that completes commands, options and names in your shell'
+        'detect:Describes this machine, or a saved one, as a node to plan with'
         'explain:Where the time of one prefill and one decode step goes, operator by operator'
         'list:What there is\: GPUs, nodes, models, engines and more'
         'plan:How many nodes a load needs, at what cost, and what limits them'
@@ -134,6 +135,16 @@ _plimsoll() {
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SHELL:(bash zsh fish)' ;;
+        detect) _arguments \
+            '--from[outputs of another machine that --save wrote there, instead of this one'\''s]:DIR:_files -/' \
+            '--save[where to keep the outputs\: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt]:DIR:_files -/' \
+            '--name[of the node; made of GPU and count if absent]:NAME: ' \
+            '--output-data[the data directory to write to]:DIR:_files -/' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' ;;
         explain) _arguments \
             '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
