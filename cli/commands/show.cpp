@@ -16,6 +16,7 @@ namespace {
 struct Found {
     const EntryKind* kind;
     std::string file;
+    bool by_path = false;
 };
 
 /// The entries that answer to a name; an exact name counts before aliases.
@@ -31,7 +32,15 @@ std::vector<Found> find_entries(const std::string& name, const std::string& kind
     return exact.empty() ? all : exact;
 }
 
+/// The entry that a file of the user's is, a config.json of a model included.
+Found entry_of_file(const std::string& file) {
+    const Fields fields = Fields::from_file(file);
+    if (is_hugging_face_config(fields)) return {&kind_of_schema("model"), file, true};
+    return {&kind_of_schema(schema_kind(fields)), file, true};
+}
+
 Found find_entry(const std::string& name, const std::string& kind_wanted, Catalog& catalog) {
+    if (const auto file = catalog.models.file_of(name)) return entry_of_file(*file);
     const std::vector<Found> found = find_entries(name, kind_wanted, catalog);
     if (found.size() == 1) return found.front();
     if (found.empty()) {
@@ -119,15 +128,20 @@ void add_facts(const Fields& fields, const EntryKind& kind, std::vector<Item>& i
 
 Document run(const Arguments& arguments, Session& session) {
     const Found found = find_entry(*arguments.value("NAME"), arguments.value("kind").value_or(""), session.catalog());
-    const Fields fields = Fields::from_file(found.file);
+    const Fields read = Fields::from_file(found.file);
+    const Fields fields = is_hugging_face_config(read) ? entry_of_config(read) : read;
     found.kind->check(session.catalog(), fields);
     const std::string name = fields.string("name");
     Document document;
+    if (arguments.flag("entry")) {
+        document.items.push_back(Verbatim{"entry", fields.dump(2) + "\n"});
+        return document;
+    }
     Facts head{"", "", {{"kind", "kind", found.kind->kind}, {"name", "name", name}}};
     if (fields.has("aliases")) head.facts.push_back({"aliases", "aliases", fields.strings("aliases")});
     if (fields.has("description")) head.facts.push_back({"description", "description", fields.string("description")});
     document.items.push_back(std::move(head));
-    if (found.kind->derived) document.items.push_back(found.kind->derived(session.catalog(), name));
+    if (found.kind->derived) document.items.push_back(found.kind->derived(session.catalog(), found.by_path ? found.file : name));
     add_facts(fields, *found.kind, document.items);
     return document;
 }
