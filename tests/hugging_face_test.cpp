@@ -206,7 +206,7 @@ TEST_CASE("configs that do not say what is needed, or say what is not understood
     const auto place = [](const std::string& name) { return folder + name + "/config.json: "; };
     CHECK(refusal("yi-34b", {{"hidden_size", ""}}) == place("yi-34b") + "the field 'hidden_size' is missing");
     CHECK(refusal("yi-34b", {{"num_hidden_layers", "-4"}}) ==
-          place("yi-34b") + "/num_hidden_layers: expected a whole number from 1 to 1e+08, got -4");
+          place("yi-34b") + "/num_hidden_layers: expected a whole number from 1 to 10000, got -4");
     CHECK(refusal("yi-34b", {{"num_attention_heads", "48"}}) ==
           place("yi-34b") + "/num_attention_heads: 48 heads do not divide the hidden size of 7168");
     CHECK(refusal("yi-34b", {{"num_key_value_heads", "5"}}) ==

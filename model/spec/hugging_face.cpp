@@ -14,7 +14,8 @@ namespace {
 
 /// All of them, as a user whose model is not among them wants to know what is.
 [[noreturn]] void refuse_type(const HuggingFaceConfig& config, const std::string& type) {
-    const std::vector<std::string> known = hugging_face_families().names();
+    std::vector<std::string> known = hugging_face_families().names();
+    std::sort(known.begin(), known.end());
     const std::string nearest = nearest_name(type, known);
     std::string message = "unknown model_type " + in_quotes(type);
     message += nearest.empty() ? "; known: " : "; did you mean '" + nearest + "'? known: ";

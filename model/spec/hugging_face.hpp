@@ -22,13 +22,16 @@ namespace plimsoll {
 /// unless it is known to change the structure. A null counts as absent. Copies share what was asked and assumed.
 class HuggingFaceConfig {
   public:
+    /// What our own format takes at most of layers, of the hidden size, of a context, and of anything else.
+    static constexpr double most_layers = 1e4, most_hidden = 1e6, most_context = 1e9, most_of_anything = 1e7;
+
     explicit HuggingFaceConfig(Fields fields);
 
     [[nodiscard]] bool has(std::string_view key) const;
     /// A count above zero.
-    [[nodiscard]] int size(std::string_view key) const;
+    [[nodiscard]] int size(std::string_view key, double most = most_of_anything) const;
     /// The same under the first of several names that is there.
-    [[nodiscard]] int size(std::initializer_list<std::string_view> keys) const;
+    [[nodiscard]] int size(std::initializer_list<std::string_view> keys, double most = most_of_anything) const;
     [[nodiscard]] std::optional<int> size_if(std::string_view key) const;
     /// `fallback` is what transformers take where the field is absent; it is noted as assumed.
     [[nodiscard]] int size_or(std::string_view key, int fallback) const;

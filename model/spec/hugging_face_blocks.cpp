@@ -43,14 +43,13 @@ int even_head_dim(const HuggingFaceConfig& config, std::string_view key, int hea
 }
 
 ConfigModel common_model(const HuggingFaceConfig& config, const CommonDefaults& defaults) {
-    const auto size = [&](std::string_view key, std::optional<int> fallback) {
-        return fallback ? config.size_or(key, *fallback) : config.size(key);
-    };
     ConfigModel model;
-    model.hidden = config.size("hidden_size");
-    model.layers = config.size("num_hidden_layers");
-    model.vocabulary = size("vocab_size", defaults.vocabulary);
-    model.max_context = size("max_position_embeddings", defaults.max_context);
+    model.hidden = config.size("hidden_size", config.most_hidden);
+    model.layers = config.size("num_hidden_layers", config.most_layers);
+    model.vocabulary =
+        defaults.vocabulary ? config.size_or("vocab_size", *defaults.vocabulary) : config.size("vocab_size");
+    model.max_context = defaults.max_context ? config.size_or("max_position_embeddings", *defaults.max_context)
+                                             : config.size("max_position_embeddings", config.most_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied_embeddings);
     return model;
 }

@@ -11,7 +11,7 @@
 namespace plimsoll {
 namespace {
 
-constexpr Range count{1, 1e8};
+constexpr Range count{1, HuggingFaceConfig::most_of_anything};
 
 /// Fields of other families that say that a layer is not what it would be without them.
 constexpr std::array structural = {
@@ -37,6 +37,12 @@ constexpr std::array structural = {
     "moe_layer_freq",
 };
 
+/// What any family's layers do where nothing else is said, and what later releases of transformers write out.
+bool all_attend_fully(const Fields& fields) {
+    const std::vector<std::string> types = fields.strings("layer_types");
+    return std::all_of(types.begin(), types.end(), [](const std::string& type) { return type == "full_attention"; });
+}
+
 }  // namespace
 
 struct HuggingFaceConfig::Record {
@@ -55,13 +61,13 @@ bool HuggingFaceConfig::has(std::string_view key) const {
     return fields_.has(key) && !fields_.is_null(key);
 }
 
-int HuggingFaceConfig::size(std::string_view key) const {
-    return size({key});
+int HuggingFaceConfig::size(std::string_view key, double most) const {
+    return size({key}, most);
 }
 
-int HuggingFaceConfig::size(std::initializer_list<std::string_view> keys) const {
+int HuggingFaceConfig::size(std::initializer_list<std::string_view> keys, double most) const {
     for (const std::string_view key : keys)
-        if (has(key)) return static_cast<int>(fields_.integer(key, count));
+        if (has(key)) return static_cast<int>(fields_.integer(key, {1, most}));
     std::string names;
     for (const std::string_view key : keys) names += (names.empty() ? "" : " or ") + in_quotes(key);
     fields_.fail("", "the field " + names + " is missing");
@@ -129,6 +135,7 @@ void HuggingFaceConfig::refuse_unknown_structure(std::string_view model_type) co
     for (const char* key : structural) {
         if (record_->asked.contains(key) || !has(key)) continue;
         if (fields_.is_number(key) && fields_.number(key, {-1e9, 1e9}) <= 0) continue;
+        if (std::string_view(key) == "layer_types" && all_attend_fully(fields_)) continue;
         fail(key, fmt::format("changes the layers in a way that is not known of model_type '{}'", model_type));
     }
 }

@@ -29,6 +29,8 @@ void read_groups(const Fields& fields, Transformer& model) {
 }  // namespace
 
 Transformer read_model(const Fields& fields) {
+    if (!fields.has("schema") && !fields.has("model_type"))
+        fields.fail("", "no model: neither an entry of ours, with a 'schema', nor a config.json, with a 'model_type'");
     return read_transformer(is_hugging_face_config(fields) ? entry_of_config(fields) : fields);
 }
 

@@ -7,10 +7,10 @@ namespace {
 /// key-value heads as heads (vLLM model_executor/models/baichuan.py).
 ConfigModel read_baichuan(const HuggingFaceConfig& config) {
     ConfigModel model;
-    model.hidden = config.size("hidden_size");
-    model.layers = config.size("num_hidden_layers");
+    model.hidden = config.size("hidden_size", config.most_hidden);
+    model.layers = config.size("num_hidden_layers", config.most_layers);
     model.vocabulary = config.size("vocab_size");
-    model.max_context = config.size({"max_position_embeddings", "model_max_length"});
+    model.max_context = config.size({"max_position_embeddings", "model_max_length"}, config.most_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", false);
     set_attention(model, common_heads(config, model.hidden));
     set_ffn(model, config.size("intermediate_size"));

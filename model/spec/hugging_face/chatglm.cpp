@@ -7,10 +7,10 @@ namespace {
 /// configuration_chatglm.py of the checkpoints. The first ChatGLM has none of them.
 ConfigModel read_chatglm(const HuggingFaceConfig& config) {
     ConfigModel model;
-    model.hidden = config.size("hidden_size");
-    model.layers = config.size({"num_layers", "num_hidden_layers"});
+    model.hidden = config.size("hidden_size", config.most_hidden);
+    model.layers = config.size({"num_layers", "num_hidden_layers"}, config.most_layers);
     model.vocabulary = config.size("padded_vocab_size");
-    model.max_context = config.size("seq_length");
+    model.max_context = config.size("seq_length", config.most_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", true);
     config.expect("rmsnorm", true, "ChatGLM is known with norms without biases");
     config.expect("post_layer_norm", true, "ChatGLM is known with a norm after the last layer");

@@ -8,8 +8,8 @@ namespace {
 /// other): modeling_falcon.py, vLLM model_executor/models/falcon.py.
 ConfigModel read_falcon(const HuggingFaceConfig& config) {
     ConfigModel model;
-    model.hidden = config.size({"hidden_size", "n_embed"});
-    model.layers = config.size({"num_hidden_layers", "n_layer"});
+    model.hidden = config.size({"hidden_size", "n_embed"}, config.most_hidden);
+    model.layers = config.size({"num_hidden_layers", "n_layer"}, config.most_layers);
     model.vocabulary = config.size("vocab_size");
     model.max_context = config.size_or("max_position_embeddings", 2048);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", true);

@@ -7,10 +7,11 @@ namespace {
 /// learned positions: modeling_gpt2.py.
 ConfigModel read_gpt2(const HuggingFaceConfig& config) {
     ConfigModel model;
-    model.hidden = config.size({"n_embd", "hidden_size"});
-    model.layers = config.size({"n_layer", "num_hidden_layers"});
+    model.hidden = config.size({"n_embd", "hidden_size"}, config.most_hidden);
+    model.layers = config.size({"n_layer", "num_hidden_layers"}, config.most_layers);
     model.vocabulary = config.size("vocab_size");
-    model.max_context = model.learned_positions = config.size({"n_positions", "max_position_embeddings"});
+    model.max_context = model.learned_positions =
+        config.size({"n_positions", "max_position_embeddings"}, config.most_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", true);
     model.norm_biases = true;
     config.expect("add_cross_attention", false, "only models without an encoder are known");

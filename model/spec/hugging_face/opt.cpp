@@ -8,10 +8,10 @@ namespace {
 ConfigModel read_opt(const HuggingFaceConfig& config) {
     constexpr int rows_beyond = 2;
     ConfigModel model;
-    model.hidden = config.size({"hidden_size", "d_model"});
-    model.layers = config.size("num_hidden_layers");
+    model.hidden = config.size({"hidden_size", "d_model"}, config.most_hidden);
+    model.layers = config.size("num_hidden_layers", config.most_layers);
     model.vocabulary = config.size("vocab_size");
-    model.max_context = config.size("max_position_embeddings");
+    model.max_context = config.size("max_position_embeddings", config.most_context);
     model.learned_positions = model.max_context + rows_beyond;
     model.tied_embeddings = config.flag_or("tie_word_embeddings", true);
     model.norm_biases = true;

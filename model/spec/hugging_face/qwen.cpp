@@ -7,10 +7,10 @@ namespace {
 /// (of queries, keys and values alone) and for `intermediate_size`, which counts both halves of the gated product.
 ConfigModel read_qwen(const HuggingFaceConfig& config) {
     ConfigModel model;
-    model.hidden = config.size("hidden_size");
-    model.layers = config.size("num_hidden_layers");
+    model.hidden = config.size("hidden_size", config.most_hidden);
+    model.layers = config.size("num_hidden_layers", config.most_layers);
     model.vocabulary = config.size("vocab_size");
-    model.max_context = config.size({"max_position_embeddings", "seq_length"});
+    model.max_context = config.size({"max_position_embeddings", "seq_length"}, config.most_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", false);
     config.expect("no_bias", true,
                   "only products without biases, but for those of queries, keys and values, are known");
