@@ -222,6 +222,27 @@ TEST_CASE("configs that do not say what is needed, or say what is not understood
           place("opt-6.7b") + "/word_embed_proj_dim: OPT is known with embeddings as wide as its layers, not 512");
 }
 
+TEST_CASE("whatever a field of a config holds, the model is right or the config is refused") {
+    const std::vector<std::string> odd = {"-1",   "0",     "1",  "7",  "2147483648", "1e300",    "0.5",
+                                          "true", "\"x\"", "[]", "{}", "[1]",        "10000000", "null"};
+    int accepted = 0, refused = 0;
+    for (const Row& row : rows())
+        for (const std::string& key : Fields::from_file(row.file()).keys())
+            for (const std::string& value : odd) {
+                INFO(row.name << " " << key << " " << value);
+                try {
+                    const Transformer model = changed(row.name, {{key, value}});
+                    CHECK(Architecture(model).parameters() > 0);
+                    ++accepted;
+                } catch (const InputError& error) {
+                    CHECK(std::string(error.what()).starts_with(row.file()));
+                    ++refused;
+                }
+            }
+    CHECK(accepted > 1000);
+    CHECK(refused > 1000);
+}
+
 TEST_CASE("an unknown model_type is refused with all that are known") {
     for (const char* type : {"mamba", "whisper", "t5", "rwkv"}) {
         const std::string message = refusal("yi-34b", {{"model_type", std::string("\"") + type + "\""}});

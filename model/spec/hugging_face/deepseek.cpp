@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include <fmt/format.h>
 
 #include "model/spec/hugging_face.hpp"
@@ -20,7 +22,10 @@ MoeFields experts_of(const HuggingFaceConfig& config) {
     MoeFields mixture{.experts = config.size("n_routed_experts"),
                       .top_k = config.size("num_experts_per_tok"),
                       .intermediate = config.size("moe_intermediate_size")};
-    mixture.shared_intermediate = mixture.intermediate * config.count_or("n_shared_experts", 0);
+    const std::int64_t shared = std::int64_t{mixture.intermediate} * config.count_or("n_shared_experts", 0);
+    if (shared > static_cast<std::int64_t>(config.most_of_anything))
+        config.fail("n_shared_experts", "the shared experts together are wider than any that are known");
+    mixture.shared_intermediate = static_cast<int>(shared);
     return mixture;
 }
 
