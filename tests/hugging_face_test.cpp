@@ -64,10 +64,11 @@ void check_same(const Transformer& imported, const Transformer& entry) {
     }
 }
 
-/// A config of a family's test files with other values: "path=json", or "path=" to drop it.
+/// A config of a family's test files with other values: path and JSON, or an empty text to drop it.
 Fields config_with(const std::string& name, const std::vector<std::pair<std::string, std::string>>& changes) {
-    Fields fields = Fields::from_file(folder + name + "/config.json");
-    for (const auto& [path, value] : changes) fields.set(path, value.empty() ? "null" : value, "test");
+    const std::string file = folder + name + "/config.json";
+    Fields fields = Fields::from_file(file);
+    for (const auto& [path, value] : changes) fields.set(path, value.empty() ? "null" : value, file);
     return fields;
 }
 
@@ -232,7 +233,8 @@ TEST_CASE("whatever a field of a config holds, the model is right or the config 
                 INFO(row.name << " " << key << " " << value);
                 try {
                     const Transformer model = changed(row.name, {{key, value}});
-                    CHECK(Architecture(model).parameters() > 0);
+                    const std::int64_t parameters = Architecture(model).parameters();
+                    CHECK(parameters > 0);
                     ++accepted;
                 } catch (const InputError& error) {
                     CHECK(std::string(error.what()).starts_with(row.file()));
