@@ -94,7 +94,7 @@ _plimsoll() {
             '*:FILE:_files' ;;
         compare) _arguments \
             '--baseline[the one to compare with; the first if absent]:SCENARIO:_files' \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -133,7 +133,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:SHELL:(bash zsh fish)' ;;
         explain) _arguments \
-            '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '--model[model\: a name, or the path of a config.json]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -158,7 +158,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads)' ;;
         plan) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -196,6 +196,7 @@ _plimsoll() {
             '1:SCENARIO:_files' ;;
         show) _arguments \
             '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class profile)' \
+            '--entry[the entry itself as a file of our own format, to keep and to edit]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -203,7 +204,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
         simulate) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
