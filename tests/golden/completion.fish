@@ -3,7 +3,6 @@ complete -c plimsoll -n __fish_use_subcommand -a calibrate -d 'one of: accuracy 
 complete -c plimsoll -n __fish_use_subcommand -a check -d 'Whether scenario and data files are good, or what is wrong with them'
 complete -c plimsoll -n __fish_use_subcommand -a compare -d 'Several scenarios side by side, with the change against one of them'
 complete -c plimsoll -n __fish_use_subcommand -a completion -d 'A script that completes commands, options and names in your shell'
-complete -c plimsoll -n __fish_use_subcommand -a detect -d 'Describes this machine, or a saved one, as a node to plan with'
 complete -c plimsoll -n __fish_use_subcommand -a explain -d 'Where the time of one prefill and one decode step goes, operator by operator'
 complete -c plimsoll -n __fish_use_subcommand -a list -d 'What there is: GPUs, nodes, models, engines and more'
 complete -c plimsoll -n __fish_use_subcommand -a plan -d 'How many nodes a load needs, at what cost, and what limits them'
@@ -70,7 +69,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l baseline -d 'the one to compare with; the first if absent' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -107,16 +106,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l from -d 'outputs of another machine that --save wrote there, instead of this one\'s' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l save -d 'where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l name -d 'of the node; made of GPU and count if absent' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
-complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l node -d 'node type' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -139,7 +129,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -x -a 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers'
-complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -176,13 +166,14 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l kind -d 'the kind of entry, where a name means several' -x -a 'gpu node model engine workload link efficiency-class profile'
+complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l entry -d 'the entry itself as a file of our own format, to keep and to edit'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)'
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
