@@ -32,6 +32,13 @@ std::vector<KernelRow> known_rows(const Csv& csv, const AccuracyRule& rule, Cata
     return rows;
 }
 
+/// What the rows of a group have in common beyond the kernel where all groups are pooled: collectives between hosts
+/// are other kernels on other links than those within one.
+std::string pool_of(const KernelGroup& group) {
+    if (group.kernel != "all_reduce") return "";
+    return group.topology.find("nodes") == std::string::npos ? "one host" : "several hosts";
+}
+
 /// Means over seeds of what `errors` picks of each report, by the name that `errors` gives.
 struct Means {
     std::map<std::string, GroupAccuracy> by_name;
@@ -57,22 +64,23 @@ const std::vector<AccuracyRule>& accuracy_rules() {
 
 TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog,
                           std::uint32_t threads) {
-    const std::vector<KernelRow> rows = known_rows(csv, rule, catalog);
+    std::map<std::string, std::vector<KernelRow>> pools;
+    for (KernelRow& row : known_rows(csv, rule, catalog)) pools[pool_of(row.group)].push_back(std::move(row));
     TableAccuracy result;
     for (const std::string& train : rule.trains) {
         const SplitRule split = train.starts_with("ranks=") ? parse_train_per(train) : parse_train(train);
         Means groups, pooled;
-        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const FitReport report = fit_and_judge(rows, split, seed, {}, catalog, threads);
-            for (const GroupReport& group : report.groups)
-                groups.add(group.fit.group.text(),
-                           {group.fit.group, train, group.train_rows + group.test.n, group.train_rows, {}, 0},
-                           group.test, seeds);
-            for (const OperatorReport& op : report.operators) {
-                GroupAccuracy start{{op.kernel, "", "", "", "", ""}, train, rows.size(), 0, {}, 0};
-                pooled.add(op.kernel, start, op.test, seeds);
+        for (const auto& [pool, rows] : pools)
+            for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+                const FitReport report = fit_and_judge(rows, split, seed, {}, catalog, threads);
+                for (const GroupReport& group : report.groups)
+                    groups.add(group.fit.group.text(),
+                               {group.fit.group, train, group.train_rows + group.test.n, group.train_rows, {}, 0},
+                               group.test, seeds);
+                for (const OperatorReport& op : report.operators)
+                    pooled.add(op.kernel + pool, {{op.kernel, "", "", pool, "", ""}, train, rows.size(), 0, {}, 0},
+                               op.test, seeds);
             }
-        }
         for (auto& [name, one] : groups.by_name) result.groups.push_back(std::move(one));
         for (auto& [name, one] : pooled.by_name) result.pooled.push_back(std::move(one));
     }

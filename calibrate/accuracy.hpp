@@ -30,7 +30,7 @@ struct GroupAccuracy {
 /// All groups of a table under one rule, with seeds 1 .. `seeds`, and the rows of all of them together.
 struct TableAccuracy {
     std::vector<GroupAccuracy> groups;
-    std::vector<GroupAccuracy> pooled;  ///< by operator and rule
+    std::vector<GroupAccuracy> pooled;  ///< by operator and rule; collectives within a host and between hosts apart
 };
 /// Fits every group of GPUs that the catalog knows; the rest of the table is passed over.
 [[nodiscard]] TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog,
