@@ -6,14 +6,6 @@
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
-namespace {
-
-Split split_of(const Deployment& deployment) {
-    return {.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
-}
-
-}  // namespace
-
 std::optional<Infeasible> MemoryBudget::refusal(const Gpu& gpu) const {
     if (kv_tokens > 0) return std::nullopt;
     return Infeasible{"weights " + to_text(weights) + " + runtime " + to_text(fixed() - weights) +
