@@ -14,25 +14,6 @@ bool stands_alone(const Operator& op) {
 
 }  // namespace
 
-double StepCost::Table::at(int index) {
-    return std::ldexp(1.0 + (index % 4) / 4.0, index / 4);
-}
-
-double StepCost::Table::operator()(double x) const {
-    if (x <= 0.0) return 0.0;
-    int exponent = 0;
-    const double mantissa = std::frexp(x, &exponent) * 2.0;  // in [1, 2)
-    const int octave = exponent - 1;
-    const double quarters = (mantissa - 1.0) * 4.0;
-    int index = octave * 4 + static_cast<int>(quarters);
-    double share = quarters - std::floor(quarters);
-    if (index < 0 || index > points - 2) {
-        index = index < 0 ? 0 : points - 2;
-        share = (x - at(index)) / (at(index + 1) - at(index));
-    }
-    return values[index] + share * (values[index + 1] - values[index]);
-}
-
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
     : architecture_(&architecture),
       split_(split_of(deployment)),
@@ -53,16 +34,16 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
 
 void StepCost::fold(const Architecture& architecture) {
     std::vector<Operator> operators;
-    const auto add = [&](int i, double sequences, bool all, bool own) {
+    const auto add = [&](std::size_t i, double sequences, bool all, bool own) {
         step_operators(architecture, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
                        operators);
         for (const Operator& op : operators)
             if (!stands_alone(op) && (op.follows == Follows::tokens ? all : own))
-                table_of(op.follows).values[i] += op.count * kernels_.time(op).value();
+                table_of(op.follows)[i] += op.count * kernels_.time(op).value();
     };
     const int groups = split_.attention_data;
-    for (int i = 0; i < Table::points; ++i) {
-        const double x = Table::at(i);
+    for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
+        const double x = by_tokens_.at(i);
         add(i, x, true, groups == 1);
         if (groups > 1) add(i, x * groups, false, true);  // so many in all that the group has x
     }
@@ -70,7 +51,7 @@ void StepCost::fold(const Architecture& architecture) {
         decode_.push_back(decode_line(architecture, group));
 }
 
-StepCost::Table& StepCost::table_of(Follows follows) {
+OctaveTable& StepCost::table_of(Follows follows) {
     switch (follows) {
         case Follows::own_rows:
             return by_own_rows_;
@@ -109,7 +90,19 @@ StepShape StepCost::per_stage(const StepShape& shape) const {
             .context_tokens = shape.context_tokens * share};
 }
 
-Seconds StepCost::stage_gpu(const StepShape& shape) const {
+Seconds StepCost::prefill_attention(const StepShape& shape) const {
+    double time = 0;
+    const auto add = [&](const Operator& op) { time += op.count * kernels_.time(op).value(); };
+    if (shape.prefill_tokens <= 0) return Seconds(0);
+    const StepShape own = part_of(shape, split_.attention_data);
+    for (std::size_t group = 0; group < architecture_->groups(); ++group) {
+        add(architecture_->prefill_attention(group, own, split_, storage_));
+        if (split_.context > 1) add(architecture_->gathered_context(group, own, split_, storage_));
+    }
+    return Seconds(time);
+}
+
+Seconds StepCost::stage_gpu(const StepShape& shape, Seconds prefill_attention) const {
     const bool groups = split_.attention_data > 1;
     const StepShape own = groups ? part_of(shape, split_.attention_data) : shape;
     double time = by_tokens_(shape.tokens()) + by_own_rows_(own.rows());
@@ -119,18 +112,7 @@ Seconds StepCost::stage_gpu(const StepShape& shape) const {
         for (const DecodeLine& line : decode_)
             time += line.launch + line.per_sequence * own.decode_sequences +
                     line.per_context * std::min(own.context_tokens, line.window * own.decode_sequences);
-    if (own.prefill_tokens > 0) time += prompts(own);
-    return Seconds(time);
-}
-
-double StepCost::prompts(const StepShape& own) const {
-    double time = 0;
-    const auto add = [&](const Operator& op) { time += op.count * kernels_.time(op).value(); };
-    for (std::size_t group = 0; group < architecture_->groups(); ++group) {
-        add(architecture_->prefill_attention(group, own, split_, storage_));
-        if (split_.context > 1) add(architecture_->gathered_context(group, own, split_, storage_));
-    }
-    return time;
+    return Seconds(time) + prefill_attention;
 }
 
 Seconds StepCost::host_serial(const StepShape& shape) const {
@@ -145,13 +127,18 @@ Seconds StepCost::host_launches(const StepShape& shape) const {
 }
 
 Seconds StepCost::step(const StepShape& shape) const {
-    const Seconds gpu = stage_gpu(per_stage(shape)) * static_cast<double>(stages_);
+    return step(shape, prefill_attention(shape));
+}
+
+Seconds StepCost::step(const StepShape& shape, Seconds prefill_attention) const {
+    const Seconds gpu = stage_gpu(per_stage(shape), prefill_attention) * static_cast<double>(stages_);
     return std::max(gpu, host_launches(shape)) + host_serial(shape);
 }
 
 double StepCost::next_breakpoint(double sequences, double context_tokens) const {
     const StepShape shape{.decode_sequences = sequences, .context_tokens = context_tokens};
-    const double slack = (host_launches(shape) - stage_gpu(per_stage(shape)) * static_cast<double>(stages_)).value();
+    const double slack =
+        (host_launches(shape) - stage_gpu(per_stage(shape), Seconds(0)) * static_cast<double>(stages_)).value();
     double slope = 0, edge = std::numeric_limits<double>::infinity();
     for (const DecodeLine& line : decode_) {
         if (context_tokens >= line.window * sequences) continue;
