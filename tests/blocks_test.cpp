@@ -221,6 +221,44 @@ TEST_CASE("layers add up") {
           Architecture(two).parameters() - Architecture(one).parameters());
 }
 
+TEST_CASE("in every split layers add up and tokens are work") {
+    const auto traffic = [](const std::vector<Operator>& operators) {
+        double sum = 0;
+        for (const Operator& op : operators) sum += op.count * op.work.message.value();
+        return sum + bytes(operators);
+    };
+    int tried = 0;
+    for (const char* name : {"llama-13b", "mixtral-8x7b", "qwen3-235b-a22b", "deepseek-v3"})
+        for (const auto& [kind_name, kind] : parallelism_kinds()) {
+            const Split split = kind.split(kind_name == "pipeline" ? 1 : 4);
+            Transformer shallow = model(name);
+            if (Architecture(shallow).refusal(split)) continue;
+            INFO(name << " " << kind_name);
+            ++tried;
+            std::vector<double> flops, moved;
+            for (int layers = 1; layers <= 3; ++layers) {
+                shallow.groups = {model(name).groups.back()};
+                shallow.layers = shallow.groups[0].layers = layers;
+                const auto operators = step(Architecture(shallow), wide, split);
+                flops.push_back(flop(operators));
+                moved.push_back(traffic(operators));
+            }
+            CHECK(flops[2] - flops[1] == Approx(flops[1] - flops[0]).epsilon(1e-9));
+            CHECK(moved[2] - moved[1] == Approx(moved[1] - moved[0]).epsilon(1e-9));
+            const Architecture whole(model(name));
+            double before = 0;
+            for (const double more : {1.0, 1.1, 2.0, 5.0, 40.0}) {
+                StepShape shape = wide;
+                shape.prefill_tokens *= more, shape.attention_pairs *= more;
+                shape.decode_sequences *= more, shape.context_tokens *= more;
+                const auto operators = step(whole, shape, split);
+                CHECK(flop(operators) + traffic(operators) > before);
+                before = flop(operators) + traffic(operators);
+            }
+        }
+    CHECK(tried >= 16);
+}
+
 TEST_CASE("KV heads are copied when ranks outnumber them") {
     // Eight KV heads of 128 values, keys and values, 80 layers, 2 bytes: one head a rank from eight ranks on.
     const Architecture architecture(model("llama-2-70b"));
@@ -278,6 +316,15 @@ TEST_CASE("active parameters are those that the published counts say") {
           Approx(22e9).epsilon(0.02));
     const Architecture dense(model("llama-13b"));
     CHECK(dense.active_parameters() == dense.parameters());
+}
+
+TEST_CASE("modules that predict further tokens are counted apart") {
+    // "11.5B unique parameters" (DeepSeek-V3 README_WEIGHTS.md): attention 187.1M, 257 experts of 3 x 7168 x 2048, the
+    // joining matrix 102.8M: 11.61 billion.
+    const Architecture architecture(model("deepseek-v3"));
+    CHECK(static_cast<double>(architecture.prediction_parameters()) == Approx(11.5e9).epsilon(0.011));
+    CHECK(architecture.parameters() == 671026419200);
+    CHECK(Architecture(model("mixtral-8x7b")).prediction_parameters() == 0);
 }
 
 TEST_CASE("a window cuts what a query sees") {

@@ -101,6 +101,20 @@ TEST_CASE("routing: a token reaches as many ranks as cards dealt") {
     CHECK(expected_ranks({.experts = 8, .top_k = 8}, 4) == Approx(4));
     CHECK(expected_ranks({.experts = 256, .top_k = 1}, 8) == Approx(1));
     CHECK(expected_ranks({.experts = 64, .top_k = 6}, 1) == Approx(1));
+    // Two groups of two, one of them chosen: its rank, or the two ranks of its experts.
+    const Routing pairs{.experts = 4, .top_k = 2, .groups = 2, .reached_groups = 1};
+    CHECK(expected_ranks(pairs, 1) == Approx(1));
+    CHECK(expected_ranks(pairs, 2) == Approx(1));
+    CHECK(expected_ranks(pairs, 4) == Approx(2));
+    // DeepSeek-V3: 8 experts in 4 of 8 groups of 32; none in one of those four: C(96, 8) / C(128, 8) = 0.0927473.
+    const Routing limited{.experts = 256, .top_k = 8, .groups = 8, .reached_groups = 4};
+    CHECK(expected_ranks(limited, 8) == Approx(4 * (1 - 0.0927473)).epsilon(1e-5));
+    CHECK(expected_ranks(limited, 1) == Approx(1));
+    // Four ranks of two groups: a rank has one of those chosen in 40 of 70 cases, missed by C(96, 8) / C(128, 8), and
+    // both in 15, missed by C(64, 8) / C(128, 8) = 0.0031.
+    CHECK(expected_ranks(limited, 4) == Approx(4 * (40 * (1 - 0.0927473) + 15 * (1 - 0.0031)) / 70).epsilon(1e-4));
+    // 32 ranks of a quarter of a group: half are of a group that is chosen, missed by C(120, 8) / C(128, 8) = 0.5877.
+    CHECK(expected_ranks(limited, 32) == Approx(16 * (1 - 0.58772)).epsilon(1e-4));
     for (const double skew : {0.0, 1.0})
         CHECK(expected_ranks({.experts = 64, .top_k = 6}, 8) ==
               Approx(drawn_fullest(zipf(64, skew), 6, 16, 8, 200).ranks).epsilon(0.01));

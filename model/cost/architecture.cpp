@@ -63,6 +63,14 @@ std::int64_t Architecture::active_parameters() const {
     return sum;
 }
 
+std::int64_t Architecture::prediction_parameters() const {
+    const Group& last = groups_.back();
+    const std::int64_t layer =
+        last.matrix_parameters() + last.other_parameters() + model_->norms_per_layer * norm_parameters();
+    return model_->prediction_layers *
+           (layer + 2 * std::int64_t{model_->hidden} * model_->hidden + 3 * norm_parameters());
+}
+
 Bytes Architecture::weight_bytes(Dtype weights) const {
     double matrices = 0, bytes = 0;
     for (const Group& group : groups_) {

@@ -16,6 +16,11 @@ class Architecture {
     [[nodiscard]] std::int64_t parameters() const;
     /// Parameters that one token uses: all but the experts that it is not sent to.
     [[nodiscard]] std::int64_t active_parameters() const;
+    /// Parameters of the modules that predict further tokens, which no other count holds: each a layer of the last
+    /// kind, a matrix that joins the hidden state with the embedding, and a norm for each and for the head, which they
+    /// share with the model (DeepSeek-V3 README_WEIGHTS.md). Engines load them for speculative decoding only, which no
+    /// forecast does here.
+    [[nodiscard]] std::int64_t prediction_parameters() const;
     /// Bytes of all weights: matrices in the weight dtype, embedding, LM head and norms in the activation dtype.
     [[nodiscard]] Bytes weight_bytes(Dtype weights) const;
     /// Weights on the fullest rank: the first or last stage also holds the embedding or the LM head.

@@ -50,11 +50,35 @@ double expected_distinct_experts(const std::vector<double>& probabilities, doubl
     return distinct;
 }
 
+namespace {
+
+/// C(whole - part, chosen) / C(whole, chosen): that `chosen` different ones of `whole` are none of `part`.
+double missed(double whole, double part, int chosen) {
+    double share = 1;
+    for (int i = 0; i < chosen; ++i) share *= std::max(0.0, whole - part - i) / (whole - i);
+    return share;
+}
+
+double choose(int whole, int chosen) {
+    if (chosen > whole) return 0;
+    double ways = 1;
+    for (int i = 0; i < chosen; ++i) ways *= static_cast<double>(whole - i) / (i + 1);
+    return ways;
+}
+
+}  // namespace
+
 double expected_ranks(const Routing& routing, int ranks) {
-    const double experts = routing.experts, elsewhere = experts - experts / ranks;
-    double missed = 1;  // that none of the k is on a given rank
-    for (int i = 0; i < routing.top_k; ++i) missed *= std::max(0.0, elsewhere - i) / (experts - i);
-    return ranks * (1.0 - missed);
+    const int groups = routing.groups, reached = routing.reached_groups, k = routing.top_k;
+    const double group = static_cast<double>(routing.experts) / groups, chosen = reached * group;
+    const double here = static_cast<double>(routing.experts) / ranks;
+    if (here < group) return ranks * (static_cast<double>(reached) / groups) * (1.0 - missed(chosen, here, k));
+    // A rank has whole groups: j of them are among those reached with the hypergeometric law.
+    const int own = static_cast<int>(here / group);
+    double some = 0;
+    for (int j = 1; j <= std::min(own, reached); ++j)
+        some += choose(own, j) * choose(groups - own, reached - j) * (1.0 - missed(chosen, j * group, k));
+    return ranks * some / choose(groups, reached);
 }
 
 namespace {

@@ -7,6 +7,8 @@ namespace plimsoll {
 struct Routing {
     int experts = 1;
     int top_k = 1;                    ///< different experts that each token is sent to
+    int groups = 1;                   ///< of experts, of which a token's experts are chosen in ...
+    int reached_groups = 1;           ///< ... so many (group-limited gating, arXiv 2405.04434, section 2.2.2)
     double skew = 0;                  ///< exponent of Zipf's law of their popularity; 0: all alike
     std::vector<double> shares = {};  ///< given popularities instead, one an expert; empty: by the skew
 };
@@ -21,8 +23,9 @@ struct Routing {
 [[nodiscard]] double expected_distinct_experts(const std::vector<double>& probabilities, double tokens);
 
 /// Expert ranks that a token is sent to, on the mean, where experts lie on ranks without regard to their popularity:
-/// ranks (1 - C(E - E / ranks, k) / C(E, k)), E experts, k different ones a token. DeepEP's dispatch sends a token once
-/// to a rank, however many of its experts are there (deepseek-ai/DeepEP, `get_dispatch_layout`).
+/// ranks (1 - C(E - E / ranks, k) / C(E, k)), E experts, k different ones a token; where a token keeps to some groups
+/// of experts, which lie together, the mean over the groups that it may choose. DeepEP's dispatch sends a token once to
+/// a rank, however many of its experts are there (deepseek-ai/DeepEP, `get_dispatch_layout`).
 [[nodiscard]] double expected_ranks(const Routing& routing, int ranks);
 
 /// What the fullest of some expert ranks is expected to get of a step.

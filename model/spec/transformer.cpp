@@ -40,6 +40,7 @@ Transformer read_transformer(const Fields& fields) {
                       .norms_per_layer = static_cast<int>(fields.integer_or("norms_per_layer", 2, {0, 16})),
                       .norm_biases = fields.boolean_or("norm_biases", false),
                       .native_dtype = parse_dtype(fields.string("native_dtype"), fields.place("native_dtype")),
+                      .prediction_layers = static_cast<int>(fields.integer_or("prediction_layers", 0, {0, 100})),
                       .published_parameters = std::nullopt,
                       .groups = {}};
     read_groups(fields, model);

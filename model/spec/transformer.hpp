@@ -28,6 +28,7 @@ struct Transformer {
     int norms_per_layer = 2;
     bool norm_biases = false;  ///< norms have a bias beside their weight (LayerNorm)
     Dtype native_dtype = Dtype::fp16;
+    int prediction_layers = 0;  ///< modules that predict further tokens (multi-token prediction), left out of all else
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
 };

@@ -19,6 +19,12 @@ class MixtureFfn final : public Block {
         routing_.experts = static_cast<int>(fields.integer("experts", {1, 1e5}));
         routing_.top_k = static_cast<int>(fields.integer("top_k", {1, 1e5}));
         if (routing_.top_k > routing_.experts) fields.fail("top_k", "more than there are experts");
+        routing_.groups = static_cast<int>(fields.integer_or("expert_groups", 1, {1, 1e5}));
+        routing_.reached_groups = static_cast<int>(fields.integer_or("reached_groups", routing_.groups, {1, 1e5}));
+        if (routing_.experts % routing_.groups != 0) fields.fail("expert_groups", "must divide 'experts'");
+        if (routing_.reached_groups > routing_.groups) fields.fail("reached_groups", "more than there are groups");
+        if (routing_.reached_groups * (routing_.experts / routing_.groups) < routing_.top_k)
+            fields.fail("reached_groups", "have fewer experts than 'top_k'");
         if (fields.has("routing_skew")) routing_.skew = fields.number("routing_skew", {0, 10});
         probabilities_ = expert_probabilities(routing_);
         fields.finish();
