@@ -16,7 +16,7 @@ const StepShape mixed{.prefill_sequences = 2,
                       .decode_sequences = 6,
                       .context_tokens = 4000};
 /// So many sequences that every group of ranks has its share.
-const StepShape wide{.prefill_sequences = 16,
+const StepShape many{.prefill_sequences = 16,
                      .prefill_tokens = 2400,
                      .attention_pairs = 16 * causal_pairs(150, 0),
                      .decode_sequences = 64,
@@ -167,7 +167,7 @@ TEST_CASE("memory of a rank never grows with the degree, and work is conserved")
     for (const char* name : {"llama-13b", "llama-2-70b", "llama-3.2-1b", "internlm-20b", "mixtral-8x7b", "deepseek-v2",
                              "deepseek-v3", "qwen3-235b-a22b", "gpt-oss-120b"}) {
         const Architecture architecture(model(name));
-        const double whole = flop(step(architecture, wide, {}));
+        const double whole = flop(step(architecture, many, {}));
         for (const auto& [kind_name, kind] : parallelism_kinds()) {
             INFO(name << " " << kind_name);
             Bytes weights(1e30), kv(1e30), activations(1e30);
@@ -185,7 +185,7 @@ TEST_CASE("memory of a rank never grows with the degree, and work is conserved")
                 const int layers = architecture.model().layers;
                 const double full = static_cast<double>(architecture.layers_per_stage(split) * split.pipeline) / layers;
                 // Each of `data` copies has a share of the step that is for whoever spreads requests to give it.
-                const double all = flop_of_ranks(step(architecture, wide, split), split) * split.pipeline;
+                const double all = flop_of_ranks(step(architecture, many, split), split) * split.pipeline;
                 CHECK(all >= whole * (1 - 1e-12));
                 // Four KV heads on eight ranks are worked out twice.
                 const bool copies = architecture.kv_bytes_per_token_per_rank(split, Dtype::fp16) * split.tensor >
@@ -239,7 +239,7 @@ TEST_CASE("in every split layers add up and tokens are work") {
             for (int layers = 1; layers <= 3; ++layers) {
                 shallow.groups = {model(name).groups.back()};
                 shallow.layers = shallow.groups[0].layers = layers;
-                const auto operators = step(Architecture(shallow), wide, split);
+                const auto operators = step(Architecture(shallow), many, split);
                 flops.push_back(flop(operators));
                 moved.push_back(traffic(operators));
             }
@@ -248,7 +248,7 @@ TEST_CASE("in every split layers add up and tokens are work") {
             const Architecture whole(model(name));
             double before = 0;
             for (const double more : {1.0, 1.1, 2.0, 5.0, 40.0}) {
-                StepShape shape = wide;
+                StepShape shape = many;
                 shape.prefill_tokens *= more, shape.attention_pairs *= more;
                 shape.decode_sequences *= more, shape.context_tokens *= more;
                 const auto operators = step(whole, shape, split);
