@@ -97,7 +97,9 @@ struct Operator {
     double value_dim = 0;  ///< values that a head puts out for a token
 
     double imbalance = 1;  ///< work of the fullest rank, which this is, over that of the mean one
-    double experts = 0;    ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product
+    double experts = 0;    ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product.
+                           ///< elementwise: likewise, of what lies between their products
+    double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
 
     int ranks = 1;  ///< collectives
 };

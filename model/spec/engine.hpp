@@ -52,8 +52,8 @@ struct Engine {
     int block_tokens = 16;
     double watermark = 0.0;  ///< fraction of blocks kept free
 
-    double memory_fraction = 0.9;
-    Bytes framework_memory, workspace_memory, graph_memory, communication_memory;
+    Sourced<double> memory_fraction{.value = 0.9};  ///< of what the driver reports
+    Sourced<Bytes> framework_memory, workspace_memory, graph_memory, communication_memory;
 
     struct Host {
         Sourced<Seconds> per_step;      ///< serial, every step

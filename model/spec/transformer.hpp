@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,11 @@ struct Transformer {
     int prediction_layers = 0;  ///< modules that predict further tokens (multi-token prediction), left out of all else
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
+
+    /// Whether tokens of some layers are sent to experts.
+    [[nodiscard]] bool has_experts() const {
+        return std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.ffn.has("experts"); });
+    }
 };
 
 [[nodiscard]] Transformer read_transformer(const Fields& fields);
