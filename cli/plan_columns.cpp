@@ -6,6 +6,7 @@
 
 #include "cli/plan_document.hpp"
 #include "model/cost/kernel_choice.hpp"
+#include "model/cost/split.hpp"
 
 namespace plimsoll {
 namespace {
@@ -27,6 +28,10 @@ std::vector<Field> size_fields() {
         {{"engine", "", 0}, [](const Candidate& c) { return Cell(c.deployment.engine->name); }},
         {{"tensor_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.tensor_parallel); }},
         {{"pipeline_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.pipeline_parallel); }},
+        {{"expert_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.expert_parallel); }},
+        {{"attention_data_parallel", "", 0},
+         [](const Candidate& c) { return Cell::count(c.deployment.attention_data_parallel); }},
+        {{"context_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.context_parallel); }},
         {{"instances_per_node", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.instances_per_node); }},
         {{"max_sequences", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.max_sequences); }},
@@ -320,8 +325,7 @@ std::string interval_text(Interval interval) {
 }
 
 std::string layout_text(const Deployment& d) {
-    std::string text = fmt::format("{} x TP{}", d.instances_per_node, d.tensor_parallel);
-    return d.pipeline_parallel > 1 ? text + fmt::format(" PP{}", d.pipeline_parallel) : text;
+    return fmt::format("{} x {}", d.instances_per_node, split_text(d));
 }
 
 std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {

@@ -12,6 +12,7 @@
 #include "model/base/units_text.hpp"
 #include "model/capacity/forecaster.hpp"
 #include "model/capacity/planner.hpp"
+#include "model/cost/split.hpp"
 
 namespace plimsoll {
 namespace {
@@ -153,11 +154,8 @@ void add_forecast(const Questions& questions, const Load& load, SimulationQuesti
 }
 
 std::string pool_text(const Deployment& d, std::size_t replicas, const std::string& does) {
-    std::string text = fmt::format("{} instance{}{} on {}, TP{}", replicas, replicas == 1 ? "" : "s", does,
-                                   d.node->name, d.tensor_parallel);
-    if (d.pipeline_parallel > 1) text += fmt::format(" PP{}", d.pipeline_parallel);
-    return text +
-           fmt::format(", {} weights, {} (scheduler {})", to_string(d.weights), d.engine->name, d.engine->scheduler);
+    return fmt::format("{} instance{}{} on {}, {}, {} weights, {} (scheduler {})", replicas, replicas == 1 ? "" : "s",
+                       does, d.node->name, split_text(d), to_string(d.weights), d.engine->name, d.engine->scheduler);
 }
 
 /// Several pools, or separate prefill and decode: the whole deployment.
@@ -179,10 +177,9 @@ std::string subject_of_pools(const SimulationQuestion& question, const Simulatio
 std::string subject_of(const SimulationQuestion& question, const Candidate& chosen, bool given) {
     const Deployment& d = *question.deployment;
     const std::uint32_t replicas = question.front();
-    std::string text = fmt::format("{} on {}, TP{}", d.model->name, d.node->name, d.tensor_parallel);
-    if (d.pipeline_parallel > 1) text += fmt::format(" PP{}", d.pipeline_parallel);
-    text += fmt::format(", {} weights, {} (scheduler {}): {} instance{}", to_string(d.weights), d.engine->name,
-                        d.engine->scheduler, replicas, replicas == 1 ? "" : "s");
+    std::string text = fmt::format("{} on {}, {}, {} weights, {} (scheduler {}): {} instance{}", d.model->name,
+                                   d.node->name, split_text(d), to_string(d.weights), d.engine->name,
+                                   d.engine->scheduler, replicas, replicas == 1 ? "" : "s");
     if (!given && chosen.nodes_needed > 0)
         text += fmt::format(" of {} on {} node{}", to_text(Cell::count(chosen.nodes_needed * d.instances_per_node)),
                             to_text(Cell::count(chosen.nodes_needed)), chosen.nodes_needed == 1 ? "" : "s");

@@ -62,6 +62,9 @@ Facts deployment_facts(const Deployment& d) {
              {"kv_cache", "", to_string(d.kv)},
              {"tensor_parallel", "", Cell::count(d.tensor_parallel)},
              {"pipeline_parallel", "", Cell::count(d.pipeline_parallel)},
+             {"expert_parallel", "", Cell::count(d.expert_parallel)},
+             {"attention_data_parallel", "", Cell::count(d.attention_data_parallel)},
+             {"context_parallel", "", Cell::count(d.context_parallel)},
              {"instances_per_node", "", Cell::count(d.instances_per_node)}}};
 }
 

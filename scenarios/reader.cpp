@@ -171,6 +171,15 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
     scenario.kv = read_kv_dtype(assumptions.source(fields, "kv_cache"));
     scenario.tensor_parallel = read_counts(fields, "tensor_parallel", 1024, assumptions);
     scenario.pipeline_parallel = read_counts(fields, "pipeline_parallel", 1024, assumptions);
+    // Engines that cannot leave nothing open.
+    const auto read_layout = [&](std::string_view key, bool Layouts::*can) {
+        const bool open = std::any_of(scenario.engines.begin(), scenario.engines.end(),
+                                      [&](const Engine* engine) { return engine->layouts.*can; });
+        return open || given(fields, key) ? read_counts(fields, key, 1024, assumptions) : std::vector<int>{};
+    };
+    scenario.expert_parallel = read_layout("expert_parallel", &Layouts::expert);
+    scenario.attention_data_parallel = read_layout("attention_data_parallel", &Layouts::attention_data);
+    scenario.context_parallel = read_layout("context_parallel", &Layouts::context);
     scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
     scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
     if (assumptions.given_or_free(fields, "profile"))

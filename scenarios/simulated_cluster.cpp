@@ -37,6 +37,9 @@ Deployment deployment_with(const Deployment& chosen, const PoolTerms& pool) {
     result.weights = pool.weights.value_or(chosen.weights);
     result.tensor_parallel = pool.tensor_parallel.value_or(chosen.tensor_parallel);
     result.pipeline_parallel = pool.pipeline_parallel.value_or(chosen.pipeline_parallel);
+    result.expert_parallel = pool.expert_parallel.value_or(chosen.expert_parallel);
+    result.attention_data_parallel = pool.attention_data_parallel.value_or(chosen.attention_data_parallel);
+    result.context_parallel = pool.context_parallel.value_or(chosen.context_parallel);
     result.max_sequences = std::min(pool.max_sequences.value_or(result.max_sequences), result.engine->max_sequences);
     if (result.gpus_per_instance() > result.node->gpus)
         throw InputError(pool.place, result.node->name + " has " + std::to_string(result.node->gpus) + " GPUs, not " +

@@ -82,6 +82,9 @@ PoolTerms read_pool(const Fields& pool, Catalog& catalog) {
     if (given(pool, "weights")) terms.weights = parse_dtype(pool.string("weights"), pool.place("weights"));
     read_small(pool, "tensor_parallel", {1, 1024}, terms.tensor_parallel);
     read_small(pool, "pipeline_parallel", {1, 1024}, terms.pipeline_parallel);
+    read_small(pool, "expert_parallel", {1, 1024}, terms.expert_parallel);
+    read_small(pool, "attention_data_parallel", {1, 1024}, terms.attention_data_parallel);
+    read_small(pool, "context_parallel", {1, 1024}, terms.context_parallel);
     read_small(pool, "max_sequences", {1, 1e6}, terms.max_sequences);
     pool.finish();
     return terms;

@@ -16,8 +16,8 @@ MemoryBudget checked_budget(const Architecture& architecture, const Deployment& 
 
 std::optional<std::string> refusal_of(const Deployment& deployment) {
     const Architecture architecture(*deployment.model);
-    const Split split{.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
-    if (const auto why = architecture.refusal(split)) return *why;
+    if (const auto why = architecture.refusal(split_of(deployment))) return *why;
+    if (const auto why = engine_refusal(deployment)) return *why;
     if (const auto why = memory_budget(architecture, deployment).refusal(*deployment.gpu)) return why->why;
     return std::nullopt;
 }

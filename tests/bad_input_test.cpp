@@ -52,8 +52,12 @@ std::string first_refusal(const Scenario& scenario, Catalog& catalog) {
     deployment.engine = scenario.engines.at(0);
     deployment.tensor_parallel = scenario.tensor_parallel.at(0);
     deployment.max_sequences = deployment.engine->max_sequences;
+    const auto first = [](const std::vector<int>& degrees) { return degrees.empty() ? 1 : degrees.front(); };
+    deployment.expert_parallel = first(scenario.expert_parallel);
+    deployment.context_parallel = first(scenario.context_parallel);
     const Architecture architecture(*deployment.model);
-    if (const auto why = architecture.refusal({.tensor = deployment.tensor_parallel})) return *why;
+    if (const auto why = architecture.refusal(split_of(deployment))) return *why;
+    if (const auto why = engine_refusal(deployment)) return *why;
     const auto too_large = memory_budget(architecture, deployment).refusal(*deployment.gpu);
     return too_large ? too_large->why : "nothing";
 }

@@ -108,6 +108,7 @@ TEST_CASE("scenario: a default is stated unless the field is given") {
     using Settings = std::vector<std::pair<std::string, std::string>>;
     // Where each default can be taken, with a value other than it.
     const Settings drain{{"load.drain.requests", "250"}}, queue{{"load.protocol", "shared-queue"}};
+    const Settings divides{{"engines", "vllm-v1"}};
     const Settings rate{{"load.users", "null"}, {"load.rate", "5/s"}, {"load.arrivals", "gamma"}};
     const Settings curve{{"load.users", "null"}, {"load.rate", "5/s"}, {"load.diurnal", "{}"}};
     const Settings clients{{"simulation.clients.patience", "5s"}};
@@ -126,6 +127,9 @@ TEST_CASE("scenario: a default is stated unless the field is given") {
         {"kv_cache", drain, "kv_cache", "fp8"},
         {"tensor_parallel", drain, "tensor_parallel", "4"},
         {"pipeline_parallel", drain, "pipeline_parallel", "2"},
+        {"expert_parallel", divides, "expert_parallel", "4"},
+        {"attention_data_parallel", divides, "attention_data_parallel", "4"},
+        {"context_parallel", divides, "context_parallel", "2"},
         {"instances_per_node", drain, "instances_per_node", "1"},
         {"max_sequences", drain, "max_sequences", "64"},
         {"load.active_share", drain, "load.active_share", "0.5"},

@@ -46,6 +46,9 @@ Case case_of_options(const Arguments& arguments, Catalog& catalog) {
     if (const auto weights = arguments.value("weights")) d.weights = parse_dtype(*weights, "--weights");
     d.tensor_parallel = degree(arguments, "tensor-parallel");
     d.pipeline_parallel = degree(arguments, "pipeline-parallel");
+    d.expert_parallel = degree(arguments, "expert-parallel");
+    d.attention_data_parallel = degree(arguments, "attention-data-parallel");
+    d.context_parallel = degree(arguments, "context-parallel");
     d.instances_per_node = std::max(1, d.node->gpus / d.gpus_per_instance());
     d.max_sequences = d.engine->max_sequences;
     const auto profile = arguments.value("profile");
@@ -77,8 +80,8 @@ void check(const Deployment& d, const Architecture& architecture) {
         throw InputError("explain",
                          fmt::format("TP{} x PP{} needs {} GPUs; {} has {}", d.tensor_parallel, d.pipeline_parallel,
                                      d.gpus_per_instance(), d.node->name, d.node->gpus));
-    if (const auto why = architecture.refusal({.tensor = d.tensor_parallel, .pipeline = d.pipeline_parallel}))
-        throw InputError("explain", d.model->name + ": " + *why);
+    if (const auto why = architecture.refusal(split_of(d))) throw InputError("explain", d.model->name + ": " + *why);
+    if (const auto why = engine_refusal(d)) throw InputError("explain", *why);
     if (!d.gpu->supports(arithmetic_dtype(d.weights)))
         throw InputError("explain",
                          fmt::format("{} does not compute in {}; see --weights", d.gpu->name, to_string(d.weights)));
@@ -189,6 +192,10 @@ Document run(const Arguments& arguments, Session& session) {
          {"weights", "weights", to_string(d.weights)},
          {"tensor_parallel", "tensor parallel", Cell::count(d.tensor_parallel)},
          {"pipeline_parallel", d.pipeline_parallel > 1 ? "pipeline parallel" : "", Cell::count(d.pipeline_parallel)},
+         {"expert_parallel", d.expert_parallel > 1 ? "expert parallel" : "", Cell::count(d.expert_parallel)},
+         {"attention_data_parallel", d.attention_data_parallel > 1 ? "attention data parallel" : "",
+          Cell::count(d.attention_data_parallel)},
+         {"context_parallel", d.context_parallel > 1 ? "context parallel" : "", Cell::count(d.context_parallel)},
          {"origin", "weakest origin", to_string(cost.origin())}}});
     document.items.push_back(Paragraph{"Arithmetic, traffic and messages are of one GPU" +
                                        std::string(d.pipeline_parallel > 1 ? " of every pipeline stage." : ".")});
@@ -211,6 +218,8 @@ void register_explain(Registry<Command>& registry) {
                         "expects, or the deployment that the options name.",
          .examples = {"plimsoll explain --model llama-13b --node a100-40gb-sxm-8 --engine tgi-lightllm-2023 "
                       "--tensor-parallel 4 --batch 32 --context 500",
+                      "plimsoll explain --model deepseek-v3 --node h200-141gb-sxm-8 --engine vllm-v1 --weights fp8 "
+                      "--tensor-parallel 8 --expert-parallel 8 --attention-data-parallel 8 --batch 256",
                       "plimsoll explain scenarios/chat-10k-users.json --model llama-65b"},
          .positionals = {{.name = "SCENARIO", .help = "a scenario file", .required = false, .completes = "files"}},
          .options = {{.name = "model",
@@ -226,6 +235,15 @@ void register_explain(Registry<Command>& registry) {
                      {.name = "weights", .value = "DTYPE", .help = "weight dtype; the model's own if absent"},
                      {.name = "tensor-parallel", .value = "N", .help = "tensor-parallel degree; 1 if absent"},
                      {.name = "pipeline-parallel", .value = "N", .help = "pipeline degree; 1 if absent"},
+                     {.name = "expert-parallel",
+                      .value = "N",
+                      .help = "tensor ranks that hold different experts; 1 if absent"},
+                     {.name = "attention-data-parallel",
+                      .value = "N",
+                      .help = "groups of tensor ranks whose attention has requests of its own; 1 if absent"},
+                     {.name = "context-parallel",
+                      .value = "N",
+                      .help = "tensor ranks that divide the context of a sequence; 1 if absent"},
                      {.name = "prompt", .value = "N", .help = "tokens of the prefill; the scenario's mean, or 1024"},
                      {.name = "batch", .value = "N", .help = "sequences of the decode step; the plan's mean, or 1"},
                      {.name = "context", .value = "N", .help = "tokens of each; the plan's mean, or 1024"}},

@@ -21,14 +21,54 @@ std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& m
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
-    const Split split{.tensor = d.tensor_parallel, .pipeline = d.pipeline_parallel};
-    if (architecture.refusal(split) || d.gpus_per_instance() > d.node->gpus) return false;
+    if (architecture.refusal(split_of(d)) || d.gpus_per_instance() > d.node->gpus) return false;
     return !memory_budget(architecture, d).refusal(*d.gpu);
 }
 
 struct Degrees {
     int tensor, pipeline;
 };
+
+/// What becomes of experts and attention among the ranks of a stage.
+struct Inside {
+    int expert, attention_data, context;
+};
+
+/// The degrees that the scenario names, or 1 and `most` where that is worth a trial.
+std::vector<int> asked_or(const std::vector<int>& asked, bool worth, int most) {
+    if (!asked.empty()) return asked;
+    return worth && most > 1 ? std::vector<int>{1, most} : std::vector<int>{1};
+}
+
+/// The largest power of two of ranks that divide a context; 1 where no ranks hold the same KV values.
+int most_context_ranks(const Architecture& architecture, int tensor) {
+    int most = 1;
+    while (!architecture.refusal({.tensor = tensor, .context = 2 * most}) && 2 * most <= tensor) most *= 2;
+    return most;
+}
+
+/// Layouts inside a stage to try. Dense models gain nothing from any, so that their plans do not pay for them.
+std::vector<Inside> inside_to_try(const Scenario& scenario, const Architecture& architecture, const Deployment& d) {
+    const Layouts& can = d.engine->layouts;
+    const bool experts = architecture.expert_layers_per_stage({}) > 0, copies = architecture.ranks_copy_kv();
+    const int tensor = d.tensor_parallel;
+    const bool shares = can.context && (experts || copies) && scenario.context_parallel.empty();
+    const auto of_expert = asked_or(scenario.expert_parallel, can.expert && experts, tensor);
+    const auto of_groups = asked_or(scenario.attention_data_parallel, can.attention_data && experts && copies, tensor);
+    const auto of_context =
+        asked_or(scenario.context_parallel, shares, shares ? most_context_ranks(architecture, tensor) : 1);
+    std::vector<Inside> result;
+    for (const int expert : of_expert)
+        for (const int groups : of_groups)
+            for (const int context : of_context) {
+                const bool asked = !scenario.expert_parallel.empty() || !scenario.attention_data_parallel.empty() ||
+                                   !scenario.context_parallel.empty();
+                const Split split{.tensor = tensor, .expert = expert, .attention_data = groups, .context = context};
+                const bool plain = expert == 1 && groups == 1 && context == 1;
+                if (asked || plain || !architecture.refusal(split)) result.push_back({expert, groups, context});
+            }
+    return result;
+}
 
 /// Tensor and pipeline degrees to try for engine and weights of `d`.
 std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture& architecture, Deployment d) {
@@ -51,6 +91,19 @@ std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture
     return degrees;
 }
 
+/// Appends the deployment with every number of instances and every limit to try.
+void add_counts(const Scenario& scenario, Deployment d, std::vector<Deployment>& result) {
+    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / d.gpus_per_instance());
+    const auto limits = scenario.max_sequences.empty() ? std::vector<int>{most} : scenario.max_sequences;
+    const auto counts = scenario.instances_per_node.empty() ? std::vector<int>{fill} : scenario.instances_per_node;
+    for (const int instances : counts)
+        for (const int sequences : limits) {
+            d.instances_per_node = instances;
+            d.max_sequences = std::min(sequences, most);
+            result.push_back(d);
+        }
+}
+
 }  // namespace
 
 std::vector<Deployment> deployments(const Scenario& scenario, const Architecture& architecture, const Node& node,
@@ -60,23 +113,19 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     d.kv = scenario.kv;
     for (const Engine* engine : scenario.engines) {
         d.engine = engine;
-        const auto limits =
-            scenario.max_sequences.empty() ? std::vector<int>{engine->max_sequences} : scenario.max_sequences;
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {
             d.weights = weights;
             set_kernels(d, catalog, scenario.profiles);
             d.max_sequences = engine->max_sequences;
+            d.expert_parallel = d.attention_data_parallel = d.context_parallel = 1;
             for (const Degrees degrees : degrees_to_try(scenario, architecture, d)) {
                 d.tensor_parallel = degrees.tensor;
                 d.pipeline_parallel = degrees.pipeline;
-                const int fill = std::max(1, node.gpus / d.gpus_per_instance());
-                for (const int instances :
-                     scenario.instances_per_node.empty() ? std::vector<int>{fill} : scenario.instances_per_node) {
-                    for (const int sequences : limits) {
-                        d.instances_per_node = instances;
-                        d.max_sequences = std::min(sequences, engine->max_sequences);
-                        result.push_back(d);
-                    }
+                for (const Inside inside : inside_to_try(scenario, architecture, d)) {
+                    d.expert_parallel = inside.expert;
+                    d.attention_data_parallel = inside.attention_data;
+                    d.context_parallel = inside.context;
+                    add_counts(scenario, d, result);
                 }
             }
         }

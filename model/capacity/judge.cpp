@@ -9,10 +9,6 @@
 namespace plimsoll {
 namespace {
 
-Split split_of(const Deployment& d) {
-    return {.tensor = d.tensor_parallel, .pipeline = d.pipeline_parallel};
-}
-
 std::string whole(double value) {
     return std::to_string(static_cast<long long>(value));
 }
@@ -38,8 +34,9 @@ Candidate Judge::operator()(const Deployment& deployment) const {
     candidate.refusal = candidate.memory.refusal(*deployment.gpu);
     if (candidate.refusal) return candidate;
     candidate.largest_batch = largest_batch(candidate.memory, deployment, scenario_->workload);
-    if (candidate.largest_batch < 1.0) {
-        candidate.refusal = Infeasible{"the KV cache holds " + whole(candidate.memory.kv_tokens) +
+    // Each attention group holds its own requests.
+    if (const int groups = deployment.attention_data_parallel; candidate.largest_batch < groups) {
+        candidate.refusal = Infeasible{"the KV cache holds " + whole(candidate.memory.kv_tokens / groups) +
                                        " tokens, less than one request takes"};
         return candidate;
     }
@@ -55,6 +52,7 @@ Candidate Judge::operator()(const Deployment& deployment) const {
 
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
     if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
+    if (const auto why = engine_refusal(d)) return Infeasible{*why};
     if (d.gpus_per_instance() * d.instances_per_node > d.node->gpus)
         return Infeasible{std::to_string(d.instances_per_node) + " instances of " +
                           std::to_string(d.gpus_per_instance()) + " GPUs on a node of " + std::to_string(d.node->gpus)};

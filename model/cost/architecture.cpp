@@ -72,6 +72,14 @@ std::int64_t Architecture::active_parameters() const {
     return sum;
 }
 
+std::int64_t Architecture::prediction_parameters() const {
+    const Group& last = groups_.back();
+    const std::int64_t layer =
+        last.matrix_parameters() + last.other_parameters() + model_->norms_per_layer * norm_parameters();
+    return model_->prediction_layers *
+           (layer + 2 * std::int64_t{model_->hidden} * model_->hidden + 3 * norm_parameters());
+}
+
 Bytes Architecture::weight_bytes(Dtype weights) const {
     double matrices = 0, bytes = 0;
     for (const Group& group : groups_) {
@@ -105,13 +113,33 @@ double Architecture::fullest_stage(Split split, Of of) const {
     return sum;
 }
 
+double Architecture::expert_layers_per_stage(Split split) const {
+    double layers = 0;
+    for (const Group& group : groups_)
+        if (group.ffn->expert_parameters_per_rank({}) > 0) layers += layers_per_stage(group, split);
+    return layers;
+}
+
+double Architecture::received_copies(double tokens, Split split) const {
+    double copies = 0;
+    for (const Group& group : groups_)
+        copies += group.ffn->received_copies(tokens, split) * layers_per_stage(group, split);
+    return copies;
+}
+
+bool Architecture::ranks_copy_kv() const {
+    return std::any_of(groups_.begin(), groups_.end(), [](const Group& group) {
+        return group.attention->kv_values_per_token({.tensor = 2}) == group.attention->kv_values_per_token({});
+    });
+}
+
 Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
     const double activation = bytes_per_value(activation_dtype(weights));
     const double layers = fullest_stage(split, [&](const Group& group) {
         const auto small = static_cast<double>(group.other_parameters() + model_->norms_per_layer * norm_parameters());
         return group.matrix_bytes(split, weights) + small * activation;
     });
-    const double vocabulary_rows = share(model_->vocabulary, split.tensor) * model_->hidden;
+    const double vocabulary_rows = share(model_->vocabulary, split.attention_ranks()) * model_->hidden;
     // One stage holds both tables; of several, the first holds one and the last the other (or a copy of a tied one).
     const double tables = split.pipeline == 1 && !model_->tied_embeddings ? 2.0 : 1.0;
     const double head_bias = model_->head_bias ? share(model_->vocabulary, split.tensor) : 0.0;
@@ -125,7 +153,7 @@ Bytes Architecture::kv_bytes_per_token(Dtype kv) const {
 
 Bytes Architecture::kv_bytes_per_token_per_rank(Split split, Dtype kv) const {
     return Bytes(fullest_stage(split, [&](const Group& group) { return group.attention->kv_values_per_token(split); }) *
-                 bytes_per_value(kv));
+                 bytes_per_value(kv) / split.attention_data);
 }
 
 Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights) const {
@@ -141,6 +169,8 @@ Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dt
 std::optional<std::string> Architecture::refusal(Split split) const {
     if (split.pipeline > model_->layers)
         return std::to_string(split.pipeline) + " pipeline stages for " + std::to_string(model_->layers) + " layers";
+    if (auto why = division_refusal(split)) return why;
+    if (split.expert > 1 && expert_layers_per_stage({}) == 0) return "the model has no experts to divide";
     for (const Group& group : groups_) {
         if (auto why = group.attention->refusal(split)) return why;
         if (auto why = group.ffn->refusal(split)) return why;
@@ -148,23 +178,41 @@ std::optional<std::string> Architecture::refusal(Split split) const {
     return std::nullopt;
 }
 
-Operator Architecture::prefill_attention(std::size_t group, const StepShape& shape, Split split,
-                                         Storage storage) const {
-    Operator op = groups_[group].attention->prefill_attention(shape, split, storage);
+Operator Architecture::prefill_attention(std::size_t group, const StepShape& own, Split split, Storage storage) const {
+    Operator op = groups_[group].attention->prefill_attention(own, split, storage);
     op.count *= layers_per_stage(groups_[group], split);
     return op;
 }
 
-Operator Architecture::decode_attention(std::size_t group, const StepShape& shape, Split split, Storage storage) const {
-    Operator op = groups_[group].attention->decode_attention(shape, split, storage);
+Operator Architecture::decode_attention(std::size_t group, const StepShape& own, Split split, Storage storage) const {
+    Operator op = groups_[group].attention->decode_attention(own, split, storage);
     op.count *= layers_per_stage(groups_[group], split);
+    return op;
+}
+
+Operator Architecture::gathered_context(std::size_t group, const StepShape& own, Split split, Storage storage) const {
+    Operator op{.name = "context_gather", .document_name = "all_gather", .kind = OperatorKind::all_gather};
+    op.follows = Follows::own_prompts;
+    op.ranks = split.context;
+    const double past =
+        own.attention_pairs - causal_pairs(own.prefill_tokens / own.prefill_sequences, 0) * own.prefill_sequences;
+    double tokens = past / own.prefill_tokens * own.prefill_sequences;
+    if (const auto seen = window(group)) tokens = std::min(tokens, own.prefill_sequences * *seen);
+    op.work.message =
+        Bytes(tokens * groups_[group].attention->kv_values_per_token(split) * bytes_per_value(storage.kv));
+    op.count = tokens > 1e-6 ? layers_per_stage(groups_[group], split) : 0.0;
     return op;
 }
 
 void Architecture::operators(const StepShape& shape, Split split, Storage storage,
                              std::vector<Operator>& operators) const {
     operators.clear();
-    const double hidden = model_->hidden, tokens = shape.tokens(), bytes = storage.activation_bytes();
+    const StepShape own = part_of(shape, split.attention_data);
+    const double hidden = model_->hidden, tokens = own.tokens(), bytes = storage.activation_bytes();
+    const auto follow = [&](std::size_t from, Follows what) {
+        for (std::size_t i = from; i < operators.size(); ++i)
+            if (operators[i].follows == Follows::tokens) operators[i].follows = what;
+    };
     const double stage_share = 1.0 / split.pipeline;
     // A norm adds the block's output to the residual stream: two rows read, two written.
     const double residual = 2 * tokens * hidden * bytes;
@@ -172,31 +220,34 @@ void Architecture::operators(const StepShape& shape, Split split, Storage storag
 
     for (const Group& group : groups_) {
         const std::size_t first = operators.size();
-        group.attention->add_operators(shape, split, storage, operators);
+        group.attention->add_operators(own, split, storage, operators);
+        follow(first, Follows::own_tokens);
         group.ffn->add_operators(shape, split, storage, operators);
         operators.push_back(elementwise_operator("attention_norm", "_att_norm", residual, residual));
         operators.back().count = attention_norms;
+        operators.back().follows = Follows::own_tokens;
         operators.push_back(elementwise_operator("ffn_norm", "_ffn_norm", residual, residual));
         operators.back().count = norms - attention_norms;
+        operators.back().follows = Follows::own_tokens;
         for (std::size_t i = first; i < operators.size(); ++i) operators[i].count *= layers_per_stage(group, split);
     }
 
-    const double rows = shape.rows(), vocabulary = share(model_->vocabulary, split.tensor);
+    const double rows = own.rows(), vocabulary = share(model_->vocabulary, split.attention_ranks());
+    const std::size_t outside = operators.size();
     operators.push_back(
         elementwise_operator("embedding", "embedding", tokens * hidden * bytes, tokens * hidden * bytes));
     operators.back().count = stage_share;
     operators.push_back(elementwise_operator("final_norm", "_ffn_norm", residual, residual));
     operators.back().count = stage_share;
-    const std::size_t first = operators.size();
+    follow(outside, Follows::own_tokens);
+    const std::size_t head = operators.size();
     operators.push_back(
         elementwise_operator("last_positions", "get_last_input", rows * hidden * bytes, rows * hidden * bytes));
     operators.push_back(
         gemm_operator("lm_head", "logits", rows, vocabulary, hidden, activation_dtype(storage.weights)));
     operators.push_back(elementwise_operator("sampling", "logits", rows * model_->vocabulary * 4.0, rows * 8.0));
-    for (std::size_t i = first; i < operators.size(); ++i) {
-        operators[i].count = stage_share;
-        operators[i].by_rows = true;
-    }
+    for (std::size_t i = head; i < operators.size(); ++i) operators[i].count = stage_share;
+    follow(head, Follows::own_rows);
 }
 
 }  // namespace plimsoll

@@ -16,17 +16,30 @@ class Architecture {
     [[nodiscard]] std::int64_t parameters() const;
     /// Parameters that one token uses: all but the experts that it is not sent to.
     [[nodiscard]] std::int64_t active_parameters() const;
+    /// Parameters of the modules that predict further tokens, which no other count holds: each a layer of the last
+    /// kind, a matrix that joins the hidden state with the embedding, and a norm for each and for the head, which they
+    /// share with the model (DeepSeek-V3 README_WEIGHTS.md). Engines load them for speculative decoding only, which no
+    /// forecast does here.
+    [[nodiscard]] std::int64_t prediction_parameters() const;
     /// Bytes of all weights: matrices in the weight dtype, embedding, LM head and norms in the activation dtype.
     [[nodiscard]] Bytes weight_bytes(Dtype weights) const;
     /// Weights on the fullest rank: the first or last stage also holds the embedding or the LM head.
     [[nodiscard]] Bytes weight_bytes_per_rank(Split split, Dtype weights) const;
     [[nodiscard]] Bytes kv_bytes_per_token(Dtype kv) const;
-    /// KV bytes of one token on the fullest rank; KV heads are replicated when there are more ranks than heads.
+    /// KV bytes of one token of the instance on the fullest rank: KV heads are replicated when there are more ranks
+    /// than heads; attention groups hold their own requests' tokens only, a share of all.
     [[nodiscard]] Bytes kv_bytes_per_token_per_rank(Split split, Dtype kv) const;
     /// Largest live activations of a step on one rank.
     [[nodiscard]] Bytes activation_bytes(double tokens, double rows, Split split, Dtype weights) const;
     /// Layers of the fullest pipeline stage.
     [[nodiscard]] int layers_per_stage(Split split) const;
+    /// Of these, the ones with experts, an even share of them.
+    [[nodiscard]] double expert_layers_per_stage(Split split) const;
+    /// Copies of a step's tokens that the fullest rank takes from the others where tokens are sent to their experts,
+    /// summed over the layers of a stage.
+    [[nodiscard]] double received_copies(double tokens, Split split) const;
+    /// Whether even two tensor ranks hold the same KV values (latent attention, one KV head).
+    [[nodiscard]] bool ranks_copy_kv() const;
     /// Why the model cannot be split so, if so.
     [[nodiscard]] std::optional<std::string> refusal(Split split) const;
 
@@ -36,11 +49,16 @@ class Architecture {
 
     /// Kinds of layers.
     [[nodiscard]] std::size_t groups() const { return groups_.size(); }
-    /// The attention of one kind of layer over a step's prompts, as `operators` would give it.
-    [[nodiscard]] Operator prefill_attention(std::size_t group, const StepShape& shape, Split split,
+    /// The attention of one kind of layer over the prompts that the rank's group has of a step (see part_of), as
+    /// `operators` would give it.
+    [[nodiscard]] Operator prefill_attention(std::size_t group, const StepShape& own, Split split,
                                              Storage storage) const;
     /// The same of its decodes.
-    [[nodiscard]] Operator decode_attention(std::size_t group, const StepShape& shape, Split split,
+    [[nodiscard]] Operator decode_attention(std::size_t group, const StepShape& own, Split split,
+                                            Storage storage) const;
+    /// The keys and values that ranks which divide a context send each other before they attend to the cached part of
+    /// it in a prompt: each the ones that it keeps. A prompt without a past needs none: each rank computes its own.
+    [[nodiscard]] Operator gathered_context(std::size_t group, const StepShape& own, Split split,
                                             Storage storage) const;
     /// The last tokens that one kind of layer attends to and keeps, where these are not all.
     [[nodiscard]] std::optional<int> window(std::size_t group) const { return groups_[group].attention->window(); }

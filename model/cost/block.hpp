@@ -9,6 +9,7 @@
 
 #include "model/base/fields.hpp"
 #include "model/base/registry.hpp"
+#include "model/cost/split.hpp"
 #include "model/cost/work.hpp"
 
 namespace plimsoll {
@@ -20,7 +21,8 @@ struct Storage {
     [[nodiscard]] double activation_bytes() const { return bytes_per_value(activation_dtype(weights)); }
 };
 
-/// One half of a decoder layer (attention or FFN): its parameters, its KV cache, its operators.
+/// One half of a decoder layer (attention or FFN): its parameters, its KV cache, its operators. An attention block sees
+/// the rank's own part of a step (see part_of), an FFN all of it.
 class Block {
   public:
     Block() = default;
@@ -41,7 +43,13 @@ class Block {
     }
     /// Parameters that one token uses; all but where it is sent to some of many experts.
     [[nodiscard]] virtual std::int64_t active_parameters() const { return matrix_parameters() + other_parameters(); }
-    /// KV values of one token and layer on one rank; 0 for a block without a cache.
+    /// Copies of a step's tokens that the fullest rank takes from the others where tokens are sent to their experts.
+    [[nodiscard]] virtual double received_copies(double tokens, const Split& split) const {
+        static_cast<void>(tokens), static_cast<void>(split);
+        return 0;
+    }
+    /// KV values of one token and layer on one rank, for a token of the rank's own group, the mean over the ranks that
+    /// share its context; 0 for a block without a cache.
     [[nodiscard]] virtual double kv_values_per_token(const Split& split) const {
         static_cast<void>(split);
         return 0;

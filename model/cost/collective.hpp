@@ -32,7 +32,10 @@ class CollectiveTimes {
     [[nodiscard]] Seconds all_reduce(Bytes size) const;
     /// Each rank contributes `size`; (p - 1) `size` cross each link.
     [[nodiscard]] Seconds all_gather(Bytes size) const;
+    /// Each rank is left with `size` of the sums; (p - 1) `size` cross each link.
+    [[nodiscard]] Seconds reduce_scatter(Bytes size) const { return all_gather(size); }
     [[nodiscard]] Seconds send_recv(Bytes size) const;
+    [[nodiscard]] int ranks() const { return ranks_; }
     [[nodiscard]] Origin origin() const { return origin_; }
     /// Ring bus bandwidth for large messages.
     [[nodiscard]] BytesPerSecond bus_bandwidth() const { return bus_bandwidth_; }

@@ -8,10 +8,6 @@
 namespace plimsoll {
 namespace {
 
-Split split_of(const Deployment& deployment) {
-    return {.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel};
-}
-
 /// Live activations against what vLLM 0.6 to 0.9 logs of its profile run ("PyTorch activation peak memory"): 1.20 and
 /// 1.26 GiB for an 8B model where 0.91 are counted here; buffers come and go in sizes that nobody lists.
 constexpr double activation_error = 0.3;

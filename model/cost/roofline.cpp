@@ -10,11 +10,6 @@
 namespace plimsoll {
 namespace {
 
-bool is_communication(const Operator& op) {
-    return op.kind == OperatorKind::all_reduce || op.kind == OperatorKind::all_gather ||
-           op.kind == OperatorKind::send_recv;
-}
-
 Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives,
                       const CollectiveTimes& point_to_point) {
     const Engine& engine = *deployment.engine;
@@ -46,6 +41,17 @@ const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
     return deployment.measured ? &deployment.measured->all_reduce : nullptr;
 }
 
+/// Collectives among other ranks than all of a stage: those of an attention group, and those that share contexts.
+std::vector<CollectiveTimes> among_groups(const Deployment& deployment) {
+    const Split split = split_of(deployment);
+    std::vector<CollectiveTimes> result;
+    for (const int ranks : {split.attention_ranks(), split.context})
+        if (ranks > 1 && ranks != split.tensor)
+            result.emplace_back(*deployment.node, ranks, deployment.engine->collective_overhead.value,
+                                measured_all_reduce(deployment));
+    return result;
+}
+
 }  // namespace
 
 std::string_view to_string(Bound bound) {
@@ -60,9 +66,12 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       padded_rows_(deployment.engine->host.graph_batch),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value,
                    measured_all_reduce(deployment)),
+      of_groups_(among_groups(deployment)),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value,
                       measured_all_reduce(deployment)),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
+    if (const Split split = split_of(deployment); split.dispatches())
+        exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value);
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
     const auto& d = c.decode_attention;
@@ -192,17 +201,26 @@ KernelParts KernelTimes::parts(const Operator& op) const {
 
 Seconds KernelTimes::communication(const Operator& op) const {
     const double factor = factors_[Cause::links];
-    if (op.kind == OperatorKind::all_reduce) return collectives_.all_reduce(op.work.message) * factor;
-    if (op.kind == OperatorKind::all_gather) return collectives_.all_gather(op.work.message) * factor;
-    return point_to_point_.send_recv(op.work.message) * factor;
+    if (op.kind == OperatorKind::send_recv) return point_to_point_.send_recv(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_to_all) return exchange_->all_to_all(op.work.message) * factor;
+    const CollectiveTimes& times = among(op.ranks);
+    if (op.kind == OperatorKind::all_reduce) return times.all_reduce(op.work.message) * factor;
+    if (op.kind == OperatorKind::reduce_scatter) return times.reduce_scatter(op.work.message) * factor;
+    return times.all_gather(op.work.message) * factor;
+}
+
+const CollectiveTimes& KernelTimes::among(int ranks) const {
+    for (const CollectiveTimes& times : of_groups_)
+        if (times.ranks() == ranks) return times;
+    return collectives_;
 }
 
 Seconds KernelTimes::time(const Operator& op) const {
-    return is_communication(op) ? communication(op) : parts(op).total();
+    return is_communication(op.kind) ? communication(op) : parts(op).total();
 }
 
 Bound KernelTimes::bound(const Operator& op) const {
-    if (is_communication(op)) return Bound::communication;
+    if (is_communication(op.kind)) return Bound::communication;
     const KernelParts p = parts(op);
     if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
     return p.compute > p.memory ? Bound::compute : Bound::memory;

@@ -1,11 +1,14 @@
 #pragma once
 #include <array>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "model/cost/causes.hpp"
 #include "model/cost/collective.hpp"
+#include "model/cost/exchange.hpp"
 #include "model/cost/kernel_form.hpp"
+#include "model/cost/split.hpp"
 #include "model/cost/work.hpp"
 #include "model/spec/deployment.hpp"
 
@@ -64,7 +67,11 @@ class KernelTimes {
     std::array<Kind, 4> kinds_;  ///< by OperatorKind
     Kind experts_;               ///< measured alone
     KernelMemo* memo_ = nullptr;
-    CollectiveTimes collectives_;
+    [[nodiscard]] const CollectiveTimes& among(int ranks) const;
+
+    CollectiveTimes collectives_;  ///< among the ranks of a stage
+    std::vector<CollectiveTimes> of_groups_;
+    std::optional<ExchangeTimes> exchange_;
     CollectiveTimes point_to_point_;
     Origin origin_;
 };

@@ -7,15 +7,16 @@
 namespace plimsoll {
 namespace {
 
-bool is_attention(const Operator& op) {
-    return op.kind == OperatorKind::prefill_attention || op.kind == OperatorKind::decode_attention;
+/// Whether the time follows more than a count, so that no table holds it.
+bool stands_alone(const Operator& op) {
+    return op.follows == Follows::own_prompts || op.follows == Follows::own_context;
 }
 
 }  // namespace
 
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
     : architecture_(&architecture),
-      split_{.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel},
+      split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
       kernels_(deployment, factors),
       stages_(deployment.pipeline_parallel),
@@ -33,16 +34,34 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
 
 void StepCost::fold(const Architecture& architecture) {
     std::vector<Operator> operators;
+    const auto add = [&](std::size_t i, double sequences, bool all, bool own) {
+        step_operators(architecture, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
+                       operators);
+        for (const Operator& op : operators)
+            if (!stands_alone(op) && (op.follows == Follows::tokens ? all : own))
+                table_of(op.follows)[i] += op.count * kernels_.time(op).value();
+    };
+    const int groups = split_.attention_data;
     for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
         const double x = by_tokens_.at(i);
-        step_operators(architecture, {.decode_sequences = x, .context_tokens = x}, split_, storage_, operators);
-        for (const Operator& op : operators) {
-            if (is_attention(op)) continue;
-            (op.by_rows ? by_rows_ : by_tokens_)[i] += op.count * kernels_.time(op).value();
-        }
+        add(i, x, true, groups == 1);
+        if (groups > 1) add(i, x * groups, false, true);  // so many in all that the group has x
     }
     for (std::size_t group = 0; group < architecture.groups(); ++group)
         decode_.push_back(decode_line(architecture, group));
+}
+
+OctaveTable& StepCost::table_of(Follows follows) {
+    switch (follows) {
+        case Follows::own_rows:
+            return by_own_rows_;
+        case Follows::own_decodes:
+            return by_own_decodes_;
+        case Follows::own_tokens:
+            return split_.attention_data > 1 ? by_own_tokens_ : by_tokens_;
+        default:
+            return by_tokens_;
+    }
 }
 
 /// Three evaluations give the coefficients, within the window where there is one.
@@ -63,30 +82,36 @@ StepCost::DecodeLine StepCost::decode_line(const Architecture& architecture, std
 }
 
 StepShape StepCost::per_stage(const StepShape& shape) const {
-    const double stages = stages_;
+    const double share = fullest_share(shape.decode_sequences, stages_);
     return {.prefill_sequences = shape.prefill_sequences,
             .prefill_tokens = shape.prefill_tokens,
             .attention_pairs = shape.attention_pairs,
-            .decode_sequences = shape.decode_sequences / stages,
-            .context_tokens = shape.context_tokens / stages};
+            .decode_sequences = shape.decode_sequences * share,
+            .context_tokens = shape.context_tokens * share};
 }
 
 Seconds StepCost::prefill_attention(const StepShape& shape) const {
     double time = 0;
-    if (shape.prefill_tokens > 0)
-        for (std::size_t group = 0; group < architecture_->groups(); ++group) {
-            const Operator op = architecture_->prefill_attention(group, shape, split_, storage_);
-            time += op.count * kernels_.time(op).value();
-        }
+    const auto add = [&](const Operator& op) { time += op.count * kernels_.time(op).value(); };
+    if (shape.prefill_tokens <= 0) return Seconds(0);
+    const StepShape own = part_of(shape, split_.attention_data);
+    for (std::size_t group = 0; group < architecture_->groups(); ++group) {
+        add(architecture_->prefill_attention(group, own, split_, storage_));
+        if (split_.context > 1) add(architecture_->gathered_context(group, own, split_, storage_));
+    }
     return Seconds(time);
 }
 
 Seconds StepCost::stage_gpu(const StepShape& shape, Seconds prefill_attention) const {
-    double time = by_tokens_(shape.tokens()) + by_rows_(shape.rows());
-    if (shape.decode_sequences > 0)
+    const bool groups = split_.attention_data > 1;
+    const StepShape own = groups ? part_of(shape, split_.attention_data) : shape;
+    double time = by_tokens_(shape.tokens()) + by_own_rows_(own.rows());
+    if (groups) time += by_own_tokens_(own.tokens());
+    if (split_.context > 1) time += by_own_decodes_(own.decode_sequences);
+    if (own.decode_sequences > 0)
         for (const DecodeLine& line : decode_)
-            time += line.launch + line.per_sequence * shape.decode_sequences +
-                    line.per_context * std::min(shape.context_tokens, line.window * shape.decode_sequences);
+            time += line.launch + line.per_sequence * own.decode_sequences +
+                    line.per_context * std::min(own.context_tokens, line.window * own.decode_sequences);
     return Seconds(time) + prefill_attention;
 }
 
@@ -121,6 +146,8 @@ double StepCost::next_breakpoint(double sequences, double context_tokens) const 
         edge = std::min(edge, line.window * sequences);
     }
     if (slack <= 0 || slope <= 0) return edge;
+    const double in_stage = fullest_share(sequences, stages_);
+    slope *= stages_ * in_stage * fullest_share(sequences * in_stage, split_.attention_data);
     return std::min(edge, context_tokens + slack / slope);
 }
 

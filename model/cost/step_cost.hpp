@@ -20,10 +20,11 @@ struct StepParts {
 
 /// The time of an engine step of one deployment, folded once into coefficients: O(1) a step, and affine in the context
 /// between two breakpoints. A pipeline of s stages works on s batches in turn: the running batch is divided by s, and a
-/// token takes s stage times.
+/// token takes s stage times. Fewer than s sequences leave bubbles: each is a batch of its own. Groups of ranks with
+/// requests of their own divide a batch likewise, in step with the fullest.
 ///
 /// step = max(GPU, host launches) + serial host time;
-/// GPU = table(tokens) + head(rows) + prefill attention + decode attention (b, context).
+/// GPU = table(tokens) + own part's tables(tokens, rows, decodes) + prefill attention + decode attention (b, context).
 class StepCost {
   public:
     /// `factors`: another draw of what the constants may be.
@@ -77,7 +78,9 @@ class StepCost {
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
-    OctaveTable by_tokens_{0, 16}, by_rows_{0, 16};
+    [[nodiscard]] OctaveTable& table_of(Follows follows);
+    OctaveTable by_tokens_{0, 16};  ///< with what follows the own tokens where these are all
+    OctaveTable by_own_tokens_{0, 16}, by_own_rows_{0, 16}, by_own_decodes_{0, 16};
     /// Decode attention of one kind of layer: affine in the sequences and in the context that it sees.
     struct DecodeLine {
         double launch = 0, per_sequence = 0, per_context = 0;

@@ -31,16 +31,39 @@ struct StepShape {
     return causal_pairs(growing, past) + (query - growing) * window;
 }
 
-/// How an instance is split over GPUs.
-struct Split {
-    int tensor = 1;
-    int expert = 1;  ///< of the tensor ranks, how many hold different experts; divides `tensor`
-    int pipeline = 1;
-    int data = 1;
-};
+/// The share of the fullest of `parts` parts that whole sequences are spread over evenly: a few sequences leave parts
+/// empty.
+[[nodiscard]] constexpr double fullest_share(double sequences, int parts) {
+    return 1.0 / std::clamp(sequences, 1.0, static_cast<double>(parts));
+}
+/// What the fullest of `parts` groups of ranks processes of a step where each has sequences of its own.
+[[nodiscard]] StepShape part_of(const StepShape& shape, int parts);
 
-enum class OperatorKind { gemm, prefill_attention, decode_attention, elementwise, all_reduce, all_gather, send_recv };
+enum class OperatorKind {
+    gemm,
+    prefill_attention,
+    decode_attention,
+    elementwise,
+    all_reduce,
+    all_gather,
+    reduce_scatter,
+    all_to_all,
+    send_recv
+};
 [[nodiscard]] std::string_view to_string(OperatorKind kind);
+[[nodiscard]] constexpr bool is_communication(OperatorKind kind) {
+    return kind >= OperatorKind::all_reduce;
+}
+
+/// What of a step the time of an operator follows. "Own" is what the rank's attention group has of it.
+enum class Follows {
+    tokens,       ///< all tokens of the step
+    own_tokens,   ///< likewise of the own group
+    own_rows,     ///< positions of the own group that reach the LM head
+    own_decodes,  ///< decoding sequences of the own group
+    own_prompts,  ///< its prompts: their tokens, and the pairs or the context before them
+    own_context   ///< its decodes and what they attend to
+};
 
 /// Arithmetic, memory traffic and messages of one operator on one rank.
 struct Work {
@@ -55,8 +78,8 @@ struct Operator {
     std::string_view name;
     std::string_view document_name;  ///< as the source documents' profiles call it
     OperatorKind kind = OperatorKind::elementwise;
-    double count = 1;      ///< times that it runs in the step
-    bool by_rows = false;  ///< works on the rows that reach the LM head, not on all tokens
+    double count = 1;  ///< times that it runs in the step
+    Follows follows = Follows::tokens;
     Work work{};
     Dtype arithmetic = Dtype::fp16;
 
@@ -71,9 +94,11 @@ struct Operator {
     double heads = 0;      ///< query heads of the rank
     double kv_heads = 0;   ///< KV heads of the rank
     double head_dim = 0;
+    double value_dim = 0;  ///< values that a head puts out for a token
 
-    double experts = 0;  ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product.
-                         ///< elementwise: likewise, of what lies between their products
+    double imbalance = 1;  ///< work of the fullest rank, which this is, over that of the mean one
+    double experts = 0;    ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product.
+                           ///< elementwise: likewise, of what lies between their products
     double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
 
     int ranks = 1;  ///< collectives

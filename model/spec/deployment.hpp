@@ -18,6 +18,9 @@ struct Deployment {
     Dtype weights = Dtype::fp16;
     Dtype kv = Dtype::fp16;
     int tensor_parallel = 1;
+    int expert_parallel = 1;  ///< these three are degrees among the tensor ranks
+    int attention_data_parallel = 1;
+    int context_parallel = 1;
     int pipeline_parallel = 1;
     int instances_per_node = 1;
     int max_sequences = 0;  ///< the engine's limit or the one under trial

@@ -50,6 +50,18 @@ void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     memory.finish();
 }
 
+void read_layouts(const Fields& fields, Engine& engine) {
+    if (!fields.has("layouts")) return;
+    const Fields layouts = fields.object("layouts");
+    engine.layouts.expert = layouts.has("expert_dispatch");
+    if (engine.layouts.expert)
+        engine.expert_dispatch =
+            static_cast<ExpertDispatch>(layouts.choice("expert_dispatch", {"all-gather", "all-to-all"}));
+    engine.layouts.attention_data = layouts.boolean_or("attention_data", false);
+    engine.layouts.context = layouts.boolean_or("context", false);
+    layouts.finish();
+}
+
 }  // namespace
 
 Engine read_engine(const Fields& fields) {
@@ -76,6 +88,7 @@ Engine read_engine(const Fields& fields) {
     if (fields.has("kernel_libraries")) engine.kernel_libraries = fields.strings("kernel_libraries");
     for (const std::string& name : fields.strings("weights"))
         engine.weights.push_back(parse_dtype(name, fields.place("weights")));
+    read_layouts(fields, engine);
     fields.finish();
     return engine;
 }

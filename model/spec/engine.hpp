@@ -23,6 +23,17 @@ enum class KvReservation {
     peak    ///< the same, but nobody starts whom the promises of all could leave without: no preemption
 };
 
+/// How tokens reach experts that stand on other ranks.
+enum class ExpertDispatch {
+    all_gather,  ///< every rank sees all tokens, partial sums are added up
+    all_to_all   ///< each token is sent to the ranks of its experts and back (DeepEP and its kin)
+};
+
+/// Ways of splitting a model that not every engine has; tensor and pipeline ranks all of them take.
+struct Layouts {
+    bool expert = false, attention_data = false, context = false;
+};
+
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
 struct Engine {
     std::string name;
@@ -59,6 +70,8 @@ struct Engine {
     Sourced<double> kernel_efficiency;          ///< factor on the compute efficiency of prefill GEMM and attention
     std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
     std::vector<Dtype> weights;                 ///< dtypes that the engine runs
+    Layouts layouts;
+    ExpertDispatch expert_dispatch = ExpertDispatch::all_gather;  ///< of an engine with expert ranks
 };
 
 [[nodiscard]] Engine read_engine(const Fields& fields);

@@ -43,6 +43,9 @@ _plimsoll() {
         compare:--kv-cache) COMPREPLY=(); return ;;
         compare:--tensor-parallel) COMPREPLY=(); return ;;
         compare:--pipeline-parallel) COMPREPLY=(); return ;;
+        compare:--expert-parallel) COMPREPLY=(); return ;;
+        compare:--attention-data-parallel) COMPREPLY=(); return ;;
+        compare:--context-parallel) COMPREPLY=(); return ;;
         compare:--instances) COMPREPLY=(); return ;;
         compare:--max-sequences) COMPREPLY=(); return ;;
         compare:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -72,6 +75,9 @@ _plimsoll() {
         explain:--weights) COMPREPLY=(); return ;;
         explain:--tensor-parallel) COMPREPLY=(); return ;;
         explain:--pipeline-parallel) COMPREPLY=(); return ;;
+        explain:--expert-parallel) COMPREPLY=(); return ;;
+        explain:--attention-data-parallel) COMPREPLY=(); return ;;
+        explain:--context-parallel) COMPREPLY=(); return ;;
         explain:--prompt) COMPREPLY=(); return ;;
         explain:--batch) COMPREPLY=(); return ;;
         explain:--context) COMPREPLY=(); return ;;
@@ -82,6 +88,9 @@ _plimsoll() {
         plan:--kv-cache) COMPREPLY=(); return ;;
         plan:--tensor-parallel) COMPREPLY=(); return ;;
         plan:--pipeline-parallel) COMPREPLY=(); return ;;
+        plan:--expert-parallel) COMPREPLY=(); return ;;
+        plan:--attention-data-parallel) COMPREPLY=(); return ;;
+        plan:--context-parallel) COMPREPLY=(); return ;;
         plan:--instances) COMPREPLY=(); return ;;
         plan:--max-sequences) COMPREPLY=(); return ;;
         plan:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -111,6 +120,9 @@ _plimsoll() {
         simulate:--kv-cache) COMPREPLY=(); return ;;
         simulate:--tensor-parallel) COMPREPLY=(); return ;;
         simulate:--pipeline-parallel) COMPREPLY=(); return ;;
+        simulate:--expert-parallel) COMPREPLY=(); return ;;
+        simulate:--attention-data-parallel) COMPREPLY=(); return ;;
+        simulate:--context-parallel) COMPREPLY=(); return ;;
         simulate:--instances) COMPREPLY=(); return ;;
         simulate:--max-sequences) COMPREPLY=(); return ;;
         simulate:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -194,7 +206,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         compare)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         completion)
@@ -205,7 +217,7 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --save --name --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         explain)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         list)
@@ -213,7 +225,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers' -- "$word"))
             fi ;;
         plan)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
@@ -221,7 +233,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)

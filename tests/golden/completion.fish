@@ -76,6 +76,9 @@ complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l kv-cache -d 'dtype of the KV cache' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -113,6 +116,9 @@ complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtype; the model\'s own if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l tensor-parallel -d 'tensor-parallel degree; 1 if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l pipeline-parallel -d 'pipeline degree; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'tensor ranks that hold different experts; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'groups of tensor ranks whose attention has requests of its own; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'tensor ranks that divide the context of a sequence; 1 if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l prompt -d 'tokens of the prefill; the scenario\'s mean, or 1024' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l batch -d 'sequences of the decode step; the plan\'s mean, or 1' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l context -d 'tokens of each; the plan\'s mean, or 1024' -x
@@ -136,6 +142,9 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l kv-cache -d 'dtype of the KV cache' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -180,6 +189,9 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l kv-cache -d 'dtype of the KV cache' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l tensor-parallel -d 'tensor-parallel degrees to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l pipeline-parallel -d 'pipeline degrees to try' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'

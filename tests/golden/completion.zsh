@@ -104,6 +104,9 @@ _plimsoll() {
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
             '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
+            '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
+            '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -153,6 +156,9 @@ _plimsoll() {
             '--weights[weight dtype; the model'\''s own if absent]:DTYPE: ' \
             '--tensor-parallel[tensor-parallel degree; 1 if absent]:N: ' \
             '--pipeline-parallel[pipeline degree; 1 if absent]:N: ' \
+            '--expert-parallel[tensor ranks that hold different experts; 1 if absent]:N: ' \
+            '--attention-data-parallel[groups of tensor ranks whose attention has requests of its own; 1 if absent]:N: ' \
+            '--context-parallel[tensor ranks that divide the context of a sequence; 1 if absent]:N: ' \
             '--prompt[tokens of the prefill; the scenario'\''s mean, or 1024]:N: ' \
             '--batch[sequences of the decode step; the plan'\''s mean, or 1]:N: ' \
             '--context[tokens of each; the plan'\''s mean, or 1024]:N: ' \
@@ -178,6 +184,9 @@ _plimsoll() {
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
             '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
+            '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
+            '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -224,6 +233,9 @@ _plimsoll() {
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
             '*--tensor-parallel[tensor-parallel degrees to try]:N: ' \
             '*--pipeline-parallel[pipeline degrees to try]:N: ' \
+            '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
+            '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
+            '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \

@@ -32,20 +32,20 @@ class GroupedQueryAttention final : public Block {
         return std::int64_t{hidden_} * head_dim_ * (2 * rank_heads(split) + 2 * rank_kv_heads(split));
     }
     [[nodiscard]] double kv_values_per_token(const Split& split) const override {
-        return 2.0 * rank_kv_heads(split) * head_dim_;
+        return kv_width(split) / split.context;
     }
     [[nodiscard]] std::optional<int> window() const override { return window_; }
     [[nodiscard]] double widest_activation(const Split& split) const override {
         return static_cast<double>(head_dim_) * (2 * rank_heads(split) + 2 * rank_kv_heads(split));
     }
     [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
-        const int ranks = split.tensor;
+        const int ranks = split.attention_ranks();
         if (heads_ % ranks != 0)
             return std::to_string(ranks) + " ranks do not divide " + std::to_string(heads_) + " attention heads";
         if (kv_heads_ % ranks != 0 && ranks % kv_heads_ != 0)
             return std::to_string(ranks) + " ranks neither divide nor are a multiple of " + std::to_string(kv_heads_) +
                    " KV heads";
-        return std::nullopt;
+        return context_refusal(split, std::max(1, ranks / kv_heads_));
     }
 
     [[nodiscard]] Operator prefill_attention(const StepShape& shape, const Split& split,
@@ -53,6 +53,7 @@ class GroupedQueryAttention final : public Block {
         const double bytes = storage.activation_bytes(), kv_bytes = bytes_per_value(storage.kv);
         Operator op = attention("prefill_attention", "_context_attention_kernel", split, storage);
         op.kind = OperatorKind::prefill_attention;
+        op.follows = Follows::own_prompts;
         op.sequences = shape.prefill_sequences;
         op.m = shape.prefill_tokens;
         op.pairs = shape.attention_pairs;
@@ -74,12 +75,15 @@ class GroupedQueryAttention final : public Block {
                                             Storage storage) const override {
         Operator op = attention("decode_attention", "_token_attention_kernel", split, storage);
         op.kind = OperatorKind::decode_attention;
+        op.follows = Follows::own_context;
         op.sequences = shape.decode_sequences;
         op.m = shape.decode_sequences;
         // A batch of short and long contexts reads less than this: the window cuts each on its own.
         op.pairs = window_ ? std::min(shape.context_tokens, op.sequences * *window_) : shape.context_tokens;
-        const double queries = op.m * query_width(split) * storage.activation_bytes();
-        op.work.flop = Flop(4.0 * op.pairs * query_width(split));
+        op.pairs /= split.context;
+        op.heads *= split.context;
+        const double queries = op.m * op.heads * head_dim_ * storage.activation_bytes();
+        op.work.flop = Flop(4.0 * op.pairs * op.heads * head_dim_);
         op.work.bytes_read = Bytes(op.pairs * kv_width(split) * bytes_per_value(storage.kv) + queries);
         op.work.bytes_written = Bytes(queries);
         return op;
@@ -102,9 +106,9 @@ class GroupedQueryAttention final : public Block {
     }
 
   private:
-    [[nodiscard]] int rank_heads(const Split& split) const { return heads_ / split.tensor; }
+    [[nodiscard]] int rank_heads(const Split& split) const { return heads_ / split.attention_ranks(); }
     [[nodiscard]] int rank_kv_heads(const Split& split) const {
-        return kv_heads_ > split.tensor ? kv_heads_ / split.tensor : 1;
+        return std::max(1, kv_heads_ / split.attention_ranks());
     }
     /// Values of a token's queries, and of its key and value, on one rank.
     [[nodiscard]] double query_width(const Split& split) const {
@@ -117,7 +121,7 @@ class GroupedQueryAttention final : public Block {
         op.arithmetic = activation_dtype(storage.weights);
         op.heads = rank_heads(split);
         op.kv_heads = rank_kv_heads(split);
-        op.head_dim = head_dim_;
+        op.head_dim = op.value_dim = head_dim_;
         return op;
     }
 

@@ -28,14 +28,17 @@ class LatentAttention final : public Block {
                                                    : hidden * heads * (plain_ + rotary_);
         return query + hidden * (latent_ + rotary_) + latent_ * heads * (plain_ + value_) + heads * value_ * hidden;
     }
-    [[nodiscard]] double kv_values_per_token(const Split&) const override { return latent_ + rotary_; }
+    [[nodiscard]] double kv_values_per_token(const Split& split) const override {
+        return static_cast<double>(latent_ + rotary_) / split.context;
+    }
     [[nodiscard]] double widest_activation(const Split& split) const override {
         return static_cast<double>(rank_heads(split)) * (2 * plain_ + 2 * rotary_ + value_) + query_rank_ + latent_ +
                rotary_;
     }
     [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
-        if (heads_ % split.tensor == 0) return std::nullopt;
-        return std::to_string(split.tensor) + " ranks do not divide " + std::to_string(heads_) + " attention heads";
+        const int ranks = split.attention_ranks();
+        if (heads_ % ranks == 0) return context_refusal(split, ranks);
+        return std::to_string(ranks) + " ranks do not divide " + std::to_string(heads_) + " attention heads";
     }
 
     [[nodiscard]] Operator prefill_attention(const StepShape& shape, const Split& split,
@@ -43,8 +46,10 @@ class LatentAttention final : public Block {
         const double bytes = storage.activation_bytes(), heads = rank_heads(split);
         Operator op = attention("prefill_attention", "_context_attention_kernel", split, storage);
         op.kind = OperatorKind::prefill_attention;
+        op.follows = Follows::own_prompts;
         op.kv_heads = heads;
         op.head_dim = (plain_ + rotary_ + value_) / 2.0;
+        op.value_dim = value_;
         op.sequences = shape.prefill_sequences;
         op.m = shape.prefill_tokens;
         op.pairs = shape.attention_pairs;
@@ -59,14 +64,18 @@ class LatentAttention final : public Block {
 
     [[nodiscard]] Operator decode_attention(const StepShape& shape, const Split& split,
                                             Storage storage) const override {
-        const double heads = rank_heads(split);
+        // Ranks that share a context gather their queries, so that each attends with all of them to its own tokens.
+        const double heads = static_cast<double>(rank_heads(split)) * split.context;
         Operator op = attention("decode_attention", "_token_attention_kernel", split, storage);
         op.kind = OperatorKind::decode_attention;
+        op.follows = Follows::own_context;
         op.kv_heads = 1;
         op.head_dim = latent_ + rotary_;
+        op.value_dim = latent_;
         op.sequences = shape.decode_sequences;
         op.m = shape.decode_sequences;
-        op.pairs = shape.context_tokens;
+        op.heads = heads;
+        op.pairs = shape.context_tokens / split.context;
         op.work.flop = Flop(2.0 * op.pairs * heads * (2 * latent_ + rotary_));
         const double queries = op.m * heads * (latent_ + rotary_) * storage.activation_bytes();
         op.work.bytes_read = Bytes(op.pairs * (latent_ + rotary_) * bytes_per_value(storage.kv) + queries);
@@ -107,7 +116,7 @@ class LatentAttention final : public Block {
     static int size(const Fields& fields, std::string_view key) {
         return static_cast<int>(fields.integer(key, {1, 1e5}));
     }
-    [[nodiscard]] int rank_heads(const Split& split) const { return heads_ / split.tensor; }
+    [[nodiscard]] int rank_heads(const Split& split) const { return heads_ / split.attention_ranks(); }
     [[nodiscard]] Operator attention(std::string_view name, std::string_view document_name, const Split& split,
                                      Storage storage) const {
         Operator op{.name = name, .document_name = document_name};

@@ -6,7 +6,7 @@ namespace {
 
 /// Mixture of experts: a router sends each token to `top_k` gated FFNs, and through `shared` ones that all tokens pass.
 /// A step reads the experts that its tokens reach, so that a small batch reads few and a large one all. Tensor ranks
-/// hold a slice of every expert, expert ranks whole experts; the router works on every rank.
+/// hold a slice of every expert, expert ranks whole experts or slices of some; the router works on every rank.
 class MixtureFfn final : public Block {
   public:
     MixtureFfn(const Fields& fields, int hidden)
@@ -19,6 +19,12 @@ class MixtureFfn final : public Block {
         routing_.experts = static_cast<int>(fields.integer("experts", {1, 1e5}));
         routing_.top_k = static_cast<int>(fields.integer("top_k", {1, 1e5}));
         if (routing_.top_k > routing_.experts) fields.fail("top_k", "more than there are experts");
+        routing_.groups = static_cast<int>(fields.integer_or("expert_groups", 1, {1, 1e5}));
+        routing_.reached_groups = static_cast<int>(fields.integer_or("reached_groups", routing_.groups, {1, 1e5}));
+        if (routing_.experts % routing_.groups != 0) fields.fail("expert_groups", "must divide 'experts'");
+        if (routing_.reached_groups > routing_.groups) fields.fail("reached_groups", "more than there are groups");
+        if (routing_.reached_groups * (routing_.experts / routing_.groups) < routing_.top_k)
+            fields.fail("reached_groups", "have fewer experts than 'top_k'");
         if (fields.has("routing_skew")) routing_.skew = fields.number("routing_skew", {0, 10});
         probabilities_ = expert_probabilities(routing_);
         fields.finish();
@@ -34,7 +40,12 @@ class MixtureFfn final : public Block {
         return experts_here(split) * 3 * std::int64_t{hidden_} * columns(intermediate_, split.tensor / split.expert);
     }
     [[nodiscard]] std::int64_t matrix_parameters_per_rank(const Split& split) const override {
-        return expert_parameters_per_rank(split) + 3 * std::int64_t{hidden_} * columns(shared_, split.tensor);
+        return expert_parameters_per_rank(split) + 3 * std::int64_t{hidden_} * shared_columns(split);
+    }
+    [[nodiscard]] double received_copies(double tokens, const Split& split) const override {
+        const FullestRank fullest = fullest_rank(routing_, probabilities_, tokens, split.expert);
+        const double from_others = (split.expert - 1.0) / split.expert;
+        return own_tokens(tokens, split) * expected_ranks(routing_, split.expert) * from_others * fullest.imbalance;
     }
     [[nodiscard]] std::int64_t active_parameters() const override {
         return 3 * std::int64_t{hidden_} * (std::int64_t{routing_.top_k} * intermediate_ + shared_) +
@@ -46,22 +57,19 @@ class MixtureFfn final : public Block {
         return 3.0 * (routing_.top_k * columns(intermediate_, split.tensor) + columns(shared_, split.tensor));
     }
     [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
-        if (split.tensor % split.expert != 0)
-            return std::to_string(split.expert) + " expert ranks do not divide " + std::to_string(split.tensor) +
-                   " ranks";
         if (routing_.experts % split.expert == 0) return std::nullopt;
         return std::to_string(split.expert) + " ranks do not divide " + std::to_string(routing_.experts) + " experts";
     }
 
     void add_operators(const StepShape& shape, const Split& split, Storage storage,
                        std::vector<Operator>& operators) const override {
-        const double tokens = shape.tokens(), bytes = storage.activation_bytes();
+        const double tokens = own_tokens(shape.tokens(), split), bytes = storage.activation_bytes();
         operators.push_back(
             gemm_operator("router", "_ffn", tokens, routing_.experts, hidden_, activation_dtype(storage.weights)));
-        operators.back().replicated = true;
-        add_experts(tokens, split, storage, operators);
+        operators.back().replicated = !split.dispatches();
+        add_experts(shape.tokens(), split, storage, operators);
         if (shared_ > 0) {
-            const double width = columns(shared_, split.tensor);
+            const double width = shared_columns(split);
             const Dtype weights = matrix_dtype(storage.weights);
             operators.push_back(gemm_operator("shared_gate_up", "_ffn", tokens, 2 * width, hidden_, weights));
             operators.push_back(
@@ -73,18 +81,28 @@ class MixtureFfn final : public Block {
   private:
     [[nodiscard]] static int columns(int whole, int ranks) { return (whole + ranks - 1) / ranks; }
     [[nodiscard]] std::int64_t experts_here(const Split& split) const { return routing_.experts / split.expert; }
+    /// Tokens that a rank routes, and passes through the shared experts: where tokens are sent to their experts each
+    /// rank starts from a share of them, otherwise it has all.
+    [[nodiscard]] static double own_tokens(double tokens, const Split& split) {
+        return split.dispatches() ? tokens * fullest_share(tokens, split.tensor) : tokens;
+    }
+    /// A rank that starts from tokens of its own needs the shared experts whole.
+    [[nodiscard]] int shared_columns(const Split& split) const {
+        return split.dispatches() ? shared_ : columns(shared_, split.tensor);
+    }
 
     /// The products of the reached experts as one kernel each: rows and weights of all of them, the mean of them as its
-    /// shape. Expert ranks share the rows evenly on the mean.
+    /// shape, on the fullest of the expert ranks.
     void add_experts(double tokens, const Split& split, Storage storage, std::vector<Operator>& operators) const {
-        const double reached = expected_distinct_experts(probabilities_, tokens) / split.expert;
-        const double rows = tokens * routing_.top_k / split.expert;
+        const FullestRank fullest = fullest_rank(routing_, probabilities_, tokens, split.expert);
+        const double reached = fullest.experts, rows = fullest.rows;
         const double width = columns(intermediate_, split.tensor / split.expert), bytes = storage.activation_bytes();
         const auto grouped = [&](std::string_view name, double n, double k) {
             Operator op = gemm_operator(name, "_ffn", rows, n, k, storage.weights);
             op.work.bytes_read += Bytes((reached - 1.0) * n * k * bytes_per_value(storage.weights));
             op.m = rows / reached;
             op.experts = reached;
+            op.imbalance = fullest.imbalance;
             op.ffn_n = 3.0 * width, op.ffn_k = hidden_;
             operators.push_back(op);
         };

@@ -4,20 +4,32 @@ namespace plimsoll {
 namespace {
 
 /// Megatron-style split: each block's first matrix by columns, its second by rows, so that each block ends in one
-/// all-reduce of [tokens, hidden] (Shoeybi et al., arXiv 1909.08053, section 3); vocabulary rows are split too.
+/// all-reduce of [tokens, hidden] (Shoeybi et al., arXiv 1909.08053, section 3); vocabulary rows are split too. Ranks
+/// that see all tokens add up their experts' outputs in that same all-reduce (vLLM without data-parallel attention,
+/// SGLang --moe-a2a-backend none).
 void add_messages(const Architecture& architecture, const StepShape& shape, const Split& split, Storage storage,
                   std::vector<Operator>& operators) {
+    const StepShape own = part_of(shape, split.attention_data);
     const double row = architecture.model().hidden * storage.activation_bytes();
-    Operator op{.name = "all_reduce", .document_name = "all_reduce", .kind = OperatorKind::all_reduce};
-    op.ranks = split.tensor;
-    op.work.message = Bytes(shape.tokens() * row);
-    op.count = 2.0 * architecture.layers_per_stage(split) + 1.0 / split.pipeline;  // and one after the embedding
-    operators.push_back(op);
+    const double layers = architecture.layers_per_stage(split);
+    const auto all_reduce = [&](int ranks, double count) {
+        if (ranks == 1) return;
+        Operator op{.name = "all_reduce", .document_name = "all_reduce", .kind = OperatorKind::all_reduce};
+        op.follows = Follows::own_tokens;
+        op.ranks = ranks;
+        op.work.message = Bytes(own.tokens() * row);
+        op.count = count;
+        operators.push_back(op);
+    };
+    const double dispatched = split.dispatches() ? architecture.expert_layers_per_stage(split) : 0.0;
+    const double reduced = split.attention_data == 1 ? layers - dispatched : 0.0;
+    all_reduce(split.attention_ranks(), layers + reduced + 1.0 / split.pipeline);  // and one after the embedding
+    if (split.attention_ranks() == 1) return;
 
-    op.name = op.document_name = "all_gather";
-    op.kind = OperatorKind::all_gather;
-    op.by_rows = true;
-    op.work.message = Bytes(shape.rows() * architecture.model().vocabulary * storage.activation_bytes() / split.tensor);
+    Operator op{.name = "all_gather", .document_name = "all_gather", .kind = OperatorKind::all_gather};
+    op.follows = Follows::own_rows;
+    op.ranks = split.attention_ranks();
+    op.work.message = Bytes(own.rows() * architecture.model().vocabulary * storage.activation_bytes() / op.ranks);
     op.count = 1.0 / split.pipeline;
     operators.push_back(op);
 }
