@@ -104,7 +104,7 @@ RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workloa
                            const ValidationAssumptions& assumptions)
     : deployment_(deployment), assumptions_(assumptions) {
     if (!problem().empty()) return;
-    instance_.emplace(deployment);
+    instance_.emplace(deployment, &workload);
     runner_.emplace(*instance_, workload, assumptions.think_time);
 }
 

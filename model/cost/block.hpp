@@ -39,6 +39,12 @@ class Block {
         static_cast<void>(split);
         return 0;
     }
+    /// The same where kernels fill up the model's width and the expert's to multiples.
+    [[nodiscard]] virtual double filled_expert_parameters(const Split& split, int hidden_multiple,
+                                                          int width_multiple) const {
+        static_cast<void>(hidden_multiple), static_cast<void>(width_multiple);
+        return static_cast<double>(expert_parameters_per_rank(split));
+    }
     /// Parameters that one token uses; all but where it is sent to some of many experts.
     [[nodiscard]] virtual std::int64_t active_parameters() const { return matrix_parameters() + other_parameters(); }
     /// KV values of one token and layer on one rank; 0 for a block without a cache.

@@ -37,6 +37,7 @@ void read_memory(const Fields& fields, Engine& engine) {
     engine.reserved_output_tokens = optional_tokens(kv, "reserved_output_tokens");
     engine.block_tokens = static_cast<int>(kv.integer("block_tokens", {1, 4096}));
     engine.watermark = kv.number_or("watermark", 0.0, {0, 0.5});
+    if (kv.has("windows")) engine.windows = static_cast<KvWindows>(kv.choice("windows", {"whole", "grouped", "apart"}));
     kv.finish();
     const Fields memory = fields.object("memory");
     engine.memory_fraction = memory.number("fraction", {0.05, 1});
@@ -44,6 +45,11 @@ void read_memory(const Fields& fields, Engine& engine) {
     engine.workspace_memory = memory.quantity<Bytes>("workspace");
     engine.graph_memory = memory.quantity<Bytes>("graphs");
     engine.communication_memory = memory.quantity<Bytes>("communication");
+    if (memory.has("activations"))
+        engine.activations_counted = memory.choice("activations", {"counted", "outside"}) == 0;
+    engine.sampler_bytes = memory.number_or("sampler_bytes", engine.sampler_bytes, {0, 100});
+    engine.mxfp4_hidden_multiple = static_cast<int>(memory.integer_or("mxfp4_hidden_multiple", 1, {1, 4096}));
+    engine.mxfp4_width_multiple = static_cast<int>(memory.integer_or("mxfp4_width_multiple", 1, {1, 4096}));
     memory.finish();
 }
 

@@ -21,6 +21,13 @@ enum class KvReservation {
     paged  ///< blocks are taken as the request grows
 };
 
+/// What the cache of layers that attend to a window of the last tokens keeps.
+enum class KvWindows {
+    whole,    ///< every layer keeps all tokens
+    grouped,  ///< blocks outside the window are freed; one pool, its groups of layers filled up to equal sizes
+    apart     ///< the same from pools of their own
+};
+
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
 struct Engine {
     std::string name;
@@ -40,9 +47,14 @@ struct Engine {
     std::optional<int> reserved_output_tokens;  ///< what clients ask as max_new_tokens; absent: the true length
     int block_tokens = 16;
     double watermark = 0.0;  ///< fraction of blocks kept free
+    KvWindows windows = KvWindows::whole;
 
     double memory_fraction = 0.9;
     Bytes framework_memory, workspace_memory, graph_memory, communication_memory;
+    bool activations_counted = true;  ///< false: they lie in what the fraction leaves free
+    double sampler_bytes = 4.0;       ///< at the peak of sampling, a sequence and word of the vocabulary
+    /// Multiples to which kernels fill up the two sides of mxfp4 experts: the model's width, the expert's.
+    int mxfp4_hidden_multiple = 1, mxfp4_width_multiple = 1;
 
     struct Host {
         Sourced<Seconds> per_step;      ///< serial, every step

@@ -33,6 +33,13 @@ class MixtureFfn final : public Block {
     [[nodiscard]] std::int64_t expert_parameters_per_rank(const Split& split) const override {
         return experts_here(split) * 3 * std::int64_t{hidden_} * columns(intermediate_, split.tensor / split.expert);
     }
+    [[nodiscard]] double filled_expert_parameters(const Split& split, int hidden_multiple,
+                                                  int width_multiple) const override {
+        const auto filled = [](int size, int multiple) { return (size + multiple - 1) / multiple * multiple; };
+        const int width = columns(intermediate_, split.tensor / split.expert);
+        return 3.0 * static_cast<double>(experts_here(split)) * filled(hidden_, hidden_multiple) *
+               filled(width, width_multiple);
+    }
     [[nodiscard]] std::int64_t matrix_parameters_per_rank(const Split& split) const override {
         return expert_parameters_per_rank(split) + 3 * std::int64_t{hidden_} * columns(shared_, split.tensor);
     }
