@@ -132,16 +132,18 @@ std::vector<Architecture::KvKind> Architecture::kv_kinds(Split split) const {
     return kinds;
 }
 
-Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights,
-                                     double sampler_bytes) const {
+Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights, double sampler_bytes,
+                                     bool experts_kept) const {
     // Live at the widest point of a layer: residual stream, the block's input before and after its norm, and its
     // intermediate values; when the layers are done, the last hidden states and what sampling needs.
-    double widest = 0;
-    for (const Group& group : groups_)
+    double widest = 0, kept = 0;
+    for (const Group& group : groups_) {
         widest = std::max({widest, group.attention->widest_activation(split), group.ffn->widest_activation(split)});
+        if (experts_kept) kept = std::max(kept, group.ffn->expert_workspace(split));
+    }
     const double bytes = bytes_per_value(activation_dtype(weights)), hidden = model_->hidden;
     return Bytes(std::max(tokens * (3.0 * hidden + widest) * bytes,
-                          tokens * hidden * bytes + rows * model_->vocabulary * sampler_bytes));
+                          tokens * (hidden + kept) * bytes + rows * model_->vocabulary * sampler_bytes));
 }
 
 std::optional<std::string> Architecture::refusal(Split split) const {

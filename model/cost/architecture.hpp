@@ -26,9 +26,9 @@ class Architecture {
     /// KV bytes of one token on the fullest rank; KV heads are replicated when there are more ranks than heads.
     [[nodiscard]] Bytes kv_bytes_per_token_per_rank(Split split, Dtype kv) const;
     /// Largest live activations of a step on one rank: in its layers, or in sampling of `rows` with so many bytes a
-    /// word of the vocabulary, which every rank does in full.
+    /// word of the vocabulary, which every rank does in full; beside it stand the experts' buffers where they are kept.
     [[nodiscard]] Bytes activation_bytes(double tokens, double rows, Split split, Dtype weights,
-                                         double sampler_bytes = 4.0) const;
+                                         double sampler_bytes = 4.0, bool experts_kept = false) const;
     /// The KV cache of one kind of layer.
     struct KvKind {
         int layers = 0;

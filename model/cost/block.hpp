@@ -56,6 +56,11 @@ class Block {
     [[nodiscard]] virtual std::optional<int> window() const { return std::nullopt; }
     /// Widest intermediate activation of one token on one rank, in values.
     [[nodiscard]] virtual double widest_activation(const Split& split) const = 0;
+    /// Values of one token in the buffers that products of experts share on one rank.
+    [[nodiscard]] virtual double expert_workspace(const Split& split) const {
+        static_cast<void>(split);
+        return 0;
+    }
     /// Why the block cannot be split so, if so.
     [[nodiscard]] virtual std::optional<std::string> refusal(const Split& split) const {
         static_cast<void>(split);

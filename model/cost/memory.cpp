@@ -74,12 +74,13 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     budget.weights = architecture.weight_bytes_per_rank(split, deployment.weights);
     const int tokens = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
     const double rows = std::min(deployment.max_sequences, tokens);
-    if (deployment.weights == Dtype::mxfp4)
-        budget.weights += architecture.filling_per_rank(split, deployment.weights, engine.mxfp4_hidden_multiple,
-                                                        engine.mxfp4_width_multiple);
+    const bool mxfp4 = deployment.weights == Dtype::mxfp4, triton = engine.mxfp4_kernels == Mxfp4Kernels::triton;
+    if (mxfp4 && engine.mxfp4_kernels != Mxfp4Kernels::plain)
+        budget.weights += architecture.filling_per_rank(split, deployment.weights, 256, triton ? 1 : 128);
     if (engine.activations_counted)
         budget.activations =
-            architecture.activation_bytes(tokens, rows, split, deployment.weights, engine.sampler_bytes);
+            architecture.activation_bytes(tokens, rows, split, deployment.weights, engine.sampler_bytes,
+                                          engine.expert_workspace_kept && !(mxfp4 && triton));
     budget.workspace = engine.workspace_memory;
     budget.graphs = engine.graph_memory;
     budget.framework = engine.framework_memory;

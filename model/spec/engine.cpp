@@ -48,8 +48,9 @@ void read_memory(const Fields& fields, Engine& engine) {
     if (memory.has("activations"))
         engine.activations_counted = memory.choice("activations", {"counted", "outside"}) == 0;
     engine.sampler_bytes = memory.number_or("sampler_bytes", engine.sampler_bytes, {0, 100});
-    engine.mxfp4_hidden_multiple = static_cast<int>(memory.integer_or("mxfp4_hidden_multiple", 1, {1, 4096}));
-    engine.mxfp4_width_multiple = static_cast<int>(memory.integer_or("mxfp4_width_multiple", 1, {1, 4096}));
+    if (memory.has("mxfp4_kernels"))
+        engine.mxfp4_kernels = static_cast<Mxfp4Kernels>(memory.choice("mxfp4_kernels", {"plain", "triton", "marlin"}));
+    engine.expert_workspace_kept = memory.boolean_or("expert_workspace_kept", false);
     memory.finish();
 }
 

@@ -28,6 +28,13 @@ enum class KvWindows {
     apart     ///< the same from pools of their own
 };
 
+/// Whose kernels run mxfp4 experts, and so how these are laid out.
+enum class Mxfp4Kernels {
+    plain,   ///< as in the checkpoint
+    triton,  ///< the model's width is filled up to 256; buffers as needed
+    marlin   ///< the same, and the expert's width to 128
+};
+
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
 struct Engine {
     std::string name;
@@ -53,8 +60,8 @@ struct Engine {
     Bytes framework_memory, workspace_memory, graph_memory, communication_memory;
     bool activations_counted = true;  ///< false: they lie in what the fraction leaves free
     double sampler_bytes = 4.0;       ///< at the peak of sampling, a sequence and word of the vocabulary
-    /// Multiples to which kernels fill up the two sides of mxfp4 experts: the model's width, the expert's.
-    int mxfp4_hidden_multiple = 1, mxfp4_width_multiple = 1;
+    Mxfp4Kernels mxfp4_kernels = Mxfp4Kernels::plain;
+    bool expert_workspace_kept = false;  ///< the buffers of experts' products stay when the layers are done
 
     struct Host {
         Sourced<Seconds> per_step;      ///< serial, every step

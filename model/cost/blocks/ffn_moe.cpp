@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "model/cost/block.hpp"
 #include "model/cost/routing.hpp"
 
@@ -51,6 +53,11 @@ class MixtureFfn final : public Block {
     }
     [[nodiscard]] double widest_activation(const Split& split) const override {
         return 3.0 * (routing_.top_k * columns(intermediate_, split.tensor) + columns(shared_, split.tensor));
+    }
+    /// Gate and up or, in the same place, the outputs; and what lies between.
+    [[nodiscard]] double expert_workspace(const Split& split) const override {
+        const double width = columns(intermediate_, split.tensor);
+        return routing_.top_k * (std::max(2.0 * width, 1.0 * hidden_) + width);
     }
     [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
         if (split.tensor % split.expert != 0)
