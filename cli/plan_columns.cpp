@@ -118,7 +118,7 @@ Cell kernels(const Candidate& c, OperatorKind kind) {
 
 std::vector<Field> cost_fields() {
     return {
-        {{"cost_usd_per_hour", "cost", 2, false, "USD/h"}, [](const Candidate& c) { return Cell(c.cost); }},
+        {{"cost_usd_per_hour", "cost", 1, false, "USD/h"}, [](const Candidate& c) { return Cell(c.cost); }},
         {{"cost_usd_per_million_tokens", "million tokens", 8, false, "USD"},
          [](const Candidate& c) { return Cell(c.cost_per_million_tokens); }},
         {{"cost_unknown", "", 0}, [](const Candidate& c) { return c.cost ? Cell() : Cell(c.cost_unknown); }},
@@ -246,7 +246,7 @@ void add_latency_columns(const Scenario& scenario, bool verbose, std::vector<Col
             std::string title;
             if (promised || mean || tail) title = upper(to_string(metric)) + " " + std::string(to_string(statistic));
             const std::string key = fmt::format("{}_s.{}", to_string(metric), to_string(statistic));
-            columns.push_back({key, title, promised ? 1 : (mean ? 4 : 6), false, metric == Metric::tpot ? "ms" : "s"});
+            columns.push_back({key, title, promised ? 2 : (mean ? 4 : 6), false, metric == Metric::tpot ? "ms" : "s"});
             columns.push_back({key + "_interval.low", "", 0});
             columns.push_back({key + "_interval.high", "", 0});
         }

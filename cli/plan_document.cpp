@@ -31,7 +31,7 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
     std::string text = fmt::format("{}: {} of {} ({})", model->name, plural(best.nodes, "node"),
                                    best.deployment.node->name, plural(best.gpus, "GPU"));
     if (best.uncertainty)
-        text += fmt::format(", 80 % interval {} nodes, promises kept with {}", interval_text(best.uncertainty->nodes),
+        text += fmt::format(", 80 % interval {}, promises kept with {}", interval_text(best.uncertainty->nodes),
                             to_text(Cell::fraction(best.uncertainty->promise_probability)));
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
     text += fmt::format(", {} on each, {} weights, {}", layout_text(best.deployment),

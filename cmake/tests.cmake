@@ -31,8 +31,13 @@ if(TARGET plimsoll_program)
     add_dependencies(plimsoll_tests plimsoll_program)
 endif()
 
+# The longest takes half a minute; sanitizers take ten times as long.
+set(test_timeout 300)
+if(PLIMSOLL_SANITIZE)
+    set(test_timeout 1800)
+endif()
 catch_discover_tests(plimsoll_tests ${catch_arguments}
-    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT ${test_timeout})
 
 # The examples are compiled and run as they stand.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.cpp)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <type_traits>
 
 #include "model/base/error.hpp"
@@ -98,14 +99,25 @@ auto read_names(const Fields& fields, std::string_view key, Resolve resolve) {
     return result;
 }
 
+/// Everything on a shelf where a field says "all" instead of names.
+template <class Entry>
+std::optional<std::vector<const Entry*>> all_entries(const Fields& fields, std::string_view key, Shelf<Entry>& shelf) {
+    if (!fields.has(key) || fields.strings(key) != std::vector<std::string>{"all"}) return std::nullopt;
+    std::vector<const Entry*> result;
+    for (const std::string& name : shelf.names()) result.push_back(&shelf.at(name, fields.place(key)));
+    return result;
+}
+
 template <class Entry>
 std::vector<const Entry*> read_entries(const Fields& fields, std::string_view key, Shelf<Entry>& shelf) {
+    if (auto all = all_entries(fields, key, shelf)) return *std::move(all);
     return read_names(fields, key,
                       [&](const std::string& name, const std::string& place) { return &shelf.at(name, place); });
 }
 
-/// Nodes by name or alias; the name of a GPU is refused with the nodes that hold it.
+/// Nodes by name or alias, or "all"; the name of a GPU is refused with the nodes that hold it.
 std::vector<const Node*> read_nodes(const Fields& fields, Catalog& catalog) {
+    if (auto all = all_entries(fields, "nodes", catalog.nodes)) return *std::move(all);
     const auto resolve = [&](const std::string& name, const std::string& place) {
         if (!catalog.nodes.candidates(name).empty()) return &catalog.nodes.at(name, place);
         std::string holders;

@@ -71,7 +71,8 @@ TEST_CASE("simulate finds the most users beside the forecast, the same on any nu
     CHECK(highest.at("gap").get<double>() ==
           Approx(highest.at("forecast_users_per_instance").get<double>() / users - 1.0));
     // plan's referee searches with less work, from the same forecast.
-    for (const Json& best : answer_of({"plan", round_scenario}).at("answers"))
+    const Json plan = answer_of({"plan", round_scenario});
+    for (const Json& best : plan.at("answers"))
         if (best.at("node") == answer.at("deployment").at("node"))
             CHECK(best.at("simulated").at("users_per_instance").get<double>() == Approx(users).epsilon(0.03));
     for (const Json& trial : answer.at("trials"))

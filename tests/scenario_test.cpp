@@ -232,6 +232,14 @@ TEST_CASE("scenario: overrides change what the file says, the last one wins") {
     CHECK(scenario.workload.output.mean() == Approx(200));
 }
 
+TEST_CASE("scenario: all stands for everything on a shelf, alone") {
+    const Scenario scenario = changed({{"nodes", "all"}, {"engines", "all"}});
+    CHECK(scenario.nodes.size() == catalog().nodes.names().size());
+    CHECK(scenario.engines.size() == catalog().engines.names().size());
+    CHECK(std::set<const Node*>(scenario.nodes.begin(), scenario.nodes.end()).size() == scenario.nodes.size());
+    CHECK_THROWS_WITH(changed({{"nodes", R"(["all", "a40-48gb-pcie-8"])"}}), Catch::Contains("unknown node 'all'"));
+}
+
 TEST_CASE("scenario: options alone make a scenario") {
     const std::vector<Override> options{{"models", "llama-13b", "--model"},
                                         {"nodes", "a40-48gb-pcie-8", "--node"},

@@ -60,20 +60,28 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
     limited_by_memory_ = by_memory < deployment.max_sequences;
     batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
 
-    Seconds guess = evaluate(1.0, Seconds(HUGE_VAL)).residence;
     const bool preempts = limited_by_memory_ && deployment.engine->reservation == KvReservation::paged;
     // The KV tokens held fluctuate about their mean by as much as some sqrt(n) requests hold.
     for (const double n : grid_points(preempts ? batch_limit_ - std::sqrt(batch_limit_) : batch_limit_)) {
-        grid_.push_back(solve(n, guess));
-        guess = grid_.back().residence;
+        grid_.push_back(solve(n, guess_at(n)));
     }
     if (preempts) prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean());
-    if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_, guess));
+    if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_, guess_at(batch_limit_)));
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));
     std::vector<double> rates(levels);
     for (std::size_t n = 1; n <= levels; ++n) rates[n - 1] = at(static_cast<double>(n)).rate().value();
     rates_ = ServiceRates(rates, levels);
+}
+
+/// The residence of n requests from those of fewer, along a power of n.
+Seconds InstanceModel::guess_at(double n) const {
+    if (grid_.empty()) return evaluate(1.0, Seconds(HUGE_VAL)).residence;
+    const InstanceState& last = grid_.back();
+    if (grid_.size() == 1) return last.residence;
+    const InstanceState& before = grid_[grid_.size() - 2];
+    const double power = std::log(last.residence / before.residence) / std::log(last.present / before.present);
+    return last.residence * std::pow(n / last.present, power);
 }
 
 Seconds InstanceModel::lone_prefill(double prompt) const {
@@ -134,12 +142,12 @@ InstanceState InstanceModel::solve(double n, Seconds guess) const {
     double low = std::log(guess.value()), f_low = excess(low, state);
     double high = low, f_high = f_low;
     above = state;
-    for (double step = 0.02; f_high > 0; step *= 2.0) {
+    for (double step = 0.005; f_high > 0; step *= 2.0) {
         low = high, f_low = f_high;
         high += std::max(step, std::min(f_low, 1.0));
         f_high = excess(high, above);
     }
-    for (double step = 0.02; f_low < 0; step *= 2.0) {
+    for (double step = 0.005; f_low < 0; step *= 2.0) {
         high = low, f_high = f_low, above = state;
         low -= step;
         f_low = excess(low, state);

@@ -60,6 +60,7 @@ class InstanceModel {
 
   private:
     [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
+    [[nodiscard]] Seconds guess_at(double n) const;
     [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
 
     const StepCost* cost_;

@@ -15,6 +15,13 @@ double prompts_in(double budget, double prompt, double cv2) {
     return std::max(1.0, cv2 > 0 ? fill + (cv2 - 1.0) / 2.0 : std::floor(fill));
 }
 
+/// Over the numbers of prompts, or the part of one, that a chunked step may hold.
+OctaveTable prompts_a_step(const Deployment& deployment, double prompt, double long_prompt) {
+    const double most = deployment.engine->max_step_tokens, least = std::max(1.0, most - deployment.max_sequences);
+    const int first = std::max(-12, std::ilogb(1.0 / (1.0 + long_prompt / least)));
+    return {first, std::max(1, std::ilogb(most / prompt) + 1 - first)};
+}
+
 }  // namespace
 
 PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
@@ -28,17 +35,29 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
       prompt_cv2_(workload.prompt.cv2()),
       chunked_(deployment.engine->scheduling == Scheduling::chunked),
       windowed_(deployment.engine->waiting_served_ratio.has_value()),
-      largest_group_(chunked_ ? 1.0 : prompts_in(deployment.engine->max_prefill_tokens, prompt_, prompt_cv2_)) {
+      largest_group_(chunked_ ? 1.0 : prompts_in(deployment.engine->max_prefill_tokens, prompt_, prompt_cv2_)),
+      group_times_(0, std::ilogb(largest_group_) + 1),
+      attention_(prompts_a_step(deployment, prompt_, workload.prompt.quantile(0.97))),
+      one_cut_(attention_) {
     const double points = static_cast<double>(prompt_points_.size());
     for (std::size_t i = 0; i < prompt_points_.size(); ++i) {
         const double u = (static_cast<double>(i) + 0.5) / points;
         prompt_points_[i] = workload.prompt.quantile(u);
         step_points_[i] = std::max(0.0, workload.output.quantile(u) - 1.0);
     }
-    if (chunked_) return;
-    for (int i = 0; i <= 4 * (std::ilogb(largest_group_) + 1); ++i) {
-        const double prompts = std::ldexp(1.0 + (i % 4) / 4.0, i / 4);
-        group_times_.push_back(prefill(prompts, prompts * prompt_, prompts * pairs_).value());
+    for (std::size_t i = 0; i < group_times_.points(); ++i) {
+        const double prompts = group_times_.at(i);
+        group_times_[i] = prefill(prompts, prompts * prompt_, prompts * pairs_).value();
+    }
+    for (std::size_t i = 0; chunked_ && i < attention_.points(); ++i) {
+        const double prompts = attention_.at(i), least = std::max(1.0, prompts);
+        StepShape shape{.prefill_tokens = prompts * prompt_, .attention_pairs = prompts * pairs_};
+        const auto in_chunks = [&](double chunks) {
+            shape.prefill_sequences = chunks;
+            return cost_->prefill_attention(shape).value();
+        };
+        attention_[i] = in_chunks(least);
+        one_cut_[i] = (in_chunks(prompts + 1.0) - attention_[i]) / (prompts + 1.0 - least);
     }
 }
 
@@ -54,14 +73,10 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
     return batch;
 }
 
-/// F(k), between the points at which it is known.
-double PrefillModel::group_time(double prompts) const {
-    const int octave = std::ilogb(prompts);
-    const double quarters = std::ldexp(prompts, 2 - octave) - 4.0;  // in [0, 4)
-    const double whole = std::floor(quarters);
-    const auto index = static_cast<std::size_t>(4 * octave) + static_cast<std::size_t>(whole);
-    PLIMSOLL_ASSERT(prompts >= 1.0 && index + 1 < group_times_.size());
-    return group_times_[index] + (quarters - whole) * (group_times_[index + 1] - group_times_[index]);
+/// Of k prompts in s chunks, max(1, k) <= s <= k + 1.
+double PrefillModel::attention(const StepShape& shape) const {
+    const double prompts = shape.prefill_tokens / prompt_;
+    return attention_(prompts) + (shape.prefill_sequences - std::max(1.0, prompts)) * one_cut_(prompts);
 }
 
 /// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window. Each end of a full
@@ -69,13 +84,13 @@ double PrefillModel::group_time(double prompts) const {
 double PrefillModel::pass(double prompts, double passes, const Batch& batch) const {
     const double share = prompts / passes;
     // A pass over one prompt may be less by rounding.
-    if (!chunked_) return group_time(std::max(1.0, share));
+    if (!chunked_) return group_times_(std::max(1.0, share));
     const StepShape shape{.prefill_sequences = share + 1.0 - 1.0 / passes,
                           .prefill_tokens = share * prompt_,
                           .attention_pairs = share * pairs_,
                           .decode_sequences = batch.sequences,
                           .context_tokens = batch.sequences * context_};
-    return cost_->step(shape).value();
+    return cost_->step(shape, Seconds(attention(shape))).value();
 }
 
 PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) const {
@@ -129,18 +144,21 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
     const double rate = around.rate;
     const double d = batch.decode_step, first = episode(1.0, batch).time;
     double &fixed = result.fixed, &each = result.each;
+    const double none_in_step = std::exp(-rate * d);
     for (int i = 0; i < 60; ++i) {
-        const double many = std::max(2.0, 1.5 * result.prompts);
+        const double before = result.prompts, many = std::max(2.0, 1.5 * before);
         each = (episode(many, batch).time - first) / (many - 1.0);
         fixed = first - each;
         result.saturated = each * rate >= 1.0;
         if (result.saturated) return result;
-        const double none_in_step = std::exp(-rate * d),
-                     none_in_episode = std::exp(-rate * (fixed + each * result.prompts));
-        result.idle = none_in_episode / (1.0 - none_in_step + none_in_episode);
-        result.mean = (result.idle * d + (1.0 - result.idle) * fixed) / (1.0 - each * rate);
-        const double before = result.prompts;
-        if (result.idle < 1.0) result.prompts = std::max(1.0, rate * result.mean / (1.0 - result.idle));
+        double last = 0;
+        for (int j = 0; j < 30 && std::abs(result.prompts - last) > 1e-4 * last; ++j) {
+            last = result.prompts;
+            const double none_in_episode = std::exp(-rate * (fixed + each * last));
+            result.idle = none_in_episode / (1.0 - none_in_step + none_in_episode);
+            result.mean = (result.idle * d + (1.0 - result.idle) * fixed) / (1.0 - each * rate);
+            if (result.idle < 1.0) result.prompts = std::max(1.0, rate * result.mean / (1.0 - result.idle));
+        }
         if (std::abs(result.prompts - before) <= 1e-3 * before) break;
     }
     const double squares = result.idle * d * d + (1.0 - result.idle) * fixed * fixed;

@@ -1,8 +1,8 @@
 #pragma once
 #include <array>
-#include <vector>
 
 #include "model/capacity/mixture.hpp"
+#include "model/cost/octave_table.hpp"
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
 
@@ -86,15 +86,17 @@ class PrefillModel {
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
     void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
-    [[nodiscard]] double group_time(double prompts) const;
+    [[nodiscard]] double attention(const StepShape& shape) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     double context_;
     double prompt_, pairs_, prompt_cv2_;
     bool chunked_, windowed_;
-    double largest_group_;             ///< prompts of one exclusive prefill
-    std::vector<double> group_times_;  ///< of 1 prompt, 1 1/4, 1 1/2, 1 3/4, 2, 2 1/2, ...; seconds
+    double largest_group_;     ///< prompts of one exclusive prefill
+    OctaveTable group_times_;  ///< of so many prompts prefilled alone, seconds
+    OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds
+    OctaveTable one_cut_;      ///< what one chunk more adds to that
     std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
 };
 

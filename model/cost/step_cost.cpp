@@ -13,25 +13,6 @@ bool is_attention(const Operator& op) {
 
 }  // namespace
 
-double StepCost::Table::at(int index) {
-    return std::ldexp(1.0 + (index % 4) / 4.0, index / 4);
-}
-
-double StepCost::Table::operator()(double x) const {
-    if (x <= 0.0) return 0.0;
-    int exponent = 0;
-    const double mantissa = std::frexp(x, &exponent) * 2.0;  // in [1, 2)
-    const int octave = exponent - 1;
-    const double quarters = (mantissa - 1.0) * 4.0;
-    int index = octave * 4 + static_cast<int>(quarters);
-    double share = quarters - std::floor(quarters);
-    if (index < 0 || index > points - 2) {
-        index = index < 0 ? 0 : points - 2;
-        share = (x - at(index)) / (at(index + 1) - at(index));
-    }
-    return values[index] + share * (values[index + 1] - values[index]);
-}
-
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
     : architecture_(&architecture),
       split_{.tensor = deployment.tensor_parallel, .pipeline = deployment.pipeline_parallel},
@@ -52,12 +33,12 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
 
 void StepCost::fold(const Architecture& architecture) {
     std::vector<Operator> operators;
-    for (int i = 0; i < Table::points; ++i) {
-        const double x = Table::at(i);
+    for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
+        const double x = by_tokens_.at(i);
         step_operators(architecture, {.decode_sequences = x, .context_tokens = x}, split_, storage_, operators);
         for (const Operator& op : operators) {
             if (is_attention(op)) continue;
-            (op.by_rows ? by_rows_ : by_tokens_).values[i] += op.count * kernels_.time(op).value();
+            (op.by_rows ? by_rows_ : by_tokens_)[i] += op.count * kernels_.time(op).value();
         }
     }
     for (std::size_t group = 0; group < architecture.groups(); ++group)
@@ -90,18 +71,23 @@ StepShape StepCost::per_stage(const StepShape& shape) const {
             .context_tokens = shape.context_tokens / stages};
 }
 
-Seconds StepCost::stage_gpu(const StepShape& shape) const {
-    double time = by_tokens_(shape.tokens()) + by_rows_(shape.rows());
-    if (shape.decode_sequences > 0)
-        for (const DecodeLine& line : decode_)
-            time += line.launch + line.per_sequence * shape.decode_sequences +
-                    line.per_context * std::min(shape.context_tokens, line.window * shape.decode_sequences);
+Seconds StepCost::prefill_attention(const StepShape& shape) const {
+    double time = 0;
     if (shape.prefill_tokens > 0)
         for (std::size_t group = 0; group < architecture_->groups(); ++group) {
             const Operator op = architecture_->prefill_attention(group, shape, split_, storage_);
             time += op.count * kernels_.time(op).value();
         }
     return Seconds(time);
+}
+
+Seconds StepCost::stage_gpu(const StepShape& shape, Seconds prefill_attention) const {
+    double time = by_tokens_(shape.tokens()) + by_rows_(shape.rows());
+    if (shape.decode_sequences > 0)
+        for (const DecodeLine& line : decode_)
+            time += line.launch + line.per_sequence * shape.decode_sequences +
+                    line.per_context * std::min(shape.context_tokens, line.window * shape.decode_sequences);
+    return Seconds(time) + prefill_attention;
 }
 
 Seconds StepCost::host_serial(const StepShape& shape) const {
@@ -116,13 +102,18 @@ Seconds StepCost::host_launches(const StepShape& shape) const {
 }
 
 Seconds StepCost::step(const StepShape& shape) const {
-    const Seconds gpu = stage_gpu(per_stage(shape)) * static_cast<double>(stages_);
+    return step(shape, prefill_attention(shape));
+}
+
+Seconds StepCost::step(const StepShape& shape, Seconds prefill_attention) const {
+    const Seconds gpu = stage_gpu(per_stage(shape), prefill_attention) * static_cast<double>(stages_);
     return std::max(gpu, host_launches(shape)) + host_serial(shape);
 }
 
 double StepCost::next_breakpoint(double sequences, double context_tokens) const {
     const StepShape shape{.decode_sequences = sequences, .context_tokens = context_tokens};
-    const double slack = (host_launches(shape) - stage_gpu(per_stage(shape)) * static_cast<double>(stages_)).value();
+    const double slack =
+        (host_launches(shape) - stage_gpu(per_stage(shape), Seconds(0)) * static_cast<double>(stages_)).value();
     double slope = 0, edge = std::numeric_limits<double>::infinity();
     for (const DecodeLine& line : decode_) {
         if (context_tokens >= line.window * sequences) continue;

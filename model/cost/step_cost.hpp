@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/cost/memory.hpp"
+#include "model/cost/octave_table.hpp"
 #include "model/cost/parallelism.hpp"
 #include "model/cost/roofline.hpp"
 
@@ -30,6 +31,10 @@ class StepCost {
 
     /// Time from one token to the next of all running sequences.
     [[nodiscard]] Seconds step(const StepShape& shape) const;
+    /// The same where the time of the prompts' attention in a stage is known.
+    [[nodiscard]] Seconds step(const StepShape& shape, Seconds prefill_attention) const;
+    /// Attention of a step's prompts in one stage.
+    [[nodiscard]] Seconds prefill_attention(const StepShape& shape) const;
     [[nodiscard]] Seconds decode(double sequences, double context_tokens) const {
         return step({.decode_sequences = sequences, .context_tokens = context_tokens});
     }
@@ -58,21 +63,11 @@ class StepCost {
     [[nodiscard]] Seconds host_launches(const StepShape& shape) const;
 
   private:
-    [[nodiscard]] Seconds stage_gpu(const StepShape& shape) const;
+    [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
     void fold(const Architecture& architecture);
     struct DecodeLine;
     [[nodiscard]] DecodeLine decode_line(const Architecture& architecture, std::size_t group) const;
-
-    /// A function of a token count, exact at four points an octave, linear between, linear on beyond the last.
-    class Table {
-      public:
-        static constexpr int octaves = 16;
-        static constexpr int points = octaves * 4 + 1;
-        [[nodiscard]] static double at(int index);
-        double values[points] = {};
-        [[nodiscard]] double operator()(double x) const;
-    };
 
     const Architecture* architecture_;
     Split split_;
@@ -82,8 +77,7 @@ class StepCost {
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
-    Table by_tokens_;
-    Table by_rows_;
+    OctaveTable by_tokens_{0, 16}, by_rows_{0, 16};
     /// Decode attention of one kind of layer: affine in the sequences and in the context that it sees.
     struct DecodeLine {
         double launch = 0, per_sequence = 0, per_context = 0;

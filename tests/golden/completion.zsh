@@ -95,7 +95,7 @@ _plimsoll() {
         compare) _arguments \
             '--baseline[the one to compare with; the first if absent]:SCENARIO:_files' \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
-            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
@@ -159,7 +159,7 @@ _plimsoll() {
             '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads)' ;;
         plan) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
-            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
@@ -204,7 +204,7 @@ _plimsoll() {
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
         simulate) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
-            '*--node[node types that may be used]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
+            '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
             '--kv-cache[dtype of the KV cache]:DTYPE: ' \
