@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "simulator/instance.hpp"
 #include "tests/catch.hpp"
 #include "tests/library.hpp"
 
@@ -221,4 +222,15 @@ TEST_CASE("windows never take more memory than all tokens") {
         CHECK(tokens[1] >= tokens[0]);
         CHECK(tokens[2] >= tokens[1]);
     }
+}
+
+TEST_CASE("the simulator's pool of blocks counts windows as the model does") {
+    const Deployment deployed = deployment("gpt-oss-20b", "h100-80gb-sxm-8", 1, 1, "vllm-v1");
+    const Workload workload = lengths("lognormal:mean=4000,cv=1,max=30000", "geometric:mean=400");
+    const MemoryBudget budget = memory_budget(Architecture(*deployed.model), deployed, &workload);
+    const Instance seen(deployed, &workload), unseen(deployed);
+    CHECK(static_cast<double>(seen.settings().kv_blocks) * deployed.engine->block_tokens == budget.kv_tokens);
+    // Requests of 4,200 tokens hold little more than half of their memory: 128 of a mean of some 7,000 held tokens.
+    CHECK(static_cast<double>(seen.settings().kv_blocks) > 1.8 * static_cast<double>(unseen.settings().kv_blocks));
+    CHECK(seen.settings().kv_blocks < 2 * unseen.settings().kv_blocks);
 }
