@@ -97,6 +97,13 @@ Operator all_reduce_row(const TableCells& cells) {
     return op;
 }
 
+Operator elementwise_row(const TableCells& cells) {
+    Operator op = elementwise_operator("elementwise", "elementwise", cells.number("bytes"), 0.0);
+    op.arithmetic = element(cells.text("dtype"), cells.place).arithmetic;
+    op.m = cells.number("m"), op.n = cells.number("n");
+    return op;
+}
+
 Operator moe_row(const TableCells& cells) {
     const Element& e = element(cells.text("dtype"), cells.place);
     const double tokens = cells.number("num_tokens"), hidden = cells.number("hidden"), topk = cells.number("topk");

@@ -10,7 +10,7 @@ namespace plimsoll {
 
 /// Which measurements belong together: one kernel of one library on one GPU with one pair of types.
 struct KernelGroup {
-    std::string kernel;  ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe"
+    std::string kernel;  ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe", "elementwise"
     std::string gpu;
     std::string library;  ///< framework or library with its version
     std::string topology;

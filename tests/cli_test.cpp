@@ -181,7 +181,7 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
     CHECK(
         refusal("list gpu") ==
         "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
-        "gpus, links, loads, models, nodes, parallelism, profiles and 3 more\n");
+        "gpus, importers, links, loads, models, nodes, parallelism and 4 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
     CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));

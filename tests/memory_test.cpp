@@ -48,6 +48,11 @@ TEST_CASE("the memory of LLaMA-13B on four A30, worked by hand") {
     CHECK(budget.kv.value() == Approx(17'164'747'264.0));
     CHECK(budget.kv_tokens == 83'812);
     CHECK(!budget.refusal(*deployed.gpu));
+    // 10 % of the activations, 84.3 MB; 0.5 % of the weights, 32.5 MB; 0.5 GB of the framework, 0.4 GB of communication:
+    // the root of their squares.
+    CHECK(budget.deviation.value() == Approx(646.7e6).epsilon(1e-3));
+    // A deviation less is 3,157.6 tokens less.
+    CHECK(with_more_kv(budget, *deployed.engine, budget.deviation * -1.0).kv_tokens == 80'654);
 }
 
 TEST_CASE("a budget is spent to the last byte") {
@@ -94,7 +99,7 @@ TEST_CASE("a cache of less than a block does not fit") {
     const Architecture architecture(*deployed.model);
     changed.block_tokens = 4096;
     // Leaves room for 2,000 tokens of 204,800 bytes: half a block.
-    changed.workspace_memory += memory_budget(architecture, deployed).kv - Bytes(2000 * 204'800.0);
+    changed.workspace_memory.value += memory_budget(architecture, deployed).kv - Bytes(2000 * 204'800.0);
     const MemoryBudget budget = memory_budget(architecture, deployed);
     CHECK(budget.kv_tokens == 0);
     REQUIRE(budget.refusal(*deployed.gpu));

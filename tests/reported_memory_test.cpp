@@ -23,9 +23,9 @@ Engine sglang(const Engine& like, double fraction) {
     Engine engine = like;
     engine.windows = KvWindows::apart;
     engine.activations_counted = false;
-    engine.framework_memory = Bytes(0.61 * gib * fraction);
-    engine.communication_memory = Bytes(0.93 * gib * fraction);
-    engine.workspace_memory = Bytes(0);
+    engine.framework_memory.value = Bytes(0.61 * gib * fraction);
+    engine.communication_memory.value = Bytes(0.93 * gib * fraction);
+    engine.workspace_memory.value = Bytes(0);
     return engine;
 }
 
@@ -47,8 +47,8 @@ Row predicted(const Csv& table, std::size_t i) {
     Row row;
     const std::string& engine = table.text(i, "engine");
     row.engine = testing::library().engines.at(engine == "sglang" ? "vllm-v1" : engine, table.place(i));
-    row.engine.memory_fraction = number(table, i, "utilization");
-    if (engine == "sglang") row.engine = sglang(row.engine, row.engine.memory_fraction);
+    row.engine.memory_fraction.value = number(table, i, "utilization");
+    if (engine == "sglang") row.engine = sglang(row.engine, row.engine.memory_fraction.value);
     row.engine.max_step_tokens = row.engine.max_prefill_tokens = static_cast<int>(number(table, i, "step_tokens"));
     if (table.text(i, "mxfp4_kernels") == "marlin") row.engine.mxfp4_kernels = Mxfp4Kernels::marlin;
     if (table.text(i, "expert_workspace") == "kept") row.engine.expert_workspace_kept = true;

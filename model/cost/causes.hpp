@@ -14,6 +14,7 @@ enum class Cause {
     gemm_memory,
     prefill_attention,
     decode_attention,
+    experts,
     elementwise,
     kernel_launch,
     engine_kernels,  ///< the engine's kernels against those of the constants
@@ -25,7 +26,7 @@ enum class Cause {
     host_layer,
     host_speed
 };
-inline constexpr std::size_t cause_count = 14;
+inline constexpr std::size_t cause_count = 15;
 
 /// A number for each cause.
 template <class T>

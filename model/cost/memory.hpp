@@ -23,7 +23,8 @@ struct MemoryBudget {
         double tokens = 0;  ///< the last ones, which are needed
     };
     std::vector<Window> windows;
-    Bytes kv_least;  ///< what the smallest cache takes: one block beside those kept free
+    Bytes kv_least;   ///< what the smallest cache takes: one block beside those kept free
+    Bytes deviation;  ///< standard deviation of `kv`: what the account may be off by
 
     [[nodiscard]] Bytes fixed() const { return weights + activations + workspace + graphs + framework + communication; }
     /// Why it does not fit, and by how much, if so.
@@ -38,6 +39,9 @@ struct MemoryBudget {
 /// finds more room than the pool says, a short one less.
 [[nodiscard]] MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment,
                                          const Workload* workload = nullptr);
+
+/// The budget of the same deployment if the KV cache had `more` bytes than the account says.
+[[nodiscard]] MemoryBudget with_more_kv(MemoryBudget budget, const Engine& engine, Bytes more);
 
 /// The tokens that the engine itself prints: those of requests as long as `max_length` tokens, each with a step's
 /// chunk beyond the windows, that fit at the same time (vLLM: maximum concurrency x max_model_len).

@@ -31,7 +31,7 @@ void read_scheduling(const Fields& fields, Engine& engine) {
     engine.max_total_tokens = optional_tokens(fields, "max_total_tokens");
 }
 
-void read_memory(const Fields& fields, Engine& engine) {
+void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     const Fields kv = fields.object("kv");
     engine.reservation = static_cast<KvReservation>(kv.choice("reservation", {"full", "paged"}));
     engine.reserved_output_tokens = optional_tokens(kv, "reserved_output_tokens");
@@ -40,11 +40,14 @@ void read_memory(const Fields& fields, Engine& engine) {
     if (kv.has("windows")) engine.windows = static_cast<KvWindows>(kv.choice("windows", {"whole", "grouped", "apart"}));
     kv.finish();
     const Fields memory = fields.object("memory");
-    engine.memory_fraction = memory.number("fraction", {0.05, 1});
-    engine.framework_memory = memory.quantity<Bytes>("framework");
-    engine.workspace_memory = memory.quantity<Bytes>("workspace");
-    engine.graph_memory = memory.quantity<Bytes>("graphs");
-    engine.communication_memory = memory.quantity<Bytes>("communication");
+    engine.memory_fraction = sourced_number(memory, "fraction", {0.05, 1}, sources, "memory.fraction");
+    const auto size = [&](std::string_view key) {
+        return sourced_quantity<Bytes>(memory, key, sources, "memory." + std::string(key));
+    };
+    engine.framework_memory = size("framework");
+    engine.workspace_memory = size("workspace");
+    engine.graph_memory = size("graphs");
+    engine.communication_memory = size("communication");
     if (memory.has("activations"))
         engine.activations_counted = memory.choice("activations", {"counted", "outside"}) == 0;
     engine.sampler_bytes = memory.number_or("sampler_bytes", engine.sampler_bytes, {0, 100});
@@ -64,7 +67,7 @@ Engine read_engine(const Fields& fields) {
     engine.aliases = std::move(head.aliases);
     engine.description = fields.string("description");
     read_scheduling(fields, engine);
-    read_memory(fields, engine);
+    read_memory(fields, sources, engine);
 
     const Fields host = fields.object("host");
     const auto time = [&](std::string_view key) {

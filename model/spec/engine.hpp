@@ -56,8 +56,8 @@ struct Engine {
     double watermark = 0.0;  ///< fraction of blocks kept free
     KvWindows windows = KvWindows::whole;
 
-    double memory_fraction = 0.9;
-    Bytes framework_memory, workspace_memory, graph_memory, communication_memory;
+    Sourced<double> memory_fraction{.value = 0.9};  ///< of what programs see
+    Sourced<Bytes> framework_memory, workspace_memory, graph_memory, communication_memory;
     bool activations_counted = true;  ///< false: they lie in what the fraction leaves free
     double sampler_bytes = 4.0;       ///< at the peak of sampling, a sequence and word of the vocabulary
     Mxfp4Kernels mxfp4_kernels = Mxfp4Kernels::plain;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,11 @@ struct Transformer {
     Dtype native_dtype = Dtype::fp16;
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
+
+    /// Whether tokens of some layers are sent to experts.
+    [[nodiscard]] bool has_experts() const {
+        return std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.ffn.has("experts"); });
+    }
 };
 
 [[nodiscard]] Transformer read_transformer(const Fields& fields);

@@ -25,6 +25,8 @@ _plimsoll() {
         'calibrate fit':--data-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
         'calibrate fit':--source) COMPREPLY=(); return ;;
         'calibrate fit':--date) COMPREPLY=(); return ;;
+        'calibrate fit':--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
+        'calibrate fit':--column) COMPREPLY=(); return ;;
         'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
         'calibrate run':--budget) COMPREPLY=(); return ;;
         'calibrate run':--rounds) COMPREPLY=(); return ;;
@@ -165,6 +167,8 @@ _plimsoll() {
         validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state both' -- "$word")); return ;;
         validate:--requests) COMPREPLY=(); return ;;
         validate:--ramp) COMPREPLY=(); return ;;
+        validate:--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
+        validate:--column) COMPREPLY=(); return ;;
     esac
     case $command in
         'calibrate accuracy')
@@ -172,7 +176,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -d -- "$word"))
             fi ;;
         'calibrate fit')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
@@ -199,7 +203,7 @@ _plimsoll() {
             fi ;;
         list)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--names --data --format --output --width --help' -- "$word"))
-            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads' -- "$word"))
+            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers' -- "$word"))
             fi ;;
         plan)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
@@ -214,7 +218,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --importer --column --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         *) case $group in

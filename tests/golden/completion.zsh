@@ -45,19 +45,21 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:DIR:_files -/' ;;
         'calibrate fit') _arguments \
-            '*--from[a CSV table of measured kernels]:FILE:_files' \
+            '*--from[a CSV table of measured kernels, or what another tool printed of them]:FILE:_files' \
             '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '--train[rows to fit of each group\: a share such as 0.3, a count, or designed\:COUNT for sizes that are spread; without it all]:ROWS: ' \
             '--train-per[ranks=COUNT\: so many spread sizes of each rank count]:COLUMN=COUNT: ' \
             '--seed[draws the rows to fit]:N: ' \
             '--learner[whether a bounded correction may be learnt from the residuals]:WORD:(on off)' \
             '--profile[writes the fit as a profile]:FILE:_files' \
-            '--serving[a CSV table of serving runs as validate reads it\: an engine'\''s constants are fitted to it (docs/serving_fit.md)]:FILE:_files' \
+            '*--serving[a table of serving runs as validate reads it\: an engine'\''s constants are fitted to it (docs/serving_fit.md)]:FILE:_files' \
             '--assumptions[with --serving\: what the table does not say, as for validate]:NAME: ' \
             '--widen[with --serving\: counts each default'\''s deviation so many times, so that the table says more]:TIMES: ' \
             '--data-out[with --serving\: writes the engine and the nodes with their fitted constants there, for --data]:DIR:_files -/' \
             '--source[whose measurements they are, for the profile]:TEXT: ' \
             '--date[of the measurements, for the profile]:DATE: ' \
+            '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
+            '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -156,7 +158,7 @@ _plimsoll() {
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads)' ;;
+            '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers)' ;;
         plan) _arguments \
             '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
@@ -281,12 +283,14 @@ _plimsoll() {
             '--protocol[whether a run drains a shared queue or is steady; both\: side by side, for rows with printed lengths]:WORD:(drain steady-state both)' \
             '--requests[requests of the shared queue]:N: ' \
             '--ramp[over which the users of a run start]:TIME: ' \
+            '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
+            '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:FILE:_files' ;;
+            '*:FILE:_files' ;;
     esac
 }
 _plimsoll "$@"
