@@ -152,6 +152,10 @@ TEST_CASE("tables keep to the width they get and widen with it") {
     };
     CHECK(widest(run({"plan", scenario, "--width", "200"}).out) > 100);
     check_widths(run({"plan", "scenarios/chat-10k-users.json"}, cli::shipped_data).out, 80);
+    for (const char* kind : {"nodes", "gpus", "links", "classes", "models", "engines", "workloads", "schedulers"}) {
+        INFO(kind);
+        check_widths(run({"list", kind}, cli::shipped_data).out, 80);
+    }
 }
 
 TEST_CASE("wrong command lines are refused with a suggestion") {

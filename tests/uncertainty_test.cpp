@@ -6,6 +6,8 @@
 #include <random>
 
 #include "model/capacity/judge.hpp"
+#include "model/capacity/planner.hpp"
+#include "scenarios/reader.hpp"
 #include "tests/catch.hpp"
 #include "tests/instance.hpp"
 
@@ -217,8 +219,6 @@ TEST_CASE("80 % intervals hold about 80 % of what draws of all constants come to
     const Candidate candidate = question.judged();
     CHECK((candidate.at_capacity.binding == Constraint::kv_memory) == by_memory);
     const ByCause<double> spread = deviations(question.deployment);
-    ByCause<double> all;
-    all.values.fill(1.0);
     std::mt19937_64 random(7);
     std::normal_distribution<double> normal;
     constexpr int draws = 300;
@@ -230,7 +230,7 @@ TEST_CASE("80 % intervals hold about 80 % of what draws of all constants come to
         for (double& value : z.values) value = normal(random);
         const MemoryBudget memory =
             with_more_kv(candidate.memory, question.engine, candidate.memory.deviation * normal(random));
-        const StepCost cost(question.architecture, question.deployment, TimeFactors(spread, z, all));
+        const StepCost cost(question.architecture, question.deployment, TimeFactors(spread, z));
         const InstanceModel model(cost, question.deployment, memory, question.scenario.workload);
         Forecaster forecaster(model);
         users += inside(candidate.uncertainty->capacity,
@@ -244,4 +244,27 @@ TEST_CASE("80 % intervals hold about 80 % of what draws of all constants come to
     // Two standard errors of 300 draws of probability 0.8 are 4.6 %; the surface may take the same again.
     for (const int hits : {users, tpot, ttft}) CHECK(std::abs(hits / 300.0 - 0.8) < 0.09);
     CHECK(std::abs(kept / 300.0 - candidate.uncertainty->promise_probability) < 0.09);
+}
+
+TEST_CASE("every forecast lies in its own interval") {
+    for (const std::string name : {"chat-10k-users", "api-h100-p95", "docqa-a100-or-v100"}) {
+        const Scenario scenario =
+            read_scenario(std::string(PLIMSOLL_SOURCE_DIR) + "/scenarios/" + name + ".json", {}, catalog());
+        int checked = 0;
+        for (const Answer& answer : plan(scenario, catalog(), 2).answers) {
+            if (!answer.best) continue;
+            const Candidate& best = *answer.best;
+            const Interval capacity = best.uncertainty->capacity;
+            CAPTURE(name, best.deployment.node->name, answer.model->name, best.users_per_instance, capacity.low,
+                    capacity.high);
+            if (best.users_per_instance > 0) {
+                CHECK(capacity.low <= best.users_per_instance);
+                CHECK(capacity.high >= best.users_per_instance);
+            }
+            CHECK(best.uncertainty->nodes.low <= best.nodes_needed);
+            CHECK(best.uncertainty->nodes.high >= best.nodes_needed);
+            ++checked;
+        }
+        CHECK(checked > 0);
+    }
 }

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -78,8 +80,8 @@ Document run(const Arguments& arguments, Session& session) {
     const KernelTable table = rows_of(arguments, session.catalog());
     FitOptions options;
     options.learner = arguments.value("learner") != "off";
-    const FitReport report =
-        fit_and_judge(table.rows, rule, static_cast<std::uint64_t>(seed), options, session.catalog());
+    const FitReport report = fit_and_judge(table.rows, rule, static_cast<std::uint64_t>(seed), options,
+                                           session.catalog(), std::max(1U, std::thread::hardware_concurrency()));
     if (report.groups.empty())
         throw InputError("--train", report.left_out.empty() ? "no rows to fit" : report.left_out.front());
     if (const auto file = arguments.value("profile")) {

@@ -20,7 +20,7 @@ Sensitivities sensitivities(const Architecture& architecture, const Deployment& 
         if (spread.values[i] == 0.0) continue;
         ByCause<double> z;
         z.values[i] = 1.0;
-        const StepCost moved(architecture, deployment, TimeFactors(spread, z, {}));
+        const StepCost moved(architecture, deployment, TimeFactors(spread, z));
         result.decode.values[i] = std::log(moved.step(decode) / nominal.step(decode));
         result.prefill.values[i] = std::log(moved.step(prefill) / nominal.step(prefill));
     }
@@ -85,7 +85,7 @@ bool Judge::memory_counts(const Candidate& candidate) const {
     const StepCost cost(*architecture_, d);
     const auto capacity = [&](const MemoryBudget& memory) {
         if (largest_batch(memory, d, scenario_->workload) < 1.0) return 0.0;
-        const InstanceModel model(cost, d, memory, scenario_->workload);
+        const InstanceModel model(cost, d, memory, scenario_->workload, think_time());
         Forecaster forecaster(model);
         const Capacity found = capacity_of(forecaster);
         return closed() ? found.users : found.rate.value();
@@ -100,9 +100,6 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     StepCost(*architecture_, d).operators(typical_step(candidate), operators);
     const ByCause<double> spread = deviations(d, operators);
     const std::vector<ByCause<double>> ways = directions(candidate, spread);
-    ByCause<double> drawn;
-    for (const ByCause<double>& way : ways)
-        for (std::size_t i = 0; i < cause_count; ++i) drawn.values[i] += way.values[i] * way.values[i];
     const bool memory = memory_counts(candidate);
     Evaluations all;
     for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
@@ -115,8 +112,8 @@ void Judge::add_uncertainty(Candidate& candidate) const {
             add_nothing(closed(), all);
             continue;
         }
-        const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
-        const InstanceModel model(cost, d, budget, scenario_->workload);
+        const StepCost cost(*architecture_, d, TimeFactors(spread, z));
+        const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
         Forecaster forecaster(model);
         const Capacity capacity = capacity_of(forecaster);
         // Half a user where one is too many, so that there is a logarithm.

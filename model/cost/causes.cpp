@@ -101,11 +101,8 @@ double of_links(const Deployment& d) {
 
 }  // namespace
 
-TimeFactors::TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z, const ByCause<double>& drawn) {
-    for (std::size_t i = 0; i < cause_count; ++i) {
-        const double d = deviations.values[i];
-        factors_.values[i] = std::exp(d * z.values[i] - 0.5 * d * d * drawn.values[i]);
-    }
+TimeFactors::TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z) {
+    for (std::size_t i = 0; i < cause_count; ++i) factors_.values[i] = std::exp(deviations.values[i] * z.values[i]);
 }
 
 ByCause<double> deviations(const Deployment& d) {

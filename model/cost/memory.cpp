@@ -140,6 +140,12 @@ KvDemand kv_demand(const Engine& engine, const Workload& workload) {
     const double in_last_block = (engine.block_tokens - 1) / 2.0;
     if (engine.reservation == KvReservation::paged)
         return {.mean = prompt + (longest + 1.0) / 2.0 + in_last_block, .peak = prompt + output + in_last_block};
+    if (engine.reservation == KvReservation::peak) {
+        // Outputs of one length o and n ages spread over it: the peak is n (p + o / 2), and n times what is promised
+        // beyond o.
+        const double beyond = std::max(0.0, engine.reserved_output_tokens.value_or(0) - output);
+        return {.mean = prompt + (longest + 1.0) / 2.0 + beyond, .peak = prompt + output + beyond};
+    }
     if (engine.reserved_output_tokens) {
         const double held = prompt + *engine.reserved_output_tokens + in_last_block;
         return {.mean = held, .peak = held};

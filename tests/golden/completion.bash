@@ -2,7 +2,7 @@ _plimsoll() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} group= command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $group$each in
-            'calibrate accuracy'|'calibrate fit'|'calibrate run'|'calibrate show'|check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
+            'calibrate accuracy'|'calibrate fit'|'calibrate run'|'calibrate show'|check|compare|completion|detect|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
             calibrate) group='calibrate ' ;;
         esac
     done
@@ -61,6 +61,10 @@ _plimsoll() {
         compare:--spares) COMPREPLY=(); return ;;
         compare:--headroom) COMPREPLY=(); return ;;
         compare:--set) COMPREPLY=(); return ;;
+        detect:--from) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        detect:--save) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        detect:--name) COMPREPLY=(); return ;;
+        detect:--output-data) COMPREPLY=($(compgen -d -- "$word")); return ;;
         explain:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         explain:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         explain:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
@@ -197,6 +201,9 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
             fi ;;
+        detect)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --save --name --output-data --data --format --output --width --help' -- "$word"))
+            fi ;;
         explain)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
@@ -210,7 +217,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --entry --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
@@ -223,7 +230,7 @@ _plimsoll() {
             fi ;;
         *) case $group in
             'calibrate ') COMPREPLY=($(compgen -W 'accuracy fit run show' -- "$word")) ;;
-            *) COMPREPLY=($(compgen -W 'calibrate check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
+            *) COMPREPLY=($(compgen -W 'calibrate check compare completion detect explain list plan show simulate validate --help --version' -- "$word")) ;;
         esac ;;
     esac
 }

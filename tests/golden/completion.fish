@@ -69,7 +69,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l baseline -d 'the one to compare with; the first if absent' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -106,7 +106,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
-complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l node -d 'node type' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -129,7 +129,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -x -a 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers'
-complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -166,13 +166,14 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l kind -d 'the kind of entry, where a name means several' -x -a 'gpu node model engine workload link efficiency-class profile'
+complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l entry -d 'the entry itself as a file of our own format, to keep and to edit'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)'
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x

@@ -6,6 +6,7 @@ _plimsoll() {
         'check:Whether scenario and data files are good, or what is wrong with them'
         'compare:Several scenarios side by side, with the change against one of them'
         'completion:A script that completes commands, options and names in your shell'
+        'detect:Describes this machine, or a saved one, as a node to plan with'
         'explain:Where the time of one prefill and one decode step goes, operator by operator'
         'list:What there is\: GPUs, nodes, models, engines and more'
         'plan:How many nodes a load needs, at what cost, and what limits them'
@@ -96,7 +97,7 @@ _plimsoll() {
             '*:FILE:_files' ;;
         compare) _arguments \
             '--baseline[the one to compare with; the first if absent]:SCENARIO:_files' \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -134,8 +135,18 @@ _plimsoll() {
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SHELL:(bash zsh fish)' ;;
+        detect) _arguments \
+            '--from[outputs of another machine that --save wrote there, instead of this one'\''s]:DIR:_files -/' \
+            '--save[where to keep the outputs\: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt]:DIR:_files -/' \
+            '--name[of the node; made of GPU and count if absent]:NAME: ' \
+            '--output-data[the data directory to write to]:DIR:_files -/' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' ;;
         explain) _arguments \
-            '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '--model[model\: a name, or the path of a config.json]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -160,7 +171,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers)' ;;
         plan) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -198,6 +209,7 @@ _plimsoll() {
             '1:SCENARIO:_files' ;;
         show) _arguments \
             '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class profile)' \
+            '--entry[the entry itself as a file of our own format, to keep and to edit]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -205,7 +217,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
         simulate) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
