@@ -16,19 +16,6 @@ namespace {
 
 constexpr double gib = 1024.0 * 1024.0 * 1024.0;
 
-/// SGLang takes its static share of what is free before the weights come, activations and graphs lie in the rest. Free
-/// is what CUDA sees less the context (0.61 GiB) and the buffers of NCCL (0.93 GiB): 78.57 and 77.64 of 79.18 GiB at
-/// one and two H100 (llm-d benchmark, logs of vLLM before it loads).
-Engine sglang(const Engine& like, double fraction) {
-    Engine engine = like;
-    engine.windows = KvWindows::apart;
-    engine.activations_counted = false;
-    engine.framework_memory.value = Bytes(0.61 * gib * fraction);
-    engine.communication_memory.value = Bytes(0.93 * gib * fraction);
-    engine.workspace_memory.value = Bytes(0);
-    return engine;
-}
-
 /// One row, predicted: what is absent in the log is absent here.
 struct Row {
     std::string name, note;
@@ -46,9 +33,8 @@ double number(const Csv& table, std::size_t i, const char* column) {
 Row predicted(const Csv& table, std::size_t i) {
     Row row;
     const std::string& engine = table.text(i, "engine");
-    row.engine = testing::library().engines.at(engine == "sglang" ? "vllm-v1" : engine, table.place(i));
+    row.engine = testing::library().engines.at(engine, table.place(i));
     row.engine.memory_fraction.value = number(table, i, "utilization");
-    if (engine == "sglang") row.engine = sglang(row.engine, row.engine.memory_fraction.value);
     row.engine.max_step_tokens = row.engine.max_prefill_tokens = static_cast<int>(number(table, i, "step_tokens"));
     if (table.text(i, "mxfp4_kernels") == "marlin") row.engine.mxfp4_kernels = Mxfp4Kernels::marlin;
     if (table.text(i, "expert_workspace") == "kept") row.engine.expert_workspace_kept = true;
