@@ -232,7 +232,7 @@ void read_deployment(const Arguments& arguments, Session& session, SimulationQue
     if (!chosen) return;
     question.scenario_json = questions.planned.resolved_json;
     question.assumptions = asked.assumptions;
-    question.cluster = simulated_cluster(chosen->deployment, questions.terms);
+    question.cluster = simulated_cluster(chosen->deployment, questions.terms, &asked.workload);
     question.deployment = question.cluster.instances.front()->deployment();
     question.setup = question.cluster.setup;
     const double instances = std::max(1, chosen->nodes_needed) * chosen->deployment.instances_per_node;

@@ -115,7 +115,7 @@ RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workloa
                            const ValidationAssumptions& assumptions, std::optional<int> requests)
     : deployment_(deployment), assumptions_(assumptions), requests_(requests) {
     if (!problem().empty()) return;
-    instance_.emplace(deployment);
+    instance_.emplace(deployment, &workload);
     runner_.emplace(*instance_, workload, assumptions.think_time);
 }
 

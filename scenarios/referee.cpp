@@ -38,7 +38,7 @@ class Finalist {
           effort_(settings.level == RefereeLevel::full ? full : fast),
           seed_(settings.seed),
           candidate_(candidate),
-          instance_(candidate.deployment) {}
+          instance_(candidate.deployment, &scenario.workload) {}
 
     [[nodiscard]] Simulated judged(std::uint32_t threads) const {
         Simulated result;

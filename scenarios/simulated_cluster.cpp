@@ -63,11 +63,11 @@ void put_over(const SwapTerms& swap, const Instance& instance, SchedulerSettings
 
 /// Adds the instance of one pool.
 ReplicaSpec add_pool(const Deployment& chosen, const PoolTerms& pool, const SimulationTerms& terms,
-                     SimulatedCluster& cluster) {
+                     const Workload* workload, SimulatedCluster& cluster) {
     Deployment deployment = deployment_with(chosen, pool);
     cluster.engines.push_back(engine_with(*deployment.engine, terms.engine));
     deployment.engine = cluster.engines.back().get();
-    cluster.instances.push_back(std::make_unique<Instance>(deployment));
+    cluster.instances.push_back(std::make_unique<Instance>(deployment, workload));
     const Instance& instance = *cluster.instances.back();
     ReplicaSpec spec{.timer = &instance.timer(),
                      .scheduler = &instance.scheduler(),
@@ -80,8 +80,8 @@ ReplicaSpec add_pool(const Deployment& chosen, const PoolTerms& pool, const Simu
 }
 
 void add_split(const Deployment& chosen, const SplitTerms& split, const SimulationTerms& terms,
-               SimulatedCluster& cluster) {
-    const ReplicaSpec spec = add_pool(chosen, split.decode, terms, cluster);
+               const Workload* workload, SimulatedCluster& cluster) {
+    const ReplicaSpec spec = add_pool(chosen, split.decode, terms, workload, cluster);
     if (!continues_prefill(spec))
         throw InputError(split.decode.place, "the scheduler " + cluster.engines.back()->scheduler +
                                                  " prefills whole prompts and cannot decode for other replicas");
@@ -117,7 +117,7 @@ void put_into(std::vector<ReplicaSpec> specs, const std::vector<std::uint32_t>& 
 
 }  // namespace
 
-SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTerms& terms) {
+SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTerms& terms, const Workload* workload) {
     SimulatedCluster cluster;
     SimulationSetup& setup = cluster.setup;
     setup.conditions = terms.conditions;
@@ -129,8 +129,8 @@ SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTer
     setup.replicas = pools.front().replicas;
     std::vector<ReplicaSpec> specs;
     for (const PoolTerms& pool : pools)
-        specs.insert(specs.end(), pool.replicas, add_pool(chosen, pool, terms, cluster));
-    if (terms.split) add_split(chosen, *terms.split, terms, cluster);
+        specs.insert(specs.end(), pool.replicas, add_pool(chosen, pool, terms, workload, cluster));
+    if (terms.split) add_split(chosen, *terms.split, terms, workload, cluster);
     put_into(std::move(specs), terms.absent, setup);
     return cluster;
 }

@@ -15,7 +15,8 @@ struct SimulatedCluster {
 };
 
 /// What the terms make of the deployment that a plan chose. Throws InputError where a pool cannot run, or a scheduler
-/// has no use for a term.
-[[nodiscard]] SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTerms& terms);
+/// has no use for a term. The pools of KV blocks are those of the workload where one is given.
+[[nodiscard]] SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTerms& terms,
+                                                 const Workload* workload = nullptr);
 
 }  // namespace plimsoll

@@ -6,10 +6,10 @@ namespace plimsoll {
 namespace {
 
 /// The budget of a deployment that can run.
-MemoryBudget checked_budget(const Architecture& architecture, const Deployment& deployment) {
+MemoryBudget checked_budget(const Architecture& architecture, const Deployment& deployment, const Workload* workload) {
     if (const auto why = refusal_of(deployment))
         throw InputError(deployment.model->name + " on " + deployment.node->name, *why);
-    return memory_budget(architecture, deployment);
+    return memory_budget(architecture, deployment, workload);
 }
 
 }  // namespace
@@ -32,10 +32,10 @@ void check_settings(const SchedulerKind& kind, const SchedulerSettings& settings
     if (const auto why = kind.refusal(settings)) throw InputError(place, *why);
 }
 
-Instance::Instance(const Deployment& deployment)
+Instance::Instance(const Deployment& deployment, const Workload* workload)
     : deployment_(deployment),
       architecture_(*deployment.model),
-      memory_(checked_budget(architecture_, deployment_)),
+      memory_(checked_budget(architecture_, deployment_, workload)),
       cost_(architecture_, deployment_),
       timer_(cost_, static_cast<std::uint32_t>(deployment.max_sequences)),
       scheduler_(&scheduler_named(deployment.engine->scheduler, "engine " + deployment.engine->name)),

@@ -23,7 +23,8 @@ class Instance {
   public:
     /// Throws InputError when the weights do not fit, the model cannot be split so, or the engine's scheduler is
     /// unknown or refuses its limits.
-    explicit Instance(const Deployment& deployment);
+    /// The pool of KV blocks is that of the workload where one is given (see memory_budget).
+    explicit Instance(const Deployment& deployment, const Workload* workload = nullptr);
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
 

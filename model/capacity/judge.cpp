@@ -30,7 +30,7 @@ Candidate Judge::operator()(const Deployment& deployment) const {
     candidate.deployment = deployment;
     candidate.refusal = refuse(deployment);
     if (candidate.refusal) return candidate;
-    candidate.memory = memory_budget(*architecture_, deployment);
+    candidate.memory = memory_budget(*architecture_, deployment, &scenario_->workload);
     candidate.refusal = candidate.memory.refusal(*deployment.gpu);
     if (candidate.refusal) return candidate;
     candidate.largest_batch = largest_batch(candidate.memory, deployment, scenario_->workload);

@@ -133,6 +133,14 @@ bool Architecture::ranks_copy_kv() const {
     });
 }
 
+Bytes Architecture::filling_per_rank(Split split, Dtype weights, int hidden_multiple, int width_multiple) const {
+    return Bytes(fullest_stage(split, [&](const Group& group) {
+        const auto experts = static_cast<double>(group.ffn->expert_parameters_per_rank(split));
+        const double filled = group.ffn->filled_expert_parameters(split, hidden_multiple, width_multiple);
+        return (filled - experts) * bytes_per_value(weights);
+    }));
+}
+
 Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
     const double activation = bytes_per_value(activation_dtype(weights));
     const double layers = fullest_stage(split, [&](const Group& group) {
@@ -156,14 +164,25 @@ Bytes Architecture::kv_bytes_per_token_per_rank(Split split, Dtype kv) const {
                  bytes_per_value(kv) / split.attention_data);
 }
 
-Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights) const {
-    // Live at the widest point of a layer: residual stream, normed input, and the block's intermediate values;
-    // logits are kept in fp32 for sampling.
-    double widest = 0;
+std::vector<Architecture::KvKind> Architecture::kv_kinds(Split split) const {
+    std::vector<KvKind> kinds;
     for (const Group& group : groups_)
+        kinds.push_back({group.layers, group.attention->kv_values_per_token(split), group.attention->window()});
+    return kinds;
+}
+
+Bytes Architecture::activation_bytes(double tokens, double rows, Split split, Dtype weights, double sampler_bytes,
+                                     bool experts_kept) const {
+    // Live at the widest point of a layer: residual stream, the block's input before and after its norm, and its
+    // intermediate values; when the layers are done, the last hidden states and what sampling needs.
+    double widest = 0, kept = 0;
+    for (const Group& group : groups_) {
         widest = std::max({widest, group.attention->widest_activation(split), group.ffn->widest_activation(split)});
-    return Bytes(tokens * (2.0 * model_->hidden + widest) * bytes_per_value(activation_dtype(weights)) +
-                 rows * model_->vocabulary * 4.0);
+        if (experts_kept) kept = std::max(kept, group.ffn->expert_workspace(split));
+    }
+    const double bytes = bytes_per_value(activation_dtype(weights)), hidden = model_->hidden;
+    return Bytes(std::max(tokens * (3.0 * hidden + widest) * bytes,
+                          tokens * (hidden + kept) * bytes + rows * model_->vocabulary * sampler_bytes));
 }
 
 std::optional<std::string> Architecture::refusal(Split split) const {

@@ -25,12 +25,23 @@ class Architecture {
     [[nodiscard]] Bytes weight_bytes(Dtype weights) const;
     /// Weights on the fullest rank: the first or last stage also holds the embedding or the LM head.
     [[nodiscard]] Bytes weight_bytes_per_rank(Split split, Dtype weights) const;
+    /// What kernels add to experts on the fullest rank that fill up the model's width and the expert's to multiples.
+    [[nodiscard]] Bytes filling_per_rank(Split split, Dtype weights, int hidden_multiple, int width_multiple) const;
     [[nodiscard]] Bytes kv_bytes_per_token(Dtype kv) const;
     /// KV bytes of one token of the instance on the fullest rank: KV heads are replicated when there are more ranks
     /// than heads; attention groups hold their own requests' tokens only, a share of all.
     [[nodiscard]] Bytes kv_bytes_per_token_per_rank(Split split, Dtype kv) const;
-    /// Largest live activations of a step on one rank.
-    [[nodiscard]] Bytes activation_bytes(double tokens, double rows, Split split, Dtype weights) const;
+    /// Largest live activations of a step on one rank: in its layers, or in sampling of `rows` with so many bytes a
+    /// word of the vocabulary, which every rank does in full; beside it stand the experts' buffers where they are kept.
+    [[nodiscard]] Bytes activation_bytes(double tokens, double rows, Split split, Dtype weights,
+                                         double sampler_bytes = 4.0, bool experts_kept = false) const;
+    /// The KV cache of one kind of layer.
+    struct KvKind {
+        int layers = 0;
+        double values = 0;          ///< of one token and layer, on one rank
+        std::optional<int> window;  ///< the last tokens that it needs, where not all
+    };
+    [[nodiscard]] std::vector<KvKind> kv_kinds(Split split) const;
     /// Layers of the fullest pipeline stage.
     [[nodiscard]] int layers_per_stage(Split split) const;
     /// Of these, the ones with experts, an even share of them.

@@ -41,6 +41,12 @@ class Block {
         static_cast<void>(split);
         return 0;
     }
+    /// The same where kernels fill up the model's width and the expert's to multiples.
+    [[nodiscard]] virtual double filled_expert_parameters(const Split& split, int hidden_multiple,
+                                                          int width_multiple) const {
+        static_cast<void>(hidden_multiple), static_cast<void>(width_multiple);
+        return static_cast<double>(expert_parameters_per_rank(split));
+    }
     /// Parameters that one token uses; all but where it is sent to some of many experts.
     [[nodiscard]] virtual std::int64_t active_parameters() const { return matrix_parameters() + other_parameters(); }
     /// Copies of a step's tokens that the fullest rank takes from the others where tokens are sent to their experts.
@@ -58,6 +64,11 @@ class Block {
     [[nodiscard]] virtual std::optional<int> window() const { return std::nullopt; }
     /// Widest intermediate activation of one token on one rank, in values.
     [[nodiscard]] virtual double widest_activation(const Split& split) const = 0;
+    /// Values of one token in the buffers that products of experts share on one rank.
+    [[nodiscard]] virtual double expert_workspace(const Split& split) const {
+        static_cast<void>(split);
+        return 0;
+    }
     /// Why the block cannot be split so, if so.
     [[nodiscard]] virtual std::optional<std::string> refusal(const Split& split) const {
         static_cast<void>(split);

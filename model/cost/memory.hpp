@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <vector>
 
 #include "model/base/error.hpp"
 #include "model/cost/architecture.hpp"
@@ -12,20 +13,39 @@ namespace plimsoll {
 struct MemoryBudget {
     Bytes usable;  ///< the engine's share of what the driver reports
     Bytes weights, activations, workspace, graphs, framework, communication;
-    Bytes kv;              ///< what is left for the KV cache; negative when it does not fit
-    double kv_tokens = 0;  ///< tokens that the instance can hold, whole blocks, watermark kept free
-    Bytes kv_per_token;    ///< on this GPU
-    Bytes kv_least;        ///< what the smallest cache takes: one block beside those kept free
-    Bytes deviation;       ///< standard deviation of `kv`: what the account may be off by
+    Bytes kv;               ///< what is left for the KV cache; negative when it does not fit
+    double kv_tokens = 0;   ///< tokens that the instance can hold, whole blocks, watermark kept free
+    Bytes kv_per_token;     ///< on this GPU, mean over what the requests hold
+    Bytes kv_of_new_token;  ///< on this GPU, in all layers
+    /// Layers that keep only the last tokens of a request.
+    struct Window {
+        double share = 0;   ///< of `kv_of_new_token`
+        double tokens = 0;  ///< the last ones, which are needed
+    };
+    std::vector<Window> windows;
+    Bytes kv_least;   ///< what the smallest cache takes: one block beside those kept free
+    Bytes deviation;  ///< standard deviation of `kv`: what the account may be off by
 
     [[nodiscard]] Bytes fixed() const { return weights + activations + workspace + graphs + framework + communication; }
     /// Why it does not fit, and by how much, if so.
     [[nodiscard]] std::optional<Infeasible> refusal(const Gpu& gpu) const;
+    /// Tokens in all layers that take the memory of a request of so many, `slack` beyond each window.
+    [[nodiscard]] double held(double tokens, double slack) const;
 };
 
-[[nodiscard]] MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment);
+/// Without a workload every layer is taken to keep all tokens. With one, layers with a window keep its last tokens
+/// where the engine frees the others, and the pool counts as the tokens that requests of this workload hold in it: its
+/// bytes over the mean bytes of a held token. In the mean over many requests that is exact; one long request alone
+/// finds more room than the pool says, a short one less.
+[[nodiscard]] MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment,
+                                         const Workload* workload = nullptr);
+
 /// The budget of the same deployment if the KV cache had `more` bytes than the account says.
 [[nodiscard]] MemoryBudget with_more_kv(MemoryBudget budget, const Engine& engine, Bytes more);
+
+/// The tokens that the engine itself prints: those of requests as long as `max_length` tokens, each with a step's
+/// chunk beyond the windows, that fit at the same time (vLLM: maximum concurrency x max_model_len).
+[[nodiscard]] double printed_kv_tokens(const MemoryBudget& budget, const Deployment& deployment, double max_length);
 
 /// KV tokens that a request holds on average while it runs, and at the most, in whole blocks.
 struct KvDemand {

@@ -37,6 +37,7 @@ void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     engine.reserved_output_tokens = optional_tokens(kv, "reserved_output_tokens");
     engine.block_tokens = static_cast<int>(kv.integer("block_tokens", {1, 4096}));
     engine.watermark = kv.number_or("watermark", 0.0, {0, 0.5});
+    if (kv.has("windows")) engine.windows = static_cast<KvWindows>(kv.choice("windows", {"whole", "grouped", "apart"}));
     kv.finish();
     const Fields memory = fields.object("memory");
     engine.memory_fraction = sourced_number(memory, "fraction", {0.05, 1}, sources, "memory.fraction");
@@ -47,6 +48,12 @@ void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     engine.workspace_memory = size("workspace");
     engine.graph_memory = size("graphs");
     engine.communication_memory = size("communication");
+    if (memory.has("activations"))
+        engine.activations_counted = memory.choice("activations", {"counted", "outside"}) == 0;
+    engine.sampler_bytes = memory.number_or("sampler_bytes", engine.sampler_bytes, {0, 100});
+    if (memory.has("mxfp4_kernels"))
+        engine.mxfp4_kernels = static_cast<Mxfp4Kernels>(memory.choice("mxfp4_kernels", {"plain", "triton", "marlin"}));
+    engine.expert_workspace_kept = memory.boolean_or("expert_workspace_kept", false);
     memory.finish();
 }
 

@@ -18,7 +18,7 @@ enum class Scheduling {
 };
 
 enum class KvReservation {
-    full,  ///< prompt + max_new_tokens are held from the start: no preemption
+    full,   ///< prompt + max_new_tokens are held from the start: no preemption
     paged,  ///< blocks are taken as the request grows
     peak    ///< the same, but nobody starts whom the promises of all could leave without: no preemption
 };
@@ -32,6 +32,20 @@ enum class ExpertDispatch {
 /// Ways of splitting a model that not every engine has; tensor and pipeline ranks all of them take.
 struct Layouts {
     bool expert = false, attention_data = false, context = false;
+};
+
+/// What the cache of layers that attend to a window of the last tokens keeps.
+enum class KvWindows {
+    whole,    ///< every layer keeps all tokens
+    grouped,  ///< blocks outside the window are freed; one pool, its groups of layers filled up to equal sizes
+    apart     ///< the same from pools of their own
+};
+
+/// Whose kernels run mxfp4 experts, and so how these are laid out.
+enum class Mxfp4Kernels {
+    plain,   ///< as in the checkpoint
+    triton,  ///< the model's width is filled up to 256; buffers as needed
+    marlin   ///< the same, and the expert's width to 128
 };
 
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
@@ -53,9 +67,14 @@ struct Engine {
     std::optional<int> reserved_output_tokens;  ///< what clients ask as max_new_tokens; absent: the true length
     int block_tokens = 16;
     double watermark = 0.0;  ///< fraction of blocks kept free
+    KvWindows windows = KvWindows::whole;
 
-    Sourced<double> memory_fraction{.value = 0.9};  ///< of what the driver reports
+    Sourced<double> memory_fraction{.value = 0.9};  ///< of what programs see
     Sourced<Bytes> framework_memory, workspace_memory, graph_memory, communication_memory;
+    bool activations_counted = true;  ///< false: they lie in what the fraction leaves free
+    double sampler_bytes = 4.0;       ///< at the peak of sampling, a sequence and word of the vocabulary
+    Mxfp4Kernels mxfp4_kernels = Mxfp4Kernels::plain;
+    bool expert_workspace_kept = false;  ///< the buffers of experts' products stay when the layers are done
 
     struct Host {
         Sourced<Seconds> per_step;      ///< serial, every step

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "model/cost/block.hpp"
 #include "model/cost/routing.hpp"
 
@@ -39,6 +41,13 @@ class MixtureFfn final : public Block {
     [[nodiscard]] std::int64_t expert_parameters_per_rank(const Split& split) const override {
         return experts_here(split) * 3 * std::int64_t{hidden_} * columns(intermediate_, split.tensor / split.expert);
     }
+    [[nodiscard]] double filled_expert_parameters(const Split& split, int hidden_multiple,
+                                                  int width_multiple) const override {
+        const auto filled = [](int size, int multiple) { return (size + multiple - 1) / multiple * multiple; };
+        const int width = columns(intermediate_, split.tensor / split.expert);
+        return 3.0 * static_cast<double>(experts_here(split)) * filled(hidden_, hidden_multiple) *
+               filled(width, width_multiple);
+    }
     [[nodiscard]] std::int64_t matrix_parameters_per_rank(const Split& split) const override {
         return expert_parameters_per_rank(split) + 3 * std::int64_t{hidden_} * shared_columns(split);
     }
@@ -55,6 +64,11 @@ class MixtureFfn final : public Block {
     }
     [[nodiscard]] double widest_activation(const Split& split) const override {
         return 3.0 * (routing_.top_k * columns(intermediate_, split.tensor) + columns(shared_, split.tensor));
+    }
+    /// Gate and up or, in the same place, the outputs; and what lies between.
+    [[nodiscard]] double expert_workspace(const Split& split) const override {
+        const double width = columns(intermediate_, split.tensor);
+        return routing_.top_k * (std::max(2.0 * width, 1.0 * hidden_) + width);
     }
     [[nodiscard]] std::optional<std::string> refusal(const Split& split) const override {
         if (routing_.experts % split.expert == 0) return std::nullopt;
