@@ -114,16 +114,17 @@ TEST_CASE("launches and GPU that hide each other badly take longer than either w
     const LaunchOverlap smooth(4.0), longer(std::nullopt);
     const Seconds launches(0.05);
     // Both alike: 2^(1/4). Half and twice: (1 + 1/16)^(1/4) and (1 + 16)^(1/4).
-    CHECK(smooth.time(launches, launches).value() == Approx(0.05 * 1.189207));
-    CHECK(smooth.time(Seconds(0.025), launches).value() == Approx(0.05 * 1.015272));
-    CHECK(smooth.time(Seconds(0.1), launches).value() == Approx(0.05 * 2.030543));
+    CHECK(smooth.time(launches, launches).value() == Approx(0.05 * 1.189207).epsilon(0.006));
+    CHECK(smooth.time(Seconds(0.025), launches).value() == Approx(0.05 * 1.015272).epsilon(0.006));
+    CHECK(smooth.time(Seconds(0.1), launches).value() == Approx(0.05 * 2.030543).epsilon(0.006));
     CHECK(smooth.time(Seconds(0), launches) == launches);
     CHECK(smooth.time(Seconds(0.03), Seconds(0)) == Seconds(0.03));
     CHECK(longer.time(Seconds(0.049), launches) == launches);
     CHECK(longer.time(Seconds(0.051), launches) == Seconds(0.051));
     for (double ratio = 0.0; ratio < 20.0; ratio += 0.01) {
         const double exact = std::pow(1.0 + std::pow(ratio, 4.0), 0.25);
-        CHECK(smooth.time(launches * ratio, launches) / launches == Approx(exact).epsilon(0.011));
+        CHECK(smooth.time(launches * ratio, launches) >= std::max(launches, launches * ratio));
+        CHECK(smooth.time(launches * ratio, launches) / launches == Approx(exact).epsilon(0.006));
     }
 }
 

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace plimsoll {
 namespace {
 
-/// Close enough that the straight pieces of p = 4 stay within 1 % of the curve.
 constexpr double ratios[] = {0.5, 0.75, 1.0, 1.35, 2.0, 3.0};
+
+double curve(double ratio, double sharpness) {
+    return std::pow(1.0 + std::pow(ratio, sharpness), 1.0 / sharpness);
+}
 
 }  // namespace
 
@@ -16,9 +20,19 @@ LaunchOverlap::LaunchOverlap(std::optional<double> sharpness) {
         knots_ = {1.0};
         return;
     }
-    for (const double ratio : ratios) {
-        knots_.push_back(ratio);
-        values_.push_back(std::pow(1.0 + std::pow(ratio, *sharpness), 1.0 / *sharpness));
+    const auto above_curve = [&](double left, double right) {
+        const auto f = [&](double ratio) { return curve(ratio, *sharpness); };
+        return 0.5 * (f(left) + f(right)) - f(0.5 * (left + right));
+    };
+    // Chords of a convex curve lie above it: inner knots lie as far below, and p = 4 is met to half a percent.
+    double left = 0.0;
+    for (std::size_t i = 0; i < std::size(ratios); ++i) {
+        double value = curve(ratios[i], *sharpness);
+        if (i + 1 < std::size(ratios))
+            value -= 0.25 * (above_curve(left, ratios[i]) + above_curve(ratios[i], ratios[i + 1]));
+        left = ratios[i];
+        knots_.push_back(ratios[i]);
+        values_.push_back(std::max({value, 1.0, ratios[i]}));
     }
 }
 
