@@ -55,14 +55,15 @@ const std::vector<AccuracyRule>& accuracy_rules() {
     return rules;
 }
 
-TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog) {
+TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog,
+                          std::uint32_t threads) {
     const std::vector<KernelRow> rows = known_rows(csv, rule, catalog);
     TableAccuracy result;
     for (const std::string& train : rule.trains) {
         const SplitRule split = train.starts_with("ranks=") ? parse_train_per(train) : parse_train(train);
         Means groups, pooled;
         for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const FitReport report = fit_and_judge(rows, split, seed, {}, catalog);
+            const FitReport report = fit_and_judge(rows, split, seed, {}, catalog, threads);
             for (const GroupReport& group : report.groups)
                 groups.add(group.fit.group.text(),
                            {group.fit.group, train, group.train_rows + group.test.n, group.train_rows, {}, 0},

@@ -33,7 +33,7 @@ struct TableAccuracy {
     std::vector<GroupAccuracy> pooled;  ///< by operator and rule
 };
 /// Fits every group of GPUs that the catalog knows; the rest of the table is passed over.
-[[nodiscard]] TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds,
-                                        Catalog& catalog);
+[[nodiscard]] TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog,
+                                        std::uint32_t threads);
 
 }  // namespace plimsoll

@@ -17,7 +17,9 @@ using Eigen::VectorXd;
 constexpr double jitter = 1e-8;
 
 MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const VectorXd& weights, double noise) {
-    MatrixXd normal = between.transpose() * weights.asDiagonal() * between + noise * among;
+    const MatrixXd scaled = between.transpose() * weights.cwiseSqrt().asDiagonal();
+    MatrixXd normal = noise * among;
+    normal.selfadjointView<Eigen::Lower>().rankUpdate(scaled);  // half the work; what solves it reads this half alone
     normal.diagonal().array() += jitter * normal.diagonal().mean();
     return normal;
 }
@@ -32,8 +34,12 @@ MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths
     return (-0.5 * squares.array()).exp();
 }
 
-constexpr std::size_t most_search_rows = 600;
-constexpr Index most_search_centers = 150;
+/// How many rows and centers a search looks at.
+struct SearchSize {
+    std::size_t rows;
+    Index centers;
+};
+constexpr SearchSize coarse_search{200, 60}, fine_search{600, 150};
 
 /// The search for widths and noise.
 struct Search {
@@ -47,30 +53,34 @@ struct Search {
         if (factor.info() != Eigen::Success) return 1e300;
         const MatrixXd half = factor.matrixL().solve(between.transpose());  // [centers x rows]
         const VectorXd leverage = half.colwise().squaredNorm().transpose().cwiseProduct(weights);
-        const VectorXd fitted = half.transpose() * (half * weights.asDiagonal() * residuals);
+        const VectorXd fitted = half.transpose() * (half * weights.cwiseProduct(residuals));
         return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
     }
 
+    [[nodiscard]] VectorXd range() const {
+        return (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
+    }
+
     /// The better end of two descents: from wide kernels alone, a narrow hump is not found.
-    [[nodiscard]] LearnerShape best() const {
-        const VectorXd range = (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
-        const auto [wide, wide_error] = descend({0.5 * range, 0.3}, range);
-        const auto [narrow, narrow_error] = descend({0.15 * range, 0.3}, range);
+    [[nodiscard]] LearnerShape coarse() const {
+        const auto [wide, wide_error] = descend({0.5 * range(), 0.3}, {2.5, 1.5});
+        const auto [narrow, narrow_error] = descend({0.15 * range(), 0.3}, {2.5, 1.5});
         return narrow_error < wide_error ? narrow : wide;
     }
 
     /// Coordinate descent by factors: coarse steps do where the optimum is flat.
-    [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, const VectorXd& range) const {
+    [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, std::vector<double> factors) const {
         constexpr double widest = 8.0, narrowest = 0.02;
+        const VectorXd ranges = range();
         double least = leave_one_out(chosen);
-        for (const double factor : {2.5, 1.5})
-            for (Index c = 0; c <= range.size(); ++c)
+        for (const double factor : factors)
+            for (Index c = 0; c <= ranges.size(); ++c)
                 for (const double by : {factor, 1.0 / factor})
                     for (int repeat = 0; repeat < 3; ++repeat) {
                         LearnerShape shape = chosen;
-                        (c < range.size() ? shape.widths[c] : shape.noise) *= by;
-                        if (c < range.size() &&
-                            (shape.widths[c] > widest * range[c] || shape.widths[c] < narrowest * range[c]))
+                        (c < ranges.size() ? shape.widths[c] : shape.noise) *= by;
+                        if (c < ranges.size() &&
+                            (shape.widths[c] > widest * ranges[c] || shape.widths[c] < narrowest * ranges[c]))
                             break;
                         const double error = leave_one_out(shape);
                         if (error >= least) break;
@@ -115,19 +125,24 @@ VectorXd LearnerFit::center_weights(const LearnerShape& shape, const VectorXd& r
     const MatrixXd between = kernel(features_, centers_, shape.widths);
     return regularised(between, kernel(centers_, centers_, shape.widths), weights, shape.noise)
         .ldlt()
-        .solve(between.transpose() * weights.asDiagonal() * residuals);
+        .solve(between.transpose() * weights.cwiseProduct(residuals));
 }
 
 LearnerShape LearnerFit::choose(const VectorXd& residuals, const VectorXd& weights) const {
     std::vector<Index> rows;
     for (Index row = 0; row < weights.size(); ++row)
         if (weights[row] > 0) rows.push_back(row);
-    const std::size_t step = 1 + rows.size() / most_search_rows;
-    std::vector<Index> some;
-    for (std::size_t i = 0; i < rows.size(); i += step) some.push_back(rows[i]);
-    return Search{features_(some, Eigen::all), centers_.topRows(std::min(centers_.rows(), most_search_centers)),
-                  residuals(some), weights(some)}
-        .best();
+    const auto search = [&](const SearchSize& size) {
+        const std::size_t step = 1 + rows.size() / size.rows;
+        std::vector<Index> some;
+        for (std::size_t i = 0; i < rows.size(); i += step) some.push_back(rows[i]);
+        return Search{features_(some, Eigen::all), centers_.topRows(std::min(centers_.rows(), size.centers)),
+                      residuals(some), weights(some)};
+    };
+    // Few of the rows say where to look.
+    const LearnerShape start = search(coarse_search).coarse();
+    if (rows.size() <= coarse_search.rows && centers_.rows() <= coarse_search.centers) return start;
+    return search(fine_search).descend(start, {1.5}).first;
 }
 
 VectorXd LearnerFit::corrections(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights,

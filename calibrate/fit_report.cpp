@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "calibrate/fit_residuals.hpp"
+#include "model/base/parallel.hpp"
 
 namespace plimsoll {
 namespace {
@@ -48,30 +49,42 @@ TestErrors errors_of(const std::vector<Judged>& judged) {
 }  // namespace
 
 FitReport fit_and_judge(const std::vector<KernelRow>& rows, const SplitRule& rule, std::uint64_t seed,
-                        const FitOptions& options, Catalog& catalog) {
+                        const FitOptions& options, Catalog& catalog, std::uint32_t threads) {
     struct Part {
         std::vector<KernelRow> train, test;
+        GpuPeaks peaks;
+        GroupReport report;
+        std::vector<Judged> judged;
     };
     std::map<KernelGroup, Part> groups;
     RowSplit split = split_rows(rows, rule, seed);
     for (KernelRow& row : split.train) groups[row.group].train.push_back(std::move(row));
     for (KernelRow& row : split.test) groups[row.group].test.push_back(std::move(row));
-    std::map<std::string, std::vector<Judged>> by_kernel;
     FitReport report;
-    for (const auto& [group, part] : groups) {
+    std::vector<Part*> parts;
+    for (auto& [group, part] : groups) {
         if (part.train.size() < fewest_rows) {
             report.left_out.push_back(
                 fmt::format("{}: {} rows to fit, {} are needed", group.text(), part.train.size(), fewest_rows));
             continue;
         }
-        const GpuPeaks peaks = peaks_of(catalog.gpus.at(group.gpu, group.text()), part.train.front().op.arithmetic);
-        GroupReport one{fit_group(part.train, peaks, options), part.train.size(), {}};
-        std::vector<Judged> judged;
-        for (const KernelRow& row : part.test) judged.push_back(judge(one.fit, row, peaks));
-        one.test = errors_of(judged);
-        auto& all = by_kernel[group.kernel];
-        all.insert(all.end(), judged.begin(), judged.end());
-        report.groups.push_back(std::move(one));
+        part.peaks = peaks_of(catalog.gpus.at(group.gpu, group.text()), part.train.front().op.arithmetic);
+        parts.push_back(&part);
+    }
+    std::vector<Part*> largest_first = parts;  // so that no thread is left with a large one at the end
+    std::stable_sort(largest_first.begin(), largest_first.end(),
+                     [](const Part* a, const Part* b) { return a->train.size() > b->train.size(); });
+    in_parallel(static_cast<std::uint32_t>(parts.size()), threads, [&](std::uint32_t i) {
+        Part& part = *largest_first[i];
+        part.report = {fit_group(part.train, part.peaks, options), part.train.size(), {}};
+        for (const KernelRow& row : part.test) part.judged.push_back(judge(part.report.fit, row, part.peaks));
+        part.report.test = errors_of(part.judged);
+    });
+    std::map<std::string, std::vector<Judged>> by_kernel;
+    for (Part* part : parts) {
+        auto& all = by_kernel[part->report.fit.group.kernel];
+        all.insert(all.end(), part->judged.begin(), part->judged.end());
+        report.groups.push_back(std::move(part->report));
     }
     for (const auto& [kernel, judged] : by_kernel) report.operators.push_back({kernel, errors_of(judged)});
     return report;

@@ -37,8 +37,8 @@ struct FitReport {
 };
 
 /// Splits the rows, fits each group and judges it by its other rows. Groups with fewer than `fewest_rows` to fit
-/// are left out.
+/// are left out. The report does not depend on the number of threads.
 [[nodiscard]] FitReport fit_and_judge(const std::vector<KernelRow>& rows, const SplitRule& rule, std::uint64_t seed,
-                                      const FitOptions& options, Catalog& catalog);
+                                      const FitOptions& options, Catalog& catalog, std::uint32_t threads = 1);
 
 }  // namespace plimsoll

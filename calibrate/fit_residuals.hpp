@@ -5,8 +5,8 @@
 
 namespace plimsoll {
 
-/// Statistics of ln(measured / predicted).
-[[nodiscard]] Residuals residuals_from(std::vector<double> logs);
+/// Statistics of ln(measured / predicted); `weights`: how many rows each stands for, 1 where absent.
+[[nodiscard]] Residuals residuals_from(const std::vector<double>& logs, std::vector<double> weights = {});
 /// The quantile of the logarithm at a share (0 .. 1), between the stored ones.
 [[nodiscard]] double quantile(const Residuals& residuals, double share);
 

@@ -90,19 +90,48 @@ Rows at_even_steps(const std::vector<KernelRow>& rows, const Rows& members, std:
     return result;
 }
 
-Rows train_rows(const std::vector<KernelRow>& rows, const Rows& members, const SplitRule& rule,
-                std::mt19937_64& random) {
-    if (rule.share)
-        return drawn(members, static_cast<std::size_t>(std::llround(*rule.share * static_cast<double>(members.size()))),
-                     random);
-    if (!rule.count) return members;
-    if (rule.per.empty())
-        return rule.designed ? spread(rows, members, *rule.count, random) : drawn(members, *rule.count, random);
+/// Rows of a group that are fitted, and how many of its rows each stands for.
+struct Chosen {
+    std::size_t row = 0;
+    double stands_for = 1;
+};
+
+/// Chosen rows lie evenly over the sizes, the others where they may: each stands for those nearest to it.
+std::vector<Chosen> standing_for(const std::vector<KernelRow>& rows, const Rows& members, const Rows& chosen) {
+    const Eigen::MatrixXd scaled = scaled_columns(features_of(rows, members));
+    std::vector<Chosen> result;
+    Eigen::MatrixXd places(static_cast<Eigen::Index>(chosen.size()), scaled.cols());
+    for (const std::size_t row : chosen) {
+        const auto at = std::find(members.begin(), members.end(), row) - members.begin();
+        places.row(static_cast<Eigen::Index>(result.size())) = scaled.row(at);
+        result.push_back({row, 0.0});
+    }
+    for (Eigen::Index i = 0; i < scaled.rows(); ++i) {
+        Eigen::Index nearest = 0;
+        (places.rowwise() - scaled.row(i)).rowwise().squaredNorm().minCoeff(&nearest);
+        result[static_cast<std::size_t>(nearest)].stands_for += 1;
+    }
+    for (Chosen& one : result) one.stands_for = std::max(one.stands_for, 1.0);  // of several at one place
+    return result;
+}
+
+std::vector<Chosen> train_rows(const std::vector<KernelRow>& rows, const Rows& members, const SplitRule& rule,
+                               std::mt19937_64& random) {
+    std::vector<Chosen> result;
+    if (!rule.designed) {
+        const std::size_t count =
+            rule.share ? static_cast<std::size_t>(std::llround(*rule.share * static_cast<double>(members.size())))
+                       : rule.count.value_or(members.size());
+        for (const std::size_t row : rule.share || rule.count ? drawn(members, count, random) : members)
+            result.push_back({row, 1});
+        return result;
+    }
+    if (rule.per.empty()) return standing_for(rows, members, spread(rows, members, *rule.count, random));
     std::map<int, Rows> by_ranks;
     for (const std::size_t row : members) by_ranks[rows[row].op.ranks].push_back(row);
-    Rows result;
     for (const auto& [ranks, own] : by_ranks)
-        for (const std::size_t row : at_even_steps(rows, own, *rule.count, random)) result.push_back(row);
+        for (const Chosen& one : standing_for(rows, own, at_even_steps(rows, own, *rule.count, random)))
+            result.push_back(one);
     return result;
 }
 
@@ -147,11 +176,14 @@ RowSplit split_rows(const std::vector<KernelRow>& rows, const SplitRule& rule, s
     std::map<KernelGroup, Rows> groups;
     for (std::size_t i = 0; i < rows.size(); ++i) groups[rows[i].group].push_back(i);
     std::mt19937_64 random(seed);
-    std::vector<bool> trained(rows.size(), false);
+    std::vector<double> stands_for(rows.size(), 0.0);
     for (const auto& [group, members] : groups)
-        for (const std::size_t row : train_rows(rows, members, rule, random)) trained[row] = true;
+        for (const Chosen& one : train_rows(rows, members, rule, random)) stands_for[one.row] = one.stands_for;
     RowSplit split;
-    for (std::size_t i = 0; i < rows.size(); ++i) (trained[i] ? split.train : split.test).push_back(rows[i]);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        (stands_for[i] > 0 ? split.train : split.test).push_back(rows[i]);
+        if (stands_for[i] > 0) split.train.back().stands_for = stands_for[i];
+    }
     return split;
 }
 

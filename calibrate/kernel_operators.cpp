@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
+#include <string>
 #include <vector>
 
 #include "model/base/error.hpp"
+#include "model/base/units_text.hpp"
 
 namespace plimsoll {
 namespace {
@@ -59,6 +63,58 @@ Operator product(double m, double n, double k, double weights, const Element& e)
     return op;
 }
 
+/// What one rank of a mixture of experts computes: choices of tokens that fall to it, experts that at least one of them
+/// falls to.
+struct RankLoad {
+    double choices, experts;
+};
+
+/// Experts loaded in turn, or as the published tables load them ("power_law_ALPHA"): each expert's load drawn from a
+/// density x^-alpha over 1 .. 0.8 tokens (0.01 .. 2 where choices are fewer than experts), and the rank with the
+/// highest sum timed (AIConfigurator 095f58a, collector/helper.py). The draws behind a row are not known: means of
+/// some.
+RankLoad load_of_rank(const TableCells& cells, double tokens) {
+    constexpr std::string_view law = "power_law_";
+    constexpr int draws = 16;
+    const std::string distribution = cells.text("distribution");
+    const double choices = tokens * cells.number("topk"), experts = cells.number("experts"), ranks = cells.number("ep");
+    const auto own = static_cast<std::size_t>(std::max(1.0, experts / ranks));
+    if (!distribution.starts_with(law)) {
+        if (distribution != "balanced")
+            throw InputError(cells.place + " distribution",
+                             unknown_name("distribution", distribution, {"balanced", "power_law_ALPHA"}));
+        const double routed = std::max(1.0, choices / ranks);
+        return {routed, std::min(static_cast<double>(own), routed)};
+    }
+    // 1 has a density of its own, which its neighbours approach.
+    const double alpha =
+        std::max(1.0 + 1e-6, parse_number(distribution.substr(law.size()), cells.place + " distribution"));
+    const bool many = choices > experts;
+    const double low = std::pow(many ? 1.0 : 0.01, 1 - alpha), high = std::pow(many ? 0.8 * tokens : 2.0, 1 - alpha);
+    std::mt19937_64 random(1);
+    RankLoad mean{0, 0};
+    for (int draw = 0; draw < draws; ++draw) {
+        std::vector<double> loads(own * static_cast<std::size_t>(ranks));
+        for (double& load : loads) {
+            const double share = static_cast<double>(random() >> 11) * 0x1.0p-53;
+            load = std::pow(low + (high - low) * share, 1 / (1 - alpha));
+        }
+        const double scale = choices / std::accumulate(loads.begin(), loads.end(), 0.0);
+        RankLoad busiest{0, 0};
+        for (auto first = loads.begin(); first != loads.end(); first += static_cast<std::ptrdiff_t>(own)) {
+            RankLoad rank{0, 0};
+            for (std::size_t i = 0; i < own; ++i) {
+                const double load = std::min(tokens, scale * first[static_cast<std::ptrdiff_t>(i)]);
+                rank.choices += load;
+                rank.experts += std::min(1.0, std::round(load));
+            }
+            if (rank.choices > busiest.choices) busiest = rank;
+        }
+        mean.choices += busiest.choices / draws, mean.experts += busiest.experts / draws;
+    }
+    return {std::max(1.0, mean.choices), std::max(1.0, mean.experts)};
+}
+
 }  // namespace
 
 Operator gemm_row(const TableCells& cells) {
@@ -97,15 +153,23 @@ Operator all_reduce_row(const TableCells& cells) {
     return op;
 }
 
+Operator elementwise_row(const TableCells& cells) {
+    Operator op = elementwise_operator("elementwise", "elementwise", cells.number("bytes"), 0.0);
+    op.arithmetic = element(cells.text("dtype"), cells.place).arithmetic;
+    op.m = cells.number("m"), op.n = cells.number("n");
+    return op;
+}
+
 Operator moe_row(const TableCells& cells) {
     const Element& e = element(cells.text("dtype"), cells.place);
-    const double tokens = cells.number("num_tokens"), hidden = cells.number("hidden"), topk = cells.number("topk");
+    const double tokens = cells.number("num_tokens"), hidden = cells.number("hidden");
     const double inter = cells.number("inter") / cells.number("tp");
-    const double experts = cells.number("experts") / cells.number("ep");
-    // Of the tokens' choices a rank serves the share of its experts; an expert that nobody chose is not read.
-    const double routed = tokens * topk / cells.number("ep");
-    const double distinct = experts * (1 - std::pow(1 - 1 / experts, routed));
+    const auto [routed, distinct] = load_of_rank(cells, tokens);
     Operator op = product(routed, 3 * inter, hidden, distinct * 3 * inter * hidden, e);
+    // Each product's result is written and read again: by the activation, by the second product and by the sum over a
+    // token's experts.
+    op.work.bytes_read += Bytes(2 * routed * (3 * inter + hidden));
+    op.work.bytes_written += Bytes(2 * routed * hidden);
     op.m = routed / distinct;
     op.experts = distinct;
     return op;

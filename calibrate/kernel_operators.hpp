@@ -19,5 +19,7 @@ struct TableCells {
 [[nodiscard]] Operator attention_row(const TableCells& cells);
 [[nodiscard]] Operator all_reduce_row(const TableCells& cells);
 [[nodiscard]] Operator moe_row(const TableCells& cells);
+/// Norms, activations and their like over [m tokens, n numbers]; `bytes`: read and written in all.
+[[nodiscard]] Operator elementwise_row(const TableCells& cells);
 
 }  // namespace plimsoll

@@ -35,7 +35,8 @@ const std::vector<TableKind>& table_kinds() {
          attention_row,
          {"heads", "kv_heads", "head_dim"}},
         {"all_reduce", {"gpu", "topology", "library", "ranks", "bytes", "dtype"}, all_reduce_row, {"ranks"}},
-        {"gemm", {"gpu", "framework", "dtype", "m", "n", "k"}, gemm_row, {"n", "k"}}};
+        {"gemm", {"gpu", "framework", "dtype", "m", "n", "k"}, gemm_row, {"n", "k"}},
+        {"elementwise", {"gpu", "framework", "dtype", "m", "n", "bytes", "path"}, elementwise_row, {"path"}}};
     return kinds;
 }
 

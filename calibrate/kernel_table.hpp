@@ -10,7 +10,7 @@ namespace plimsoll {
 
 /// Which measurements belong together: one kernel of one library on one GPU with one pair of types.
 struct KernelGroup {
-    std::string kernel;  ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe"
+    std::string kernel;  ///< "gemm", "attention_prefill", "attention_decode", "all_reduce", "moe", "elementwise"
     std::string gpu;
     std::string library;  ///< framework or library with its version
     std::string topology;
@@ -27,7 +27,8 @@ struct KernelRow {
     double seconds = 0;
     std::string place;  ///< file:line
     std::string source;
-    std::string shape;  ///< what stays when the load varies: weights [n, k], heads, rank count
+    double stands_for = 1;  ///< rows of the table that a chosen row stands for: what lies nearest to it
+    std::string shape;      ///< what stays when the load varies: weights [n, k], heads, rank count
 };
 
 /// A condition on a column (or on `group`, the query heads of a KV head): numbers compare with = >= <=, texts with =

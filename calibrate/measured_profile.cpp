@@ -19,7 +19,8 @@ constexpr std::size_t many_rows = 50;
 
 bool can_be_fitted(KernelClass kernel) {
     return kernel == KernelClass::gemm || kernel == KernelClass::attention_prefill ||
-           kernel == KernelClass::attention_decode;
+           kernel == KernelClass::attention_decode || kernel == KernelClass::moe || kernel == KernelClass::all_reduce ||
+           kernel == KernelClass::elementwise;
 }
 
 /// The rows of the whole device that counted, in one round or (-1) all, by group; several rounds of a point as one.
@@ -41,10 +42,11 @@ Groups groups_of(std::span<const Measured> samples, int round, const SampleLabel
 }
 
 /// What tells rows of one group apart, whatever their order: rounds of the same points can be compared.
-std::multiset<std::array<double, 6>> sizes_of(const std::vector<KernelRow>& rows) {
-    std::multiset<std::array<double, 6>> sizes;
+std::multiset<std::array<double, 8>> sizes_of(const std::vector<KernelRow>& rows) {
+    std::multiset<std::array<double, 8>> sizes;
     for (const KernelRow& row : rows)
-        sizes.insert({row.op.m, row.op.n, row.op.k, row.op.pairs, row.op.heads, row.op.kv_heads});
+        sizes.insert({row.op.m, row.op.n, row.op.k, row.op.pairs, row.op.heads, row.op.kv_heads,
+                      row.op.work.bytes_read.value(), row.op.work.message.value()});
     return sizes;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/entries.hpp"
 
+#include <array>
+
 #include "model/cost/architecture.hpp"
 #include "model/cost/collective.hpp"
 #include "simulator/scheduler.hpp"
@@ -127,9 +129,11 @@ Table engines(Catalog& catalog) {
          {"description", "description", 3, true}},
         [](const Engine& engine) {
             const bool chunked = engine.scheduling == Scheduling::chunked;
+            const std::array schedulings{"exclusive-prefill", "chunked", "static"};
+            const std::array reservations{"full", "paged", "peak"};
             return Row{engine.name,
-                       chunked ? "chunked" : "exclusive-prefill",
-                       engine.reservation == KvReservation::full ? "full" : "paged",
+                       schedulings.at(static_cast<std::size_t>(engine.scheduling)),
+                       reservations.at(static_cast<std::size_t>(engine.reservation)),
                        Cell::count(engine.max_sequences),
                        Cell::count(chunked ? engine.max_step_tokens : engine.max_prefill_tokens),
                        engine.description};

@@ -157,7 +157,7 @@ Document fit_document(const FitReport& report, const KernelTable& table) {
     document.items.push_back(model_table(report));
     document.items.push_back(constant_table(report));
     document.items.push_back(outlier_table(report));
-    document.items.push_back(Bullets{"implausible", "Left out, for no kernel takes such times:", table.implausible});
+    document.items.push_back(Bullets{"implausible", "Left out:", table.implausible});
     document.items.push_back(Bullets{"groups_left_out", "Groups left out:", report.left_out});
     document.items.push_back(Facts{"rows",
                                    "",

@@ -138,6 +138,14 @@ std::vector<Field> cost_fields() {
          [](const Candidate& c) { return kernels(c, OperatorKind::prefill_attention); }},
         {{"kernels.decode_attention", "", 0},
          [](const Candidate& c) { return kernels(c, OperatorKind::decode_attention); }},
+        {{"kernels.experts", "", 0},
+         [](const Candidate& c) {
+             return c.deployment.model->has_experts() ? Cell(experts_source(c.deployment)) : Cell();
+         }},
+        {{"kernels.all_reduce", "", 0},
+         [](const Candidate& c) {
+             return c.deployment.tensor_parallel > 1 ? Cell(collective_source(c.deployment)) : Cell();
+         }},
         {{"beyond_measured", "", 0},
          [](const Candidate& c) { return uncertain(c, [](const Uncertainty& u) { return Cell(u.beyond_measured); }); }},
     };

@@ -199,6 +199,8 @@ Bullets kernels_used(const Scenario& scenario, const Plan& plan) {
         add("products: " + kernel_source(d, OperatorKind::gemm));
         add("attention in prefill: " + kernel_source(d, OperatorKind::prefill_attention));
         add("attention in decode: " + kernel_source(d, OperatorKind::decode_attention));
+        if (d.model->has_experts()) add("experts: " + experts_source(d));
+        if (d.tensor_parallel > 1) add("all-reduce: " + collective_source(d));
         if (answer->best->uncertainty)
             for (const std::string& size : answer->best->uncertainty->beyond_measured)
                 add("beyond what was measured: " + size);

@@ -1,3 +1,4 @@
+#include "calibrate/importer.hpp"
 #include "cli/command.hpp"
 #include "cli/entries.hpp"
 #include "cli/format.hpp"
@@ -75,6 +76,11 @@ std::vector<EntryKind> plug_in_kinds() {
          .meaning = "ways of sending requests in the simulator",
          .names = [](Catalog&) { return load_sources().names(); },
          .table = [](Catalog&) { return plug_ins("loads", load_sources(), description<LoadKind>); }},
+        {.plural = "importers",
+         .kind = "",
+         .meaning = "forms of other tools' measurements",
+         .names = [](Catalog&) { return importers().names(); },
+         .table = [](Catalog&) { return plug_ins("importers", importers(), description<Importer>); }},
     };
 }
 

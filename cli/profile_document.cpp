@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "model/cost/kernel_form.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -111,9 +113,10 @@ double quantile(const std::vector<double>& quantiles, double share) {
     return quantiles[below] + (quantiles[above] - quantiles[below]) * (place - static_cast<double>(below));
 }
 
-/// "    ---===|==--   ": 5th to 95th percentile, the middle half and the median; the fit itself stands at ':'.
+/// "....---===|==--...": 5th to 95th percentile, the middle half and the median; the fit itself stands at ':'. Blanks
+/// would not keep their place in a table.
 std::string box(const std::vector<double>& quantiles) {
-    std::string line(plot_columns, ' ');
+    std::string line(plot_columns, '.');
     const auto fill = [&](double from, double to, char mark) {
         for (int i = column_of(quantile(quantiles, from)); i <= column_of(quantile(quantiles, to)); ++i)
             line[static_cast<std::size_t>(i)] = mark;
@@ -150,7 +153,28 @@ constexpr Wanted wanted[] = {
     {"attention_decode", "batch", 1, 128},
     {"attention_decode", "kv", 256, 32768},
     {"all_reduce", "bytes", 8192, 134217728},
+    {"all_reduce", "ranks", 2, 8},
+    {"moe", "rows", 1, 65536},
+    {"elementwise", "bytes", 16384, 134217728},
 };
+
+/// Whether a constant is where the form begins and as unsure.
+bool is_untold(const KernelModel& model, const FittedConstant& constant) {
+    const KernelForm* form = kernel_forms().find(model.form);
+    if (!form) return false;
+    for (const FormConstant& known : form->constants)
+        if (known.name == constant.name)
+            return std::fabs(constant.value / known.initial - 1.0) < 1e-3 &&
+                   constant.standard_error > 0.9 * known.prior_width * known.initial;
+    return false;
+}
+
+std::string untold_constants(const KernelModel& model) {
+    std::string names;
+    for (const FittedConstant& constant : model.constants)
+        if (is_untold(model, constant)) names += (names.empty() ? "" : ", ") + constant.name;
+    return names;
+}
 
 /// Where predictions lean on few points, and where they leave what was measured.
 std::vector<std::string> needs_of(const KernelModel& model) {
@@ -159,15 +183,21 @@ std::vector<std::string> needs_of(const KernelModel& model) {
     const std::string name = name_of(model);
     if (static_cast<double>(model.points) < points_a_constant * static_cast<double>(model.constants.size()))
         needs.push_back(fmt::format("{}: {} points for {} constants", name, model.points, model.constants.size()));
+    if (const std::string untold = untold_constants(model); !untold.empty())
+        needs.push_back(fmt::format("{}: no measurement tells of {}", name, untold));
     for (const FittedConstant& c : model.constants)
-        if (c.standard_error > loose * std::fabs(c.value))
+        if (c.standard_error > loose * std::fabs(c.value) && !is_untold(model, c))
             needs.push_back(fmt::format("{}: {} is known to {:.0f} % only", name, c.name,
                                         100.0 * c.standard_error / std::max(1e-300, std::fabs(c.value))));
     for (const Wanted& size : wanted)
         for (const ValidRange& range : model.ranges) {
             if (size.kernel != model.kernel || size.size != range.name) continue;
-            if (range.low > size.low) needs.push_back(fmt::format("{}: {} below {:g}", name, range.name, range.low));
-            if (range.high < size.high) needs.push_back(fmt::format("{}: {} above {:g}", name, range.name, range.high));
+            // The ends of a range are kept as logarithms, and differ in the last digits.
+            constexpr double slack = 1e-9;
+            if (range.low > size.low * (1 + slack))
+                needs.push_back(fmt::format("{}: {} below {:g}", name, range.name, range.low));
+            if (range.high < size.high * (1 - slack))
+                needs.push_back(fmt::format("{}: {} above {:g}", name, range.name, range.high));
         }
     if (model.residuals.p90_ape > poor)
         needs.push_back(

@@ -15,7 +15,11 @@ std::vector<std::string> statistics() {
 
 std::vector<FieldOption> what_and_how() {
     return {
-        {{.name = "model", .value = "NAME", .help = "models to serve", .list = true, .completes = "models"},
+        {{.name = "model",
+          .value = "NAME",
+          .help = "models to serve: names, or paths of config.json files",
+          .list = true,
+          .completes = "models"},
          "models",
          Form::texts},
         {{.name = "node",

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/import_options.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -163,7 +165,9 @@ bool scales_prompts(const ServingCalibration& calibration) {
 Document serving_fit_document(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
     ValidationAssumptions assumptions = assumptions_named(*arguments.value("assumptions"), catalog);
-    const Csv table = Csv::from_file(*arguments.value("serving"));
+    const Imported imported =
+        import_files(arguments.values("serving"), import_choice(arguments), {MeasuredKind::serving});
+    const Csv& table = imported.table;
     const double widen = arguments.integer("widen", {1, 100}).value_or(1);
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
     const ServingCalibration calibration = calibrate_serving(table, assumptions, catalog, widen, threads);
@@ -177,8 +181,9 @@ Document serving_fit_document(const Arguments& arguments, Session& session) {
         add_errors(calibrate_serving(table, assumptions, catalog, widen, threads), "prompts_as_printed.",
                    "The same with prompts as printed", document);
     }
-    if (!calibration.table.skipped.empty())
-        document.items.push_back(Bullets{"skipped", "Skipped:", calibration.table.skipped});
+    std::vector<std::string> skipped = imported.left_out;
+    skipped.insert(skipped.end(), calibration.table.skipped.begin(), calibration.table.skipped.end());
+    if (!skipped.empty()) document.items.push_back(Bullets{"skipped", "Skipped:", std::move(skipped)});
     if (const auto directory = arguments.value("data-out"))
         document.items.push_back(
             Bullets{"files", "Written, for --data " + *directory + ":",

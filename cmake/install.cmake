@@ -8,7 +8,7 @@ if(TARGET plimsoll_program)
 endif()
 
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-    model/*.hpp simulator/*.hpp calibrate/*.hpp scenarios/*.hpp)
+    model/*.hpp simulator/*.hpp calibrate/*.hpp detect/*.hpp scenarios/*.hpp)
 list(FILTER headers EXCLUDE REGEX "^calibrate/cuda/")
 foreach(header IN LISTS headers)
     get_filename_component(room ${header} DIRECTORY)

@@ -1,7 +1,9 @@
 #include "scenarios/measured_row.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "model/base/error.hpp"
 #include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
@@ -29,6 +31,8 @@ const Entry* only(Shelf<Entry>& shelf, const std::string& name, Filter fits, std
     return nullptr;
 }
 
+}  // namespace
+
 const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
     const Node* best = nullptr;
     for (const std::string& name : catalog.nodes.names()) {
@@ -40,19 +44,22 @@ const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
 
 const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
     const double memory = table.number(row, "gpu_mem_gb").value_or(0.0) * 1e9;
-    const bool nvlink = table.text(row, "link") == "nvlink";
+    const std::string link = table.has("link") ? table.text(row, "link") : std::string();
     return only(
         catalog.gpus, table.text(row, "gpu"),
         [&](const Gpu& gpu) {
             // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
             const bool size =
                 memory <= 0 || (memory > 0.9 * gpu.usable_memory.value.value() && memory < 1.1 * gpu.memory.value());
-            return size && (gpu.form_factor == "sxm") == nvlink;
+            return size && (link.empty() || (gpu.form_factor == "sxm") == (link == "nvlink"));
         },
         problem);
 }
 
-}  // namespace
+const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
+    return only(
+        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, problem);
+}
 
 MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
                          Catalog& catalog) {
@@ -64,8 +71,7 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
         result.problem = "no prompt or output length";
         return result;
     }
-    d.model = only(
-        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, result.problem);
+    d.model = model_of_row(table, row, catalog, result.problem);
     if (d.model == nullptr) return result;
     d.tensor_parallel = static_cast<int>(table.number(row, "tp").value_or(1));
     if (assumptions.node.empty()) {
@@ -97,12 +103,17 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
     result.prompt_scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
     result.workload.prompt = result.workload.prompt.with_mean(*prompt * result.prompt_scale);
     result.workload.output = result.workload.output.with_mean(*output);
+    if (const auto requests = table.number(row, "requests")) {
+        if (*requests < 1 || *requests > 1e7 || *requests != std::floor(*requests))
+            throw InputError(place + " requests", "must be a whole number from 1 to 1e7");
+        result.requests = static_cast<int>(*requests);
+    }
     return result;
 }
 
 RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
-                           const ValidationAssumptions& assumptions)
-    : deployment_(deployment), assumptions_(assumptions) {
+                           const ValidationAssumptions& assumptions, std::optional<int> requests)
+    : deployment_(deployment), assumptions_(assumptions), requests_(requests) {
     if (!problem().empty()) return;
     instance_.emplace(deployment);
     runner_.emplace(*instance_, workload, assumptions.think_time);
@@ -123,8 +134,8 @@ InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
                       .ramp = assumptions_.ramp,
                       .tpot_over_tokens = assumptions_.tpot_over_tokens,
                       .runs = runs};
-    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users)
-                                                                 : queue_for(users, assumptions_.requests));
+    const int queue = requests_ ? std::max(*requests_, users) : queue_for(users, assumptions_.requests);
+    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users) : queue);
     return runner_->run(load);
 }
 

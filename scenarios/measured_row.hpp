@@ -18,9 +18,19 @@ struct MeasuredRow {
     Deployment deployment;
     std::unique_ptr<Engine> engine;  ///< the library's with the row's rule applied
     Workload workload;
-    double prompt_scale = 1.0;  ///< of the printed prompt tokens, in `workload`
-    std::string problem;        ///< why nothing can be predicted; empty otherwise
+    double prompt_scale = 1.0;    ///< of the printed prompt tokens, in `workload`
+    std::optional<int> requests;  ///< of this run's shared queue, where the table says it
+    std::string problem;          ///< why nothing can be predicted; empty otherwise
 };
+
+/// The GPU that a row means by its columns gpu, gpu_mem_gb and link (nvlink or another; an empty cell tells nothing);
+/// null, and why, where none or several fit.
+[[nodiscard]] const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem);
+/// The model that a row means; null, and why, where none or several fit.
+[[nodiscard]] const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog,
+                                              std::string& problem);
+/// The node of a GPU with the most of them that has room; null where there is none.
+[[nodiscard]] const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog);
 
 /// Resolves the names of a row. Throws InputError for cells that are no numbers.
 [[nodiscard]] MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,
@@ -29,8 +39,9 @@ struct MeasuredRow {
 /// Predicts the benchmark's runs of one deployment.
 class RowPredictor {
   public:
-    /// All must outlive the predictor.
-    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions);
+    /// All must outlive the predictor. `requests`: of the run's shared queue, instead of the assumed ones.
+    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions,
+                 std::optional<int> requests = {});
 
     /// Why the deployment cannot run, if so; nothing else may be asked then.
     [[nodiscard]] std::string problem() const;
@@ -43,6 +54,7 @@ class RowPredictor {
   private:
     const Deployment& deployment_;
     const ValidationAssumptions& assumptions_;
+    std::optional<int> requests_;
     std::optional<Instance> instance_;  ///< absent: there is a problem
     std::optional<InstanceRunner> runner_;
 };

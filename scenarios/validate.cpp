@@ -12,14 +12,15 @@ namespace {
 
 constexpr std::size_t ttft = 0, tpot = 1, users = 2, request_rate = 3;
 
-/// Little's law without any think time is the most that a rate can be: rate (TTFT + output TPOT) <= users.
-bool rate_is_consistent(const ValidationRow& row, double output) {
+/// Little's law without any think time is the most that a rate can be: rate (TTFT + timed TPOT) <= users, `timed` of
+/// the tokens of an answer being what TPOT is the mean over.
+bool rate_is_consistent(const ValidationRow& row, double timed) {
     const auto& v = row.values;
     if (!v[ttft].measured || !v[tpot].measured || !v[users].measured) return true;
-    return *v[request_rate].measured * (*v[ttft].measured + output * *v[tpot].measured) <= *v[users].measured;
+    return *v[request_rate].measured * (*v[ttft].measured + timed * *v[tpot].measured) <= *v[users].measured;
 }
 
-void predict(ValidationRow& row, const RowPredictor& predictor, double output, bool search_users) {
+void predict(ValidationRow& row, const RowPredictor& predictor, double timed, bool search_users) {
     auto& v = row.values;
     if (v[users].measured) {
         const InstanceMeans run = predictor.at(static_cast<int>(*v[users].measured));
@@ -29,7 +30,7 @@ void predict(ValidationRow& row, const RowPredictor& predictor, double output, b
     }
     if (search_users && v[ttft].measured && v[tpot].measured)
         v[users].predicted = predictor.most_users(*v[ttft].measured, *v[tpot].measured);
-    if (v[request_rate].measured && !rate_is_consistent(row, output))
+    if (v[request_rate].measured && !rate_is_consistent(row, timed))
         v[request_rate].not_judged = "the row breaks Little's law: rate x (TTFT + output x TPOT) exceeds its users";
 }
 
@@ -139,10 +140,12 @@ Validation validate(const Csv& table, const ValidationAssumptions& assumptions, 
         row.skipped = prepared.problem;
         if (!row.skipped.empty()) continue;
         row.node = prepared.deployment.node->name;
-        const RowPredictor predictor(prepared.deployment, prepared.workload, assumptions);
+        const RowPredictor predictor(prepared.deployment, prepared.workload, assumptions, prepared.requests);
         row.skipped = predictor.problem();
         if (!row.skipped.empty()) continue;
-        predict(row, predictor, prepared.workload.output.mean(), assumptions.search_users);
+        predict(row, predictor, prepared.workload.output.mean() - (assumptions.tpot_over_tokens ? 0 : 1),
+                assumptions.search_users);
+        if (prepared.requests) scaled["requests"] = "requests of a queue: the row's own, where it has them";
         if (prepared.prompt_scale != 1.0)
             scaled[row.load] = "prompts of '" + row.load +
                                "' rows: " + std::to_string(prepared.prompt_scale).substr(0, 4) +

@@ -7,7 +7,7 @@ namespace plimsoll {
 
 EngineRule engine_rule(const Deployment& deployment, const MemoryBudget& memory) {
     const Engine& engine = *deployment.engine;
-    const bool alone = engine.scheduling == Scheduling::exclusive_prefill;
+    const bool alone = engine.scheduling != Scheduling::chunked;
     EngineRule rule{engine.scheduler, schedulers().at(engine.scheduler, "scheduler", "engine " + engine.name).defaults};
     SchedulerSettings& settings = rule.settings;
     settings.max_sequences = static_cast<std::uint32_t>(deployment.max_sequences);

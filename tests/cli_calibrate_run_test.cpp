@@ -115,6 +115,23 @@ TEST_CASE("samples of a known machine give back its constants, and their errors 
         if (constant.name == "compute_efficiency" || constant.name == "memory_efficiency")
             CHECK(std::abs(constant.value - 1.0) < 2.0 * constant.standard_error);
     }
+    // Norms of 64 KiB and more at 5 GB/s, half of what reads of memory reach, and their wake-up.
+    auto more = samples;
+    for (int round = 0; round < 3; ++round)
+        for (const std::int64_t tokens : {2, 8, 32, 128, 512}) {
+            const std::int64_t bytes = tokens * 4096 * 8;
+            const KernelPoint norm{
+                .path = "rms-norm", .dtype = "fp32", .shape = {.m = tokens, .n = 4096, .bytes = bytes}};
+            more.push_back(measured(KernelClass::elementwise, "elementwise", norm,
+                                    5e-6 + static_cast<double>(bytes) / 5e9, round));
+        }
+    const Profile with_norms = fit_samples(more, labels, catalog).profile;
+    REQUIRE(with_norms.kernels.size() == 2);
+    const auto norms = std::find_if(with_norms.kernels.begin(), with_norms.kernels.end(),
+                                    [](const KernelModel& kernel) { return kernel.kernel == "elementwise"; });
+    REQUIRE(norms != with_norms.kernels.end());
+    CHECK(norms->constants[0].value == Approx(0.5).epsilon(0.05));
+    CHECK(norms->constants[1].value == Approx(5e-6).epsilon(0.1));
     // One sample that ran out of time changes nothing; all of them leave nothing to fit.
     auto slow = samples;
     for (Measured& one : slow) one.sample.timed_out = true;

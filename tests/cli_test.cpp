@@ -152,6 +152,10 @@ TEST_CASE("tables keep to the width they get and widen with it") {
     };
     CHECK(widest(run({"plan", scenario, "--width", "200"}).out) > 100);
     check_widths(run({"plan", "scenarios/chat-10k-users.json"}, cli::shipped_data).out, 80);
+    for (const char* kind : {"nodes", "gpus", "links", "classes", "models", "engines", "workloads", "schedulers"}) {
+        INFO(kind);
+        check_widths(run({"list", kind}, cli::shipped_data).out, 80);
+    }
 }
 
 TEST_CASE("wrong command lines are refused with a suggestion") {
@@ -181,7 +185,7 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
     CHECK(
         refusal("list gpu") ==
         "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
-        "gpus, links, loads, models, nodes, parallelism, profiles and 3 more\n");
+        "gpus, importers, links, loads, models, nodes, parallelism and 4 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
     CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));

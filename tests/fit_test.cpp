@@ -141,3 +141,15 @@ TEST_CASE("residual statistics of five numbers") {
     CHECK(quantile(residuals, 1.0) == Approx(std::log(2.0)));
     CHECK(std::is_sorted(residuals.quantiles.begin(), residuals.quantiles.end()));
 }
+
+TEST_CASE("a row that stands for others counts as often as they would") {
+    // 0.1 stands for two rows more: the same as measured three times.
+    const std::vector<double> apart{-0.2, 0.1, 0.4}, repeated{-0.2, 0.1, 0.1, 0.1, 0.4};
+    const Residuals weighed = residuals_from(apart, {1, 3, 1}), all = residuals_from(repeated);
+    CHECK(weighed.mean_ape == Approx(all.mean_ape));
+    CHECK(weighed.bias == Approx(all.bias));
+    // The middles of their weights lie at 0.5, 2.5 and 4.5 of 5; 1.5 of 5 is half way between the first two.
+    CHECK(quantile(weighed, 0.1) == Approx(-0.2));
+    CHECK(quantile(weighed, 0.3) == Approx(-0.05));
+    CHECK(quantile(weighed, 0.5) == Approx(0.1));
+}

@@ -24,7 +24,8 @@ TableCells cells(std::vector<std::pair<std::string, double>> numbers) {
                     if (name == column) return number;
                 return 1.0;
             },
-            [](const std::string&) { return std::string("bf16"); }, "test"};
+            [](const std::string& column) { return std::string(column == "distribution" ? "balanced" : "bf16"); },
+            "test"};
 }
 
 /// An operator that a form of the kernel is for, larger by a factor where the load goes.
@@ -108,10 +109,10 @@ TEST_CASE("an all-reduce of 8 MB over four ranks, by hand") {
 }
 
 TEST_CASE("the experts that a batch reaches") {
-    // Two tokens with two choices each of four experts: 4 (1 - (3/4)^4) = 2.734 experts are read.
+    // Two tokens with two choices each of four experts, taken in turn: all four are read.
     const Operator op =
         moe_row(cells({{"num_tokens", 2}, {"hidden", 100}, {"inter", 50}, {"topk", 2}, {"experts", 4}}));
-    CHECK(op.experts == Approx(2.734375));
+    CHECK(op.experts == 4);
     CHECK(op.m * op.experts == Approx(4));
     CHECK(op.work.flop.value() == Approx(2.0 * 4 * 3 * 50 * 100));
 }
@@ -128,4 +129,27 @@ TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a 
     double largest_step = 0;
     for (double n = 3200; n < 6400; n += 128) largest_step = std::max(largest_step, compute(n + 128) / compute(n));
     CHECK(largest_step > 1.06);
+}
+
+TEST_CASE("a rank of a mixture of experts is loaded in turn, or as its busiest under a power law") {
+    const auto row = [](const std::string& distribution, double tokens, double ranks) {
+        TableCells one = cells(
+            {{"num_tokens", tokens}, {"hidden", 1024}, {"inter", 512}, {"topk", 4}, {"experts", 64}, {"ep", ranks}});
+        one.text = [distribution](const std::string& column) {
+            return column == "distribution" ? distribution : std::string("bf16");
+        };
+        return moe_row(one);
+    };
+    const auto choices = [](const Operator& op) { return op.m * op.experts; };
+    // 4 x 1024 choices on 64 experts: 64 each, and a rank of 8 with 8 experts gets an eighth.
+    CHECK(row("balanced", 1024, 1).m == Approx(64));
+    CHECK(choices(row("balanced", 1024, 8)) == Approx(512));
+    CHECK(row("balanced", 1, 8).experts == 1);
+    // All experts on one rank: nothing is lost but what an expert would get beyond all tokens.
+    CHECK(choices(row("power_law_1.01", 1024, 1)) == Approx(4096).epsilon(0.02));
+    // The busiest of 8 ranks has more than its share of 512, the busiest expert several times its 64, of 1024 tokens.
+    CHECK(choices(row("power_law_1.2", 1024, 8)) > 600);
+    CHECK(choices(row("power_law_1.2", 1024, 64)) <= 1024);
+    CHECK(choices(row("power_law_1.2", 1024, 64)) > 320);
+    CHECK_THROWS_WITH(row("skewed", 16, 1), ContainsSubstring("power_law_ALPHA"));
 }

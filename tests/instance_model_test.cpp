@@ -48,7 +48,7 @@ TEST_CASE("Times scale together") {
     deviations.values.fill(std::log(1.5));
     deviations[Cause::engine_kernels] = deviations[Cause::host_speed] = 0.0;
     z.values.fill(1.0);
-    const StepCost slow(*one.architecture, one.deployment, TimeFactors(deviations, z, {}));
+    const StepCost slow(*one.architecture, one.deployment, TimeFactors(deviations, z));
     const InstanceModel model = one.model(), slower(slow, one.deployment, one.memory, one.workload);
     for (const double n : {1.0, 7.0, 40.0}) {
         CHECK(slower.at(n).residence.value() == Approx(1.5 * model.at(n).residence.value()).epsilon(1e-3));

@@ -124,6 +124,96 @@ TEST_CASE("a GPU without measurements borrows from its class, peaks scaled and w
     CHECK(deviations(stranger)[Cause::gemm_memory] > 0.2);
 }
 
+namespace {
+
+/// All-reduce of two to four ranks in 10 us + bytes / (100 GB/s) of bus bandwidth, 1 to 64 MiB.
+Profile all_reduce_profile(const std::string& name, const std::string& gpu, const std::string& topology,
+                           Origin origin) {
+    Profile profile = profile_of(name, gpu, "nccl-1");
+    KernelModel& model = profile.kernels.front();
+    model.kernel = model.form = "all_reduce";
+    model.topology = topology;
+    model.constants = {};
+    for (const char* ranks : {"2", "4", "8", "16"})
+        model.constants.push_back({std::string("latency_") + ranks, 10e-6, 0.0});
+    for (const char* ranks : {"2", "4", "8", "16"})
+        model.constants.push_back({std::string("bandwidth_") + ranks, 100e9, 0.0});
+    model.constants.push_back({"mid", 0.0, 0.0});
+    model.constants.push_back({"mid_exponent", 0.5, 0.0});
+    model.ranges = {{"bytes", 1048576, 67108864}, {"ranks", 2, 4}};
+    model.origin = origin;
+    return profile;
+}
+
+}  // namespace
+
+TEST_CASE("a fitted all-reduce stands before the links and before an estimate, not before the machine's own table") {
+    const Overlay overlay;
+    overlay.add(all_reduce_profile("switched", "a100-80gb-sxm", "nvswitch", Origin::measured_elsewhere));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const auto on = [&](const char* node, int ranks, const char* profile = "switched") {
+        Deployment d = deployment_on(node, catalog);
+        d.tensor_parallel = ranks;
+        set_kernels(d, catalog, {.any = true, .only = &catalog.profiles.at(profile, "test")});
+        return d;
+    };
+    // The 40 GB machine's bandwidth of two GPUs is an estimate; of four it was measured.
+    const Deployment borrowed = on("a100-40gb-sxm-8", 2);
+    CHECK_THAT(collective_source(borrowed), ContainsSubstring("nccl-1 on a100-80gb-sxm, borrowed"));
+    CHECK(collective_basis(borrowed).origin == Origin::estimated);
+    CHECK(collective_source(on("a100-40gb-sxm-8", 4)) == "NCCL on node a100-40gb-sxm-8, measured elsewhere");
+    CHECK_THAT(collective_source(on("a40-48gb-pcie-8", 4)), ContainsSubstring("bandwidth measured elsewhere, latency"));
+    CHECK(collective_source(on("a100-80gb-sxm-8", 4)) == "NCCL 2.27.3 on node a100-80gb-sxm-8, measured elsewhere");
+    // Three ranks of the very GPU are in no table, and between those fitted; eight of another node are beyond them.
+    CHECK(collective_basis(on("a100-80gb-sxm-8", 3)).origin == Origin::measured_elsewhere);
+    CHECK(collective_source(on("a100-80gb-sxm-8", 6)) == "links of node a100-80gb-sxm-8, estimated");
+    // Cards on PCIe are not joined by a switch, and the links of another class are others.
+    CHECK_FALSE(collective_basis(on("a100-80gb-pcie-8", 4)).measured);
+    CHECK_FALSE(collective_basis(on("h20-96gb-sxm-8", 4)).measured);
+
+    // 16 MiB among two: each link carries 2 (p - 1) / p = 1 time as much, 167.77 us, and 10 us of latency.
+    Operator op{.name = "all_reduce", .document_name = "", .kind = OperatorKind::all_reduce};
+    op.work.message = Bytes(16777216);
+    op.ranks = 2;
+    CHECK(KernelTimes(borrowed).time(op).value() ==
+          Approx(177.77e-6 + borrowed.engine->collective_overhead.value.value()).epsilon(1e-4));
+    // The fit's residuals (0.14 on both sides, between the quantiles 0.05 and 0.2, at the ends of the middle 80 %),
+    // another laboratory, another GPU.
+    const double residual = 2 * 0.14 / 2.5631;
+    CHECK(deviations(borrowed)[Cause::links] == Approx(std::sqrt(0.15 * 0.15 + 0.07 * 0.07 + residual * residual)));
+}
+
+TEST_CASE("an all-reduce measured here stands before the machine's table") {
+    const Overlay overlay;
+    overlay.add(all_reduce_profile("mine", "a100-80gb-sxm", "", Origin::measured_here));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = deployment_on("a100-80gb-sxm-8", catalog);
+    d.tensor_parallel = 4;
+    set_kernels(d, catalog, {});
+    CHECK(collective_basis(d).origin == Origin::measured_here);
+    CHECK_THAT(collective_source(d), ContainsSubstring("nccl-1 on a100-80gb-sxm, measured here"));
+    set_kernels(d, catalog, {.any = false, .only = nullptr});
+    CHECK(collective_basis(d).curve);
+}
+
+TEST_CASE("the names of topologies fit the nodes that they speak of") {
+    Catalog catalog({PLIMSOLL_SOURCE_DIR});
+    const auto joined = [&](const char* node, const char* topology) {
+        return joined_as(catalog.nodes.at(node, "test"), topology);
+    };
+    CHECK(joined("h200-141gb-sxm-8", "nvswitch"));
+    CHECK(joined("a100-80gb-sxm-8", "dgx"));
+    CHECK_FALSE(joined("a100-80gb-sxm-8", "dgx:2nodes"));
+    CHECK_FALSE(joined("a100-80gb-sxm-8", "pcie4"));
+    CHECK(joined("a100-80gb-pcie-8", "pairwise_nvlink"));
+    CHECK(joined("v100-32gb-sxm2-8", "nvlink_mesh8"));
+    CHECK_FALSE(joined("v100-32gb-sxm2-8", "nvlink_mesh4"));
+    CHECK(joined("v100-32gb-pcie-8", "pcie3"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", "pcie4"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", "pcie3:2nodes"));
+    CHECK_FALSE(joined("v100-32gb-pcie-8", ""));
+}
+
 TEST_CASE("sizes beyond the measured ones are named and widen") {
     const Overlay overlay;
     overlay.add(profile_of("mine", "a30-24gb-pcie", "vllm-1"));  // n from 1024 to 16384
@@ -203,4 +293,82 @@ TEST_CASE("an overlay's profile changes what a plan stands on") {
     CHECK(kernel_origin(by_class.deployment, OperatorKind::gemm) == Origin::estimated);
     // 40 % of peak and bandwidth are less than any class gives.
     CHECK(measured.users_per_instance < by_class.users_per_instance);
+}
+
+namespace {
+
+/// Experts by the form `moe`: no launch but 10 us, half the peaks, no knee to speak of.
+Profile experts_profile(const std::string& name, const std::string& gpu, const std::string& dtype,
+                        const std::string& spread) {
+    Profile profile = profile_of(name, gpu, "vllm-1");
+    KernelModel& model = profile.kernels.front();
+    model.kernel = model.form = "moe";
+    model.dtype = dtype;
+    model.topology = spread;
+    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0}, {"launch", 10e-6, 0.0},
+                       {"per_expert", 0.0, 0.0},         {"empty_rows", 0.0, 0.0},        {"sharpness", 50.0, 0.0},
+                       {"dequantization", 0.5, 0.0}};
+    model.ranges = {};
+    return profile;
+}
+
+Deployment mixture_on(const std::string& node, Catalog& catalog) {
+    Deployment d = deployment_on(node, catalog);
+    d.model = &catalog.models.at("mixtral-8x7b", "test");
+    set_kernels(d, catalog, {});
+    return d;
+}
+
+}  // namespace
+
+TEST_CASE("experts take the time of the kernel that was measured for all their products together") {
+    const Overlay overlay;
+    overlay.add(experts_profile("mine", "a30-24gb-pcie", "fp16", "balanced"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    const Deployment d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK_THAT(experts_source(d), ContainsSubstring("vllm-1 on a30-24gb-pcie, measured here"));
+    CHECK(experts_origin(d) == Origin::measured_here);
+    const Architecture architecture(*d.model);
+    std::vector<Operator> operators;
+    const KernelTimes times(d);
+    const auto of_experts = [&](double tokens) {
+        architecture.operators({.decode_sequences = tokens, .context_tokens = tokens}, {}, {d.weights, d.kv},
+                               operators);
+        double sum = 0;
+        for (const Operator& op : operators)
+            if (op.experts > 0) sum += op.count * times.time(op).value();
+        return sum / d.model->layers;
+    };
+    // One token reads two experts of 3 x 4096 x 14336 fp16 weights, 704.6 MB, at half of 933 GB/s: 1510.5 us, and 10 us
+    // once; activations are a ten-thousandth.
+    CHECK(of_experts(1) == Approx(1520.5e-6).epsilon(1e-3));
+    // 8192 tokens x 2 rows x 2 x 176.2 million at half of 165 TFLOP/s: 69.97 ms.
+    CHECK(of_experts(8192) == Approx(69.98e-3).epsilon(1e-3));
+}
+
+TEST_CASE("experts are borrowed from any GPU of the maker, the evenly spread and the same type first") {
+    const Overlay overlay;
+    overlay.add(experts_profile("skewed", "a30-24gb-pcie", "fp16", "power_law_1.2"));
+    overlay.add(experts_profile("even", "a30-24gb-pcie", "bf16", "balanced"));
+    Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
+    Deployment d = mixture_on("t4-16gb-pcie-8", catalog);
+    CHECK_THAT(experts_source(d), ContainsSubstring("borrowed"));
+    CHECK(experts_origin(d) == Origin::estimated);
+    // The type counts before the spread; eight-bit weights that nobody measured take the 16-bit kernels.
+    d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK(d.measured->experts.models.front()->topology == "power_law_1.2");
+    d.weights = Dtype::awq_int4;
+    set_kernels(d, catalog, {});
+    CHECK(d.measured->experts.models.front()->dtype == "int4_wo");
+    // The spread between libraries and GPUs: wider than of one's own, narrower than what a class's constants miss by.
+    const double borrowed = deviations(d)[Cause::experts];
+    d = mixture_on("a30-24gb-pcie-8", catalog);
+    CHECK(deviations(d)[Cause::experts] < borrowed);
+    CHECK(borrowed < 0.6);
+    d = mixture_on("mi300x-192gb-oam-8", catalog);
+    CHECK(experts_source(d) == "class cdna, estimated");
+    CHECK(deviations(d)[Cause::experts] == 0.6);
+    // A dense model has none.
+    d.model = &catalog.models.at("llama-7b", "test");
+    CHECK(deviations(d)[Cause::experts] == 0.0);
 }

@@ -159,6 +159,9 @@ TEST_CASE("each rank count gets its spread sizes") {
         low = std::min(low, row.op.work.message.value()), high = std::max(high, row.op.work.message.value());
     }
     CHECK(of_two == 6);
+    double stood_for = 0;
+    for (const KernelRow& row : split.train) stood_for += row.stands_for;
+    CHECK(stood_for == 40);
     CHECK(low == 1024);
     CHECK(high == 1024 << 19);
 }

@@ -63,7 +63,8 @@ int main(int count, char** arguments) {
     app.add_flag("--quick", options.quick, "the few points that a first fit needs");
     app.add_flag("--steps", options.steps, "time whole decoder steps, beside the sums of their kernels");
     app.add_option("--only", options.only, "names of benches")->delimiter(',');
-    app.add_option("--models", options.models, "models of the library whose products are measured too, or all")
+    app.add_option("--models", options.models,
+                   "models whose products are measured too: names of the library, paths of config.json files, or all")
         ->delimiter(',');
     app.add_option("--data", options.data_directory, "directory with scenarios/library")->capture_default_str();
     app.add_option("--gpu", options.gpu, "name of the GPU in hardware_db")->capture_default_str();

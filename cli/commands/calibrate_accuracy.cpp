@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -61,6 +63,7 @@ Row accuracy_row(const GroupAccuracy& one) {
 Document run(const Arguments& arguments, Session& session) {
     const std::filesystem::path folder = *arguments.value("DIR");
     const auto seeds = static_cast<std::uint64_t>(arguments.integer("seeds", {1, 1000}).value_or(3));
+    const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
     Table groups = accuracy_table("groups", "Errors on rows that were not fitted, means over seeds");
     Table pooled = accuracy_table("operators", "All groups together");
     bool found = false;
@@ -68,7 +71,7 @@ Document run(const Arguments& arguments, Session& session) {
         if (!std::filesystem::exists(folder / rule.file)) continue;
         found = true;
         const TableAccuracy accuracy =
-            judge_table(Csv::from_file((folder / rule.file).string()), rule, seeds, session.catalog());
+            judge_table(Csv::from_file((folder / rule.file).string()), rule, seeds, session.catalog(), threads);
         for (const GroupAccuracy& one : accuracy.groups) groups.rows.push_back(accuracy_row(one));
         for (const GroupAccuracy& one : accuracy.pooled) pooled.rows.push_back(accuracy_row(one));
     }

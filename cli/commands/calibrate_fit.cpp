@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -6,6 +8,7 @@
 #include "calibrate/profile_writer.hpp"
 #include "cli/command.hpp"
 #include "cli/fit_document.hpp"
+#include "cli/import_options.hpp"
 #include "cli/output_file.hpp"
 #include "cli/serving_fit_document.hpp"
 #include "cli/session.hpp"
@@ -28,13 +31,18 @@ KernelTable rows_of(const Arguments& arguments, Catalog& catalog) {
     std::vector<RowCondition> conditions;
     for (const std::string& text : arguments.values("where")) conditions.push_back(parse_condition(text));
     KernelTable all;
+    const ImportChoice choice = import_choice(arguments);
     for (const std::string& file : arguments.values("from")) {
-        KernelTable table = read_kernel_table(Csv::from_file(file), conditions, catalog);
+        const Imported imported = import_file(file, choice, {MeasuredKind::kernels});
+        KernelTable table = read_kernel_table(imported.table, conditions, catalog);
+        all.implausible.insert(all.implausible.end(), imported.left_out.begin(), imported.left_out.end());
         all.read += table.read;
         all.duplicates += table.duplicates;
         all.rows.insert(all.rows.end(), table.rows.begin(), table.rows.end());
         all.implausible.insert(all.implausible.end(), table.implausible.begin(), table.implausible.end());
     }
+    if (all.rows.empty() && all.read == 0 && !all.implausible.empty())
+        throw InputError("--from", "no row to fit: " + all.implausible.front());
     if (all.rows.empty())
         throw InputError("--where", fmt::format("none of the {} rows satisfies all conditions", all.read));
     return all;
@@ -61,7 +69,7 @@ Profile profile_of(const FitReport& report, const std::string& file, const Argum
 }
 
 Document run(const Arguments& arguments, Session& session) {
-    if (arguments.value("serving")) {
+    if (!arguments.values("serving").empty()) {
         if (!arguments.values("from").empty()) throw InputError("--from", "--serving fits another kind of table");
         return serving_fit_document(arguments, session);
     }
@@ -72,8 +80,8 @@ Document run(const Arguments& arguments, Session& session) {
     const KernelTable table = rows_of(arguments, session.catalog());
     FitOptions options;
     options.learner = arguments.value("learner") != "off";
-    const FitReport report =
-        fit_and_judge(table.rows, rule, static_cast<std::uint64_t>(seed), options, session.catalog());
+    const FitReport report = fit_and_judge(table.rows, rule, static_cast<std::uint64_t>(seed), options,
+                                           session.catalog(), std::max(1U, std::thread::hardware_concurrency()));
     if (report.groups.empty())
         throw InputError("--train", report.left_out.empty() ? "no rows to fit" : report.left_out.front());
     if (const auto file = arguments.value("profile")) {
@@ -85,60 +93,63 @@ Document run(const Arguments& arguments, Session& session) {
 }  // namespace
 
 void register_calibrate_fit(Registry<Command>& registry) {
-    registry.add(
-        "calibrate fit",
-        {.summary = "Constants of kernels from measured times, with the errors on rows left out",
-         .description =
-             "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
-             "library and type on its own. Rows that --train does not take judge the fit.",
-         .examples =
-             {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1"},
-         .options =
-             {{.name = "from",
-               .value = "FILE",
-               .help = "a CSV table of measured kernels",
-               .repeatable = true,
-               .completes = "files"},
-              {.name = "where",
-               .value = "CONDITION",
-               .help = "takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold",
-               .repeatable = true},
-              {.name = "train",
-               .value = "ROWS",
-               .help = "rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes "
-                       "that are spread; without it all"},
-              {.name = "train-per",
-               .value = "COLUMN=COUNT",
-               .help = "ranks=COUNT: so many spread sizes of each rank count"},
-              {.name = "seed", .value = "N", .help = "draws the rows to fit", .fallback = "1"},
-              {.name = "learner",
-               .value = "WORD",
-               .help = "whether a bounded correction may be learnt from the residuals",
-               .choices = {"on", "off"},
-               .fallback = "on"},
-              {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
-              {.name = "serving",
-               .value = "FILE",
-               .help = "a CSV table of serving runs as validate reads it: an engine's constants are fitted to it "
-                       "(docs/serving_fit.md)",
-               .completes = "files"},
-              {.name = "assumptions",
-               .value = "NAME",
-               .help = "with --serving: what the table does not say, as for validate",
-               .fallback = "serving-matrix-2023"},
-              {.name = "widen",
-               .value = "TIMES",
-               .help = "with --serving: counts each default's deviation so many times, so that the table says more"},
-              {.name = "data-out",
-               .value = "DIR",
-               .help = "with --serving: writes the engine and the nodes with their fitted constants there, for --data",
-               .completes = "directories"},
-              {.name = "source",
-               .value = "TEXT",
-               .help = "whose measurements they are, for the profile",
-               .fallback = "plimsoll calibrate fit"},
-              {.name = "date", .value = "DATE", .help = "of the measurements, for the profile", .fallback = "unknown"}},
-         .run = run});
+    Command command{
+        .summary = "Constants of kernels from measured times, with the errors on rows left out",
+        .description =
+            "Fits the forms of model/cost/forms to tables of measured kernels (docs/calibrate.md), each GPU, "
+            "library and type on its own. Rows that --train does not take judge the fit.",
+        .examples = {"plimsoll calibrate fit --from tests/cli/kernels/gemm.csv --where dtype=bf16 --train 0.5 --seed 1",
+                     "plimsoll calibrate fit --from tests/data/importers/nccl_all_reduce.txt --column "
+                     "topology=nvswitch --train 0.5"},
+        .options =
+            {{.name = "from",
+              .value = "FILE",
+              .help = "a CSV table of measured kernels, or what another tool printed of them",
+              .repeatable = true,
+              .completes = "files"},
+             {.name = "where",
+              .value = "CONDITION",
+              .help = "takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold",
+              .repeatable = true},
+             {.name = "train",
+              .value = "ROWS",
+              .help = "rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes "
+                      "that are spread; without it all"},
+             {.name = "train-per",
+              .value = "COLUMN=COUNT",
+              .help = "ranks=COUNT: so many spread sizes of each rank count"},
+             {.name = "seed", .value = "N", .help = "draws the rows to fit", .fallback = "1"},
+             {.name = "learner",
+              .value = "WORD",
+              .help = "whether a bounded correction may be learnt from the residuals",
+              .choices = {"on", "off"},
+              .fallback = "on"},
+             {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
+             {.name = "serving",
+              .value = "FILE",
+              .help = "a table of serving runs as validate reads it: an engine's constants are fitted to it "
+                      "(docs/serving_fit.md)",
+              .repeatable = true,
+              .completes = "files"},
+             {.name = "assumptions",
+              .value = "NAME",
+              .help = "with --serving: what the table does not say, as for validate",
+              .fallback = "serving-matrix-2023"},
+             {.name = "widen",
+              .value = "TIMES",
+              .help = "with --serving: counts each default's deviation so many times, so that the table says more"},
+             {.name = "data-out",
+              .value = "DIR",
+              .help = "with --serving: writes the engine and the nodes with their fitted constants there, for --data",
+              .completes = "directories"},
+             {.name = "source",
+              .value = "TEXT",
+              .help = "whose measurements they are, for the profile",
+              .fallback = "plimsoll calibrate fit"},
+             {.name = "date", .value = "DATE", .help = "of the measurements, for the profile", .fallback = "unknown"}},
+        .run = run};
+    for (Option& option : import_options()) command.options.push_back(std::move(option));
+    registry.add("calibrate fit", std::move(command));
 }
 
 }  // namespace plimsoll

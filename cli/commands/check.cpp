@@ -6,6 +6,8 @@
 #include "cli/session.hpp"
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
+#include "model/cost/architecture.hpp"
+#include "model/spec/hugging_face.hpp"
 #include "scenarios/reader.hpp"
 #include "scenarios/validate.hpp"
 
@@ -21,6 +23,10 @@ std::string schema_of(const std::string& kind) {
 /// What the file is, in words; throws where it is not good.
 std::string check_file(const std::string& file, Catalog& catalog) {
     const Fields fields = Fields::from_file(file);
+    if (is_hugging_face_config(fields)) {
+        static_cast<void>(Architecture(read_model(fields)));
+        return "model, as a config.json of " + fields.string("model_type");
+    }
     std::vector<std::string> schemas{schema_of("scenario"), schema_of("assumptions")};
     for (const EntryKind& kind : entry_kinds())
         if (kind.check) schemas.push_back(schema_of(kind.kind));
@@ -64,14 +70,16 @@ Document run(const Arguments& arguments, Session& session) {
 }  // namespace
 
 void register_check(Registry<Command>& registry) {
-    registry.add("check", {.summary = "Whether scenario and data files are good, or what is wrong with them",
-                           .examples = {"plimsoll check scenarios/chat-10k-users.json",
-                                        "plimsoll check hardware_db/gpus/a30-24gb-pcie.json"},
-                           .positionals = {{.name = "FILE",
-                                            .help = "a scenario, or an entry of hardware_db or scenarios/library",
-                                            .many = true,
-                                            .completes = "files"}},
-                           .run = run});
+    registry.add("check",
+                 {.summary = "Whether scenario and data files are good, or what is wrong with them",
+                  .examples = {"plimsoll check scenarios/chat-10k-users.json",
+                               "plimsoll check hardware_db/gpus/a30-24gb-pcie.json"},
+                  .positionals = {{.name = "FILE",
+                                   .help = "a scenario, an entry of hardware_db or scenarios/library, or a model's "
+                                           "config.json",
+                                   .many = true,
+                                   .completes = "files"}},
+                  .run = run});
 }
 
 }  // namespace plimsoll

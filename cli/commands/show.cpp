@@ -8,6 +8,7 @@
 #include "cli/session.hpp"
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
+#include "model/spec/hugging_face.hpp"
 #include "model/spec/sources.hpp"
 
 namespace plimsoll {
@@ -16,7 +17,12 @@ namespace {
 struct Found {
     const EntryKind* kind;
     std::string file;
+    bool by_path = false;
 };
+
+std::string schema_of(const EntryKind& kind) {
+    return "plimsoll/" + kind.kind + "/1";
+}
 
 /// The entries that answer to a name; an exact name counts before aliases.
 std::vector<Found> find_entries(const std::string& name, const std::string& kind_wanted, Catalog& catalog) {
@@ -31,7 +37,21 @@ std::vector<Found> find_entries(const std::string& name, const std::string& kind
     return exact.empty() ? all : exact;
 }
 
+/// The kind of entry that a file of the user's is.
+Found entry_of_file(const std::string& file) {
+    const Fields fields = Fields::from_file(file);
+    std::vector<std::string> schemas;
+    for (const EntryKind& kind : entry_kinds())
+        if (kind.files) schemas.push_back(schema_of(kind));
+    const std::string wanted =
+        is_hugging_face_config(fields) ? "plimsoll/model/1" : schemas[fields.choice("schema", schemas)];
+    const auto kind = std::find_if(entry_kinds().begin(), entry_kinds().end(),
+                                   [&](const EntryKind& known) { return known.files && schema_of(known) == wanted; });
+    return {&*kind, file, true};
+}
+
 Found find_entry(const std::string& name, const std::string& kind_wanted, Catalog& catalog) {
+    if (const auto file = catalog.models.file_of(name)) return entry_of_file(*file);
     const std::vector<Found> found = find_entries(name, kind_wanted, catalog);
     if (found.size() == 1) return found.front();
     if (found.empty()) {
@@ -119,15 +139,21 @@ void add_facts(const Fields& fields, const EntryKind& kind, std::vector<Item>& i
 
 Document run(const Arguments& arguments, Session& session) {
     const Found found = find_entry(*arguments.value("NAME"), arguments.value("kind").value_or(""), session.catalog());
-    const Fields fields = Fields::from_file(found.file);
+    const Fields read = Fields::from_file(found.file);
+    const Fields fields = is_hugging_face_config(read) ? entry_of_config(read) : read;
     found.kind->check(session.catalog(), fields);
     const std::string name = fields.string("name");
     Document document;
+    if (arguments.given("entry")) {
+        document.items.push_back(Verbatim{"entry", fields.dump(2) + "\n"});
+        return document;
+    }
     Facts head{"", "", {{"kind", "kind", found.kind->kind}, {"name", "name", name}}};
     if (fields.has("aliases")) head.facts.push_back({"aliases", "aliases", fields.strings("aliases")});
     if (fields.has("description")) head.facts.push_back({"description", "description", fields.string("description")});
     document.items.push_back(std::move(head));
-    if (found.kind->derived) document.items.push_back(found.kind->derived(session.catalog(), name));
+    if (found.kind->derived)
+        document.items.push_back(found.kind->derived(session.catalog(), found.by_path ? found.file : name));
     add_facts(fields, *found.kind, document.items);
     return document;
 }
@@ -142,15 +168,21 @@ std::vector<std::string> kinds_with_files() {
 }  // namespace
 
 void register_show(Registry<Command>& registry) {
-    registry.add("show", {.summary = "One entry: its facts with units, origins and sources",
-                          .examples = {"plimsoll show a30-24gb-pcie", "plimsoll show llama-13b --format json",
-                                       "plimsoll show A100-SXM4-40GB --kind gpu"},
-                          .positionals = {{.name = "NAME", .help = "a name or alias", .completes = "entries"}},
-                          .options = {{.name = "kind",
-                                       .value = "KIND",
-                                       .help = "the kind of entry, where a name means several",
-                                       .choices = kinds_with_files()}},
-                          .run = run});
+    registry.add(
+        "show",
+        {.summary = "One entry: its facts with units, origins and sources",
+         .examples = {"plimsoll show a30-24gb-pcie", "plimsoll show llama-13b --format json",
+                      "plimsoll show A100-SXM4-40GB --kind gpu",
+                      "plimsoll show tests/hugging_face/yi-34b/config.json --entry"},
+         .positionals = {{.name = "NAME",
+                          .help = "a name or alias, or a file: an entry, or a model's config.json",
+                          .completes = "entries"}},
+         .options = {{.name = "kind",
+                      .value = "KIND",
+                      .help = "the kind of entry, where a name means several",
+                      .choices = kinds_with_files()},
+                     {.name = "entry", .help = "the entry itself as a file of our own format, to keep and to edit"}},
+         .run = run});
 }
 
 }  // namespace plimsoll

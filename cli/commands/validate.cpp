@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "cli/command.hpp"
+#include "cli/import_options.hpp"
 #include "cli/session.hpp"
+#include "cli/step_validation_document.hpp"
 #include "model/base/csv.hpp"
 #include "model/base/error.hpp"
 #include "model/base/units_text.hpp"
@@ -222,8 +224,11 @@ Table protocols_summary(const ProtocolComparison& comparison) {
 
 Document run(const Arguments& arguments, Session& session) {
     Catalog& catalog = session.catalog();
+    const Imported imported =
+        import_files(arguments.values("FILE"), import_choice(arguments), {MeasuredKind::serving, MeasuredKind::steps});
+    const Csv& measured = imported.table;
+    if (measured_by(measured) == MeasuredKind::steps) return step_validation_document(imported, arguments, catalog);
     const ValidationAssumptions assumptions = assumptions_of(arguments, catalog);
-    const Csv measured = Csv::from_file(*arguments.value("FILE"));
     const Validation validation = validate(measured, assumptions, catalog);
     Document document;
     if (arguments.value("protocol") == "both") {
@@ -234,6 +239,8 @@ Document run(const Arguments& arguments, Session& session) {
     }
     document.items.push_back(rows_table(validation));
     document.items.push_back(skipped(validation));
+    if (!imported.left_out.empty())
+        document.items.push_back(Bullets{"left_out", "Left out of the files:", imported.left_out});
     add_summary(validation, document.items);
     document.items.push_back(Bullets{"assumptions", "Assumed:", validation.assumptions});
     return document;
@@ -242,33 +249,38 @@ Document run(const Arguments& arguments, Session& session) {
 }  // namespace
 
 void register_validate(Registry<Command>& registry) {
-    registry.add(
-        "validate",
-        {.summary = "Predictions beside a table of measurements, with the errors",
-         .description = "The table is CSV with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, "
-                        "output_tokens, users, ttft_s, tpot_s, request_rate_per_s; others are ignored.",
-         .examples = {"plimsoll validate tests/cli/measurements/a100.csv"},
-         .positionals = {{.name = "FILE", .help = "a CSV table of measurements", .completes = "files"}},
-         .options = {{.name = "assumptions",
-                      .value = "NAME",
-                      .help = "what the table does not say: an entry of scenarios/library/assumptions or a file",
-                      .fallback = "serving-matrix-2023"},
-                     {.name = "engine", .value = "NAME", .help = "serving engine", .completes = "engines"},
-                     {.name = "node", .value = "NAME", .help = "node type of every row", .completes = "nodes"},
-                     {.name = "weights", .value = "DTYPE", .help = "weight dtype"},
-                     {.name = "profile",
-                      .value = "NAME",
-                      .help = "the only profile of measured kernels to use, or none",
-                      .completes = "profiles"},
-                     {.name = "think-time", .value = "TIME", .help = "such as uniform:min=1s,max=3s"},
-                     {.name = "protocol",
-                      .value = "WORD",
-                      .help = "whether a run drains a shared queue or is steady; both: side by side, for rows "
-                              "with printed lengths",
-                      .choices = {"drain", "steady-state", "both"}},
-                     {.name = "requests", .value = "N", .help = "requests of the shared queue"},
-                     {.name = "ramp", .value = "TIME", .help = "over which the users of a run start"}},
-         .run = run});
+    Command command{
+        .summary = "Predictions beside a table of measurements, with the errors",
+        .description =
+            "The table is CSV with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, "
+            "output_tokens, users, ttft_s, tpot_s, request_rate_per_s (others are ignored), or what another "
+            "tool printed (docs/calibrate.md). Rows of whole steps, such as llama-bench's, are held "
+            "against the cost of a step; for them --engine adds an engine's host times.",
+        .examples = {"plimsoll validate tests/cli/measurements/a100.csv",
+                     "plimsoll validate tests/data/importers/llama_bench.md --column model=llama-2-7b"},
+        .positionals = {{.name = "FILE", .help = "tables of measurements", .many = true, .completes = "files"}},
+        .options = {{.name = "assumptions",
+                     .value = "NAME",
+                     .help = "what the table does not say: an entry of scenarios/library/assumptions or a file",
+                     .fallback = "serving-matrix-2023"},
+                    {.name = "engine", .value = "NAME", .help = "serving engine", .completes = "engines"},
+                    {.name = "node", .value = "NAME", .help = "node type of every row", .completes = "nodes"},
+                    {.name = "weights", .value = "DTYPE", .help = "weight dtype"},
+                    {.name = "profile",
+                     .value = "NAME",
+                     .help = "the only profile of measured kernels to use, or none",
+                     .completes = "profiles"},
+                    {.name = "think-time", .value = "TIME", .help = "such as uniform:min=1s,max=3s"},
+                    {.name = "protocol",
+                     .value = "WORD",
+                     .help = "whether a run drains a shared queue or is steady; both: side by side, for rows "
+                             "with printed lengths",
+                     .choices = {"drain", "steady-state", "both"}},
+                    {.name = "requests", .value = "N", .help = "requests of the shared queue"},
+                    {.name = "ramp", .value = "TIME", .help = "over which the users of a run start"}},
+        .run = run};
+    for (Option& option : import_options()) command.options.push_back(std::move(option));
+    registry.add("validate", std::move(command));
 }
 
 }  // namespace plimsoll

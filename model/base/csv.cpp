@@ -75,10 +75,28 @@ Csv Csv::from_text(std::string_view text, const std::string& name) {
             throw InputError(name + ":" + std::to_string(first_line),
                              "expected " + std::to_string(csv.columns_.size()) + " cells as in the first line, got " +
                                  std::to_string(cells.size()));
-        csv.cells_.push_back(std::move(cells));
-        csv.lines_.push_back(first_line);
+        csv.add_row(name + ":" + std::to_string(first_line), std::move(cells));
     }
     return csv;
+}
+
+Csv Csv::with_columns(std::vector<std::string> columns, const std::string& name) {
+    Csv csv;
+    csv.name_ = name;
+    csv.columns_ = std::move(columns);
+    return csv;
+}
+
+void Csv::add_row(std::string place, std::vector<std::string> cells) {
+    PLIMSOLL_ASSERT(cells.size() == columns_.size());
+    places_.push_back(std::move(place));
+    cells_.push_back(std::move(cells));
+}
+
+void Csv::append(const Csv& other) {
+    if (other.columns_ != columns_)
+        throw InputError(other.name_, "its columns are not those of " + name_ + ": " + joined(columns_));
+    for (std::size_t row = 0; row < other.rows(); ++row) add_row(other.places_[row], other.cells_[row]);
 }
 
 bool Csv::has(std::string_view column) const {
@@ -105,7 +123,7 @@ std::optional<double> Csv::number(std::size_t row, std::string_view column) cons
 }
 
 std::string Csv::place(std::size_t row) const {
-    return name_ + ":" + std::to_string(lines_[row]);
+    return places_[row];
 }
 
 }  // namespace plimsoll

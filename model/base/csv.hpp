@@ -13,6 +13,12 @@ class Csv {
     /// Throws EnvironmentError when the file cannot be read and InputError ("file:line") when it is no such table.
     [[nodiscard]] static Csv from_file(const std::string& path);
     [[nodiscard]] static Csv from_text(std::string_view text, const std::string& name);
+    /// An empty table with these columns, for rows that were read from text of another form.
+    [[nodiscard]] static Csv with_columns(std::vector<std::string> columns, const std::string& name);
+    /// Adds a row; one cell a column.
+    void add_row(std::string place, std::vector<std::string> cells);
+    /// Adds the rows of a table, which keep their places. Throws InputError when its columns are others.
+    void append(const Csv& other);
 
     /// The file, or what stands for it.
     [[nodiscard]] const std::string& name() const { return name_; }
@@ -26,14 +32,14 @@ class Csv {
     [[nodiscard]] const std::string& text(std::size_t row, std::string_view column) const;
     /// A number, or nothing for an empty cell or an absent column; throws InputError for anything else.
     [[nodiscard]] std::optional<double> number(std::size_t row, std::string_view column) const;
-    /// "file:line" of a row.
+    /// "file:line" of a row, or what stands for it.
     [[nodiscard]] std::string place(std::size_t row) const;
 
   private:
     std::string name_;
     std::vector<std::string> columns_;
     std::vector<std::vector<std::string>> cells_;
-    std::vector<std::size_t> lines_;
+    std::vector<std::string> places_;
 };
 
 }  // namespace plimsoll

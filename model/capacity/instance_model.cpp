@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/base/error.hpp"
+#include "model/capacity/static_batch.hpp"
 
 namespace plimsoll {
 namespace {
@@ -47,20 +48,30 @@ double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const W
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                             const Workload& workload)
+                             const Workload& workload, Seconds think_time)
     : cost_(&cost),
       deployment_(&deployment),
       workload_(&workload),
+      think_time_(think_time),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
       lone_step_(cost.decode(1.0, context_)),
       prefill_(cost, deployment, workload, context_, 0.0),
       rates_(std::vector<double>{1.0}, 1) {
-    const double by_memory = batch_by_memory(*deployment.engine, memory, workload);
-    limited_by_memory_ = by_memory < deployment.max_sequences;
-    batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
+    const Engine& engine = *deployment.engine;
+    if (engine.scheduling == Scheduling::static_batch) {
+        const double most = deployment.max_sequences;
+        const StaticBatch batches(cost, workload, think_time);
+        const double batch = batches.batch_in(memory.kv_tokens, engine.reserved_output_tokens.value_or(0), most);
+        limited_by_memory_ = batch < most;
+        batch_limit_ = batches.present_with(batch);
+    } else {
+        const double by_memory = batch_by_memory(engine, memory, workload);
+        limited_by_memory_ = by_memory < deployment.max_sequences;
+        batch_limit_ = std::max(1.0, std::min<double>(by_memory, deployment.max_sequences));
+    }
 
-    const bool preempts = limited_by_memory_ && deployment.engine->reservation == KvReservation::paged;
+    const bool preempts = limited_by_memory_ && engine.reservation == KvReservation::paged;
     // The KV tokens held fluctuate about their mean by as much as some sqrt(n) requests hold.
     for (const double n : grid_points(preempts ? batch_limit_ - std::sqrt(batch_limit_) : batch_limit_)) {
         grid_.push_back(solve(n, guess_at(n)));
@@ -133,6 +144,8 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
 /// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
 /// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
+    if (deployment_->engine->scheduling == Scheduling::static_batch)
+        return StaticBatch(*cost_, *workload_, think_time_).at(n);
     if (n <= 1.0) return evaluate(n, guess);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
     const auto excess = [&](double log_residence, InstanceState& result) {

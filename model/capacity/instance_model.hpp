@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <vector>
 
 #include "model/capacity/chain.hpp"
@@ -38,10 +39,12 @@ struct InstanceState {
 /// back (vLLM; arXiv 2606.15555 calls it cycling). The state at the batch limit prefills E[o] tokens more a request.
 class InstanceModel {
   public:
+    /// `think_time`: after which users come back, mean; infinite for an open load. Only static batches ask for it.
     InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                  const Workload& workload);
+                  const Workload& workload, Seconds think_time = Seconds(HUGE_VAL));
 
-    /// Requests that run at once at the most, at least 1 (a fraction counts as the larger whole number now and then).
+    /// Requests that run at once at the most, and under static batching those who gather meanwhile; at least 1 (a
+    /// fraction counts as the larger whole number now and then).
     [[nodiscard]] double batch_limit() const { return batch_limit_; }
     /// Whether memory sets that limit, not the engine's sequence limit.
     [[nodiscard]] bool limited_by_memory() const { return limited_by_memory_; }
@@ -66,6 +69,7 @@ class InstanceModel {
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
+    Seconds think_time_;
     double context_, decode_steps_;
     Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;

@@ -18,10 +18,15 @@ class Judge {
 
     [[nodiscard]] Candidate operator()(const Deployment& deployment) const;
     /// Adds what the errors of the constants leave open. Capacity and latencies follow from the times of a decode step
-    /// and of a prefill; along the directions in which these move, both are computed anew.
+    /// and of a prefill, and from the size of the KV cache where that counts; along the directions in which these move,
+    /// both are computed anew.
     void add_uncertainty(Candidate& candidate) const;
 
   private:
+    /// Of users who come back, mean; infinite for an open load.
+    [[nodiscard]] Seconds think_time() const {
+        return closed() ? Seconds(scenario_->load.think_time.mean()) : Seconds(HUGE_VAL);
+    }
     [[nodiscard]] bool closed() const { return scenario_->load.kind == Load::Kind::closed; }
     [[nodiscard]] double demand() const { return demand_of(*scenario_); }
     [[nodiscard]] std::optional<Infeasible> refuse(const Deployment& deployment) const;
@@ -34,6 +39,8 @@ class Judge {
     /// Directions of the constants' errors that move an instance of the candidate.
     [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
                                                           const ByCause<double>& spread) const;
+    /// Whether what the memory account may be off by moves the capacity of an instance.
+    [[nodiscard]] bool memory_counts(const Candidate& candidate) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
     void size(Forecaster& forecaster, Candidate& candidate) const;
 

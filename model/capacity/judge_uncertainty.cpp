@@ -20,7 +20,7 @@ Sensitivities sensitivities(const Architecture& architecture, const Deployment& 
         if (spread.values[i] == 0.0) continue;
         ByCause<double> z;
         z.values[i] = 1.0;
-        const StepCost moved(architecture, deployment, TimeFactors(spread, z, {}));
+        const StepCost moved(architecture, deployment, TimeFactors(spread, z));
         result.decode.values[i] = std::log(moved.step(decode) / nominal.step(decode));
         result.prefill.values[i] = std::log(moved.step(prefill) / nominal.step(prefill));
     }
@@ -32,6 +32,14 @@ struct Evaluations {
     std::vector<double> capacity, worst_ratio;
     std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies;
 };
+
+/// A cache that holds no request.
+void add_nothing(bool closed, Evaluations& all) {
+    all.capacity.push_back(closed ? std::log(0.5) : -HUGE_VAL);
+    for (auto& metric : all.latencies)
+        for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
+    all.worst_ratio.push_back(HUGE_VAL);
+}
 
 void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
     for (std::size_t m = 0; m < metric_names.size(); ++m)
@@ -68,22 +76,44 @@ std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const
     return main_directions(found.decode, found.prefill);
 }
 
+bool Judge::memory_counts(const Candidate& candidate) const {
+    // Far from a full cache, and where less of it changes nothing, two directions are enough.
+    constexpr double full = 0.5, change = 0.005;
+    const Deployment& d = candidate.deployment;
+    if (candidate.memory.deviation <= Bytes(0)) return false;
+    if (candidate.at_capacity.running < full * candidate.largest_batch) return false;
+    const StepCost cost(*architecture_, d);
+    const auto capacity = [&](const MemoryBudget& memory) {
+        if (largest_batch(memory, d, scenario_->workload) < 1.0) return 0.0;
+        const InstanceModel model(cost, d, memory, scenario_->workload, think_time());
+        Forecaster forecaster(model);
+        const Capacity found = capacity_of(forecaster);
+        return closed() ? found.users : found.rate.value();
+    };
+    const MemoryBudget less = with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * -1.0);
+    return capacity(less) < (1.0 - change) * capacity(candidate.memory);
+}
+
 void Judge::add_uncertainty(Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
     std::vector<Operator> operators;
     StepCost(*architecture_, d).operators(typical_step(candidate), operators);
     const ByCause<double> spread = deviations(d, operators);
     const std::vector<ByCause<double>> ways = directions(candidate, spread);
-    ByCause<double> drawn;
-    for (const ByCause<double>& way : ways)
-        for (std::size_t i = 0; i < cause_count; ++i) drawn.values[i] += way.values[i] * way.values[i];
+    const bool memory = memory_counts(candidate);
     Evaluations all;
-    for (const Surface::Point& point : Surface::points(ways.size())) {
+    for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
         ByCause<double> z;
         for (std::size_t way = 0; way < ways.size(); ++way)
             for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
-        const StepCost cost(*architecture_, d, TimeFactors(spread, z, drawn));
-        const InstanceModel model(cost, d, candidate.memory, scenario_->workload);
+        const Bytes more = memory ? candidate.memory.deviation * point[ways.size()] : Bytes(0);
+        const MemoryBudget budget = with_more_kv(candidate.memory, *d.engine, more);
+        if (largest_batch(budget, d, scenario_->workload) < 1.0) {
+            add_nothing(closed(), all);
+            continue;
+        }
+        const StepCost cost(*architecture_, d, TimeFactors(spread, z));
+        const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
         Forecaster forecaster(model);
         const Capacity capacity = capacity_of(forecaster);
         // Half a user where one is too many, so that there is a logarithm.

@@ -12,8 +12,9 @@ namespace {
 /// The surface is exact where the ends of an 80 % interval lie if one direction alone counts.
 constexpr double spacing = 1.2815515655446004;  // quantile of the normal law at 0.9
 constexpr std::array<double, 3> nodes{-spacing, 0.0, spacing};
-/// Equally likely values along each direction: 961 draws, whose percentiles lie within 0.1 % of the law's.
-constexpr std::size_t strata = 31;
+/// Equally likely values along each direction: 961 draws of two or 3375 of three, whose percentiles lie within 0.1 and
+/// 0.2 % of the law's.
+constexpr std::size_t strata_of_two = 31, strata_of_three = 15;
 
 double dot(const ByCause<double>& a, const ByCause<double>& b) {
     double sum = 0;
@@ -36,13 +37,16 @@ double between(double a, double b, double share) {
     return a + (b - a) * share;
 }
 
-const std::array<double, strata>& normal_strata() {
-    static const std::array<double, strata> values = [] {
-        std::array<double, strata> result{};
-        for (std::size_t i = 0; i < strata; ++i) result[i] = normal_quantile((static_cast<double>(i) + 0.5) / strata);
-        return result;
-    }();
-    return values;
+std::vector<double> normal_strata(std::size_t strata) {
+    std::vector<double> result(strata);
+    for (std::size_t i = 0; i < strata; ++i)
+        result[i] = normal_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(strata));
+    return result;
+}
+
+/// How many directions so many values are known along.
+std::size_t directions_of(std::size_t values) {
+    return values == 1 ? 0 : values == 3 ? 1 : values == 9 ? 2 : 3;
 }
 
 /// Between the values in order.
@@ -75,32 +79,45 @@ std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const
 }
 
 std::vector<Surface::Point> Surface::points(std::size_t directions) {
-    PLIMSOLL_ASSERT(directions <= 2);
-    if (directions == 0) return {{0.0, 0.0}};
-    std::vector<Point> result;
-    for (const double x : nodes) {
-        if (directions == 1) result.push_back({x, 0.0});
-        for (std::size_t i = 0; directions == 2 && i < nodes.size(); ++i) result.push_back({x, nodes[i]});
+    PLIMSOLL_ASSERT(directions <= 3);
+    return grid(directions, {nodes.begin(), nodes.end()});
+}
+
+/// All combinations of `values` along the directions, the first one slowest.
+std::vector<Surface::Point> Surface::grid(std::size_t directions, const std::vector<double>& values) {
+    std::vector<Point> result{Point{}};
+    for (std::size_t axis = 0; axis < directions; ++axis) {
+        std::vector<Point> finer;
+        for (Point point : result)
+            for (const double value : values) {
+                point[axis] = value;
+                finer.push_back(point);
+            }
+        result = std::move(finer);
     }
     return result;
 }
 
 double Surface::at(Point point) const {
-    if (values_.size() == 1) return values_[0];
-    const auto [i, x] = place_of(point[0]);
-    if (values_.size() == 3) return between(values_[i], values_[i + 1], x);
-    const auto [j, y] = place_of(point[1]);
-    const double* const row = &values_[3 * i + j];
-    return between(between(row[0], row[1], y), between(row[3], row[4], y), x);
+    std::array<double, 27> values{};
+    std::copy(values_.begin(), values_.end(), values.begin());
+    std::size_t size = values_.size();
+    for (std::size_t axis = directions_of(size); axis-- > 0;) {
+        const auto [below, share] = place_of(point[axis]);
+        size /= nodes.size();
+        for (std::size_t i = 0; i < size; ++i)
+            values[i] = between(values[3 * i + below], values[3 * i + below + 1], share);
+    }
+    return values[0];
 }
 
 std::vector<double> Surface::draws() const {
-    if (values_.size() == 1) return values_;
+    // The same points for every quantity.
+    static const std::array<std::vector<Point>, 4> places{grid(0, {}), grid(1, normal_strata(strata_of_two)),
+                                                          grid(2, normal_strata(strata_of_two)),
+                                                          grid(3, normal_strata(strata_of_three))};
     std::vector<double> result;
-    for (const double x : normal_strata()) {
-        if (values_.size() == 3) result.push_back(at({x, 0.0}));
-        for (std::size_t i = 0; values_.size() == 9 && i < strata; ++i) result.push_back(at({x, normal_strata()[i]}));
-    }
+    for (const Point& point : places[directions_of(values_.size())]) result.push_back(at(point));
     std::sort(result.begin(), result.end());
     return result;
 }

@@ -24,15 +24,15 @@ struct Uncertainty {
 /// a row of d ln t / d z for each time).
 [[nodiscard]] std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const ByCause<double>& second);
 
-/// A quantity as a function of one or two standard normal numbers, known at -h, 0 and h of each and bilinear between
-/// and beyond: a response surface, so that thousands of draws cost nine evaluations.
+/// A quantity as a function of up to three standard normal numbers, known at -h, 0 and h of each and linear in each
+/// between and beyond: a response surface, so that thousands of draws cost 9 or 27 evaluations.
 class Surface {
   public:
     /// Where it has to be known, in units of a standard deviation along each direction.
-    using Point = std::array<double, 2>;
+    using Point = std::array<double, 3>;
     [[nodiscard]] static std::vector<Point> points(std::size_t directions);
 
-    /// `values` at these points; infinity counts as larger than all.
+    /// `values` at these points; infinities count as larger or smaller than all.
     explicit Surface(std::vector<double> values) : values_(std::move(values)) {}
     [[nodiscard]] double at(Point point) const;
     /// 10th to 90th percentile under the normal law.
@@ -41,6 +41,7 @@ class Surface {
     [[nodiscard]] double probability_of_at_most(double limit) const;
 
   private:
+    [[nodiscard]] static std::vector<Point> grid(std::size_t directions, const std::vector<double>& values);
     [[nodiscard]] std::vector<double> draws() const;
     std::vector<double> values_;
 };

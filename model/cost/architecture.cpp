@@ -44,11 +44,20 @@ std::int64_t Architecture::norm_parameters() const {
 }
 
 std::int64_t Architecture::head_parameters() const {
-    return model_->tied_embeddings ? 0 : embedding_parameters();
+    return (model_->tied_embeddings ? 0 : embedding_parameters()) + (model_->head_bias ? model_->vocabulary : 0);
+}
+
+std::int64_t Architecture::position_parameters() const {
+    return static_cast<std::int64_t>(model_->learned_positions) * model_->hidden;
+}
+
+/// The tables beside the layers, and the norm after the last of them.
+std::int64_t Architecture::outer_parameters() const {
+    return embedding_parameters() + head_parameters() + norm_parameters() + position_parameters();
 }
 
 std::int64_t Architecture::parameters() const {
-    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
+    std::int64_t sum = outer_parameters();
     for (const Group& group : groups_)
         sum += group.layers *
                (group.matrix_parameters() + group.other_parameters() + model_->norms_per_layer * norm_parameters());
@@ -56,7 +65,7 @@ std::int64_t Architecture::parameters() const {
 }
 
 std::int64_t Architecture::active_parameters() const {
-    std::int64_t sum = embedding_parameters() + head_parameters() + norm_parameters();
+    std::int64_t sum = outer_parameters();
     for (const Group& group : groups_)
         sum += group.layers * (group.attention->active_parameters() + group.ffn->active_parameters() +
                                model_->norms_per_layer * norm_parameters());
@@ -105,7 +114,9 @@ Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
     const double vocabulary_rows = share(model_->vocabulary, split.tensor) * model_->hidden;
     // One stage holds both tables; of several, the first holds one and the last the other (or a copy of a tied one).
     const double tables = split.pipeline == 1 && !model_->tied_embeddings ? 2.0 : 1.0;
-    return Bytes(layers + (tables * vocabulary_rows + static_cast<double>(norm_parameters())) * activation);
+    const double head_bias = model_->head_bias ? share(model_->vocabulary, split.tensor) : 0.0;
+    const auto copied = static_cast<double>(norm_parameters() + position_parameters());
+    return Bytes(layers + (tables * vocabulary_rows + head_bias + copied) * activation);
 }
 
 Bytes Architecture::kv_bytes_per_token(Dtype kv) const {

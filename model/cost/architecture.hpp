@@ -63,6 +63,8 @@ class Architecture {
     [[nodiscard]] std::int64_t embedding_parameters() const;
     [[nodiscard]] std::int64_t norm_parameters() const;
     [[nodiscard]] std::int64_t head_parameters() const;
+    [[nodiscard]] std::int64_t position_parameters() const;
+    [[nodiscard]] std::int64_t outer_parameters() const;
     /// Layers of a kind in a stage, an even share of them.
     [[nodiscard]] double layers_per_stage(const Group& group, Split split) const;
     /// Sum over the layers of the fullest stage, heaviest kinds first, of `of(group)`.

@@ -14,6 +14,7 @@ enum class Cause {
     gemm_memory,
     prefill_attention,
     decode_attention,
+    experts,
     elementwise,
     kernel_launch,
     engine_kernels,  ///< the engine's kernels against those of the constants
@@ -25,7 +26,7 @@ enum class Cause {
     host_layer,
     host_speed
 };
-inline constexpr std::size_t cause_count = 14;
+inline constexpr std::size_t cause_count = 15;
 
 /// A number for each cause.
 template <class T>
@@ -40,10 +41,10 @@ class TimeFactors {
   public:
     /// All 1: the constants are what they say.
     TimeFactors() { factors_.values.fill(1.0); }
-    /// exp(d z - d^2 v / 2) under each cause, d the deviation of the logarithm and z the standard normal number that
-    /// was drawn: lognormal with mean 1. v: the share of the number's variance that was drawn; the rest is taken in the
-    /// mean.
-    TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z, const ByCause<double>& drawn);
+    /// exp(d z) under each cause, d the deviation of the logarithm and z the standard normal number that was drawn. The
+    /// constants are the medians: fits are robust in the logarithm, and half of the draws lie on either side of the
+    /// forecast.
+    TimeFactors(const ByCause<double>& deviations, const ByCause<double>& z);
     [[nodiscard]] double operator[](Cause cause) const { return factors_[cause]; }
 
   private:

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "model/base/error.hpp"
+#include "model/cost/kernel_form.hpp"
 
 namespace plimsoll {
 namespace {
@@ -69,6 +70,21 @@ bool all_on_nvlink(const Node& node, int ranks) {
            ring_bandwidth_from_links(node, ranks) > node.pcie.effective.value;
 }
 
+const ValidRange* range_of(const KernelModel& model, std::string_view name) {
+    const auto found = std::find_if(model.ranges.begin(), model.ranges.end(),
+                                    [&](const ValidRange& range) { return range.name == name; });
+    return found == model.ranges.end() ? nullptr : &*found;
+}
+
+/// Bandwidths between ranks say nothing about more of them, which may go other ways.
+bool covers(const MeasuredKernel* measured, int ranks) {
+    if (!measured || !measured->known()) return false;
+    const ValidRange* range = range_of(*measured->models.front(), "ranks");
+    // The ends are kept as logarithms, and differ from whole numbers in the last digits.
+    return range && range_of(*measured->models.front(), "bytes") && ranks > range->low - 0.5 &&
+           ranks < range->high + 0.5;
+}
+
 }  // namespace
 
 Bytes ring_all_reduce_bytes(Bytes size, int ranks) {
@@ -92,24 +108,55 @@ Seconds ring_latency_from_links(const Node& node, int ranks) {
     return Seconds(6.6e-6 + 2.0 * (ranks - 1) * hop);
 }
 
-CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead) : ranks_(ranks), overhead_(overhead) {
+CollectiveBasis collective_basis(const Node& node, int ranks, const MeasuredKernel* measured) {
+    CollectiveBasis basis;
+    for (const CollectiveCurve& curve : node.collectives)
+        if (curve.ranks == ranks) basis = {.curve = &curve, .measured = nullptr, .origin = curve.origin};
+    if (!covers(measured, ranks)) return basis;
+    const Origin origin = measured->kinship == Kinship::same_gpu ? measured->models.front()->origin : Origin::estimated;
+    const bool here = origin == Origin::measured_here;
+    if (basis.curve && weakest(basis.curve->bandwidth_origin, Origin::fitted) == Origin::fitted && !here) return basis;
+    return {.curve = nullptr, .measured = measured, .origin = origin};
+}
+
+CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured)
+    : ranks_(ranks), overhead_(overhead) {
     PLIMSOLL_ASSERT(ranks >= 1 && ranks <= node.gpus);
     if (ranks == 1) return;
-    for (const CollectiveCurve& curve : node.collectives) {
-        if (curve.ranks != ranks) continue;
-        origin_ = curve.origin;
-        times_ = curve.times;
-        if (times_.empty()) {
-            latency_ = curve.latency;
-            bus_bandwidth_ = curve.bus_bandwidth;
-        } else {
-            latency_ = times_.front().second;
-            bus_bandwidth_ = ring_all_reduce_bytes(times_.back().first, ranks) / times_.back().second;
-        }
-        return;
+    const CollectiveBasis basis = collective_basis(node, ranks, measured);
+    origin_ = basis.origin;
+    if (basis.measured) {
+        tabulate(*basis.measured);
+    } else if (basis.curve) {
+        times_ = basis.curve->times;
+        latency_ = basis.curve->latency;
+        bus_bandwidth_ = basis.curve->bus_bandwidth;
+    } else {
+        latency_ = ring_latency_from_links(node, ranks);
+        bus_bandwidth_ = ring_bandwidth_from_links(node, ranks);
     }
-    latency_ = ring_latency_from_links(node, ranks);
-    bus_bandwidth_ = ring_bandwidth_from_links(node, ranks);
+    if (times_.empty()) return;
+    latency_ = times_.front().second;
+    bus_bandwidth_ = ring_all_reduce_bytes(times_.back().first, ranks) / times_.back().second;
+}
+
+/// A fitted curve as a table over the sizes that were measured, an octave apart: beyond them as beyond a table.
+void CollectiveTimes::tabulate(const MeasuredKernel& measured) {
+    const KernelModel& model = *measured.models.front();
+    const KernelForm* form = kernel_forms().find(model.form);
+    PLIMSOLL_ASSERT(form != nullptr);
+    std::vector<double> constants;
+    for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
+    const GpuPeaks peaks = peaks_of(*measured.gpu, Dtype::fp16);
+    const ValidRange& sizes = *range_of(model, "bytes");
+    const double steps = std::max(1.0, std::ceil(std::log2(sizes.high / sizes.low)));
+    Operator op{.name = "all_reduce", .document_name = "all_reduce", .kind = OperatorKind::all_reduce};
+    op.ranks = ranks_;
+    for (double i = 0; i <= steps; ++i) {
+        op.work.message = Bytes(sizes.low * std::pow(sizes.high / sizes.low, i / steps));
+        const double correction = std::exp(log_correction(model.learner, form->features(op, peaks)));
+        times_.emplace_back(op.work.message, form->time(op, peaks, constants).total() * correction);
+    }
 }
 
 Seconds CollectiveTimes::all_reduce(Bytes size) const {

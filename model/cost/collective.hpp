@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
 
 namespace plimsoll {
@@ -9,12 +10,24 @@ namespace plimsoll {
 /// (nccl-tests, doc/PERFORMANCE.md). Bus bandwidth is this over the time.
 [[nodiscard]] Bytes ring_all_reduce_bytes(Bytes size, int ranks);
 
-/// Time of collectives among `ranks` GPUs of one node: from the node's measured table for that rank count where it has
-/// one, otherwise latency + bytes / bandwidth of a ring over the weakest link of the best placed GPUs.
+/// What the times of collectives among GPUs of a node stand on; both null: its links alone.
+struct CollectiveBasis {
+    const CollectiveCurve* curve = nullptr;    ///< of the node
+    const MeasuredKernel* measured = nullptr;  ///< of a profile
+    Origin origin = Origin::estimated;
+};
+
+/// The strongest of what is known for that rank count: a profile measured on this very machine, the node's own
+/// curve if its bandwidth was measured, a profile of GPUs joined alike, the node's estimate, its links.
+[[nodiscard]] CollectiveBasis collective_basis(const Node& node, int ranks, const MeasuredKernel* measured);
+
+/// Time of collectives among `ranks` GPUs of one node: from the table, the curve or the fitted profile that stands for
+/// that rank count where there is one, otherwise latency + bytes / bandwidth of a ring over the weakest link of the
+/// best placed GPUs.
 class CollectiveTimes {
   public:
-    /// `overhead` is added to every call (the engine's launch and skew).
-    CollectiveTimes(const Node& node, int ranks, Seconds overhead);
+    /// `overhead` is added to every call (the engine's launch and skew); `measured`: of a profile, or null.
+    CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured = nullptr);
 
     [[nodiscard]] Seconds all_reduce(Bytes size) const;
     /// Each rank contributes `size`; (p - 1) `size` cross each link.
@@ -26,6 +39,8 @@ class CollectiveTimes {
     [[nodiscard]] Seconds latency() const { return latency_; }
 
   private:
+    void tabulate(const MeasuredKernel& measured);
+
     int ranks_;
     Seconds overhead_, latency_;
     BytesPerSecond bus_bandwidth_;

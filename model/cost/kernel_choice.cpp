@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <sstream>
 #include <tuple>
 
 #include "model/base/error.hpp"
+#include "model/cost/collective.hpp"
 #include "model/cost/kernel_form.hpp"
 #include "model/cost/kernel_memo.hpp"
 
@@ -20,6 +22,9 @@ struct Types {
     /// Libraries differ by 5 to 12 % in products and by 27 to 39 % in attention on one A100: there the class's
     /// constants say as much as a library that the engine does not call.
     bool own_library = false;
+    std::vector<std::string> variants = {};  ///< topologies or spreads over experts, the nearest first
+    /// Whose measurements tell; absent: of its kin, or of whom the user names.
+    std::function<bool(const KernelModel&, const Gpu&, Kinship)> takes = nullptr;
 };
 
 /// 16-bit formats share their rates on every GPU that has both.
@@ -71,7 +76,8 @@ struct Offer {
     std::size_t points = 0;
 
     [[nodiscard]] bool same_as(const KernelModel& model, const Profile& other) const {
-        return profile == &other && library == model.library && dtype == model.dtype && kv_dtype == model.kv_dtype;
+        return profile == &other && library == model.library && dtype == model.dtype && kv_dtype == model.kv_dtype &&
+               kernel.models.front()->topology == model.topology;
     }
 };
 
@@ -86,7 +92,6 @@ std::vector<Offer> offers(const Deployment& d, Catalog& catalog, const ProfileCh
         if (choice.only && choice.only != &profile) continue;
         const Gpu& gpu = catalog.gpus.at(profile.gpu, name);
         const Kinship kinship = kinship_of(gpu, *d.gpu);
-        if (kinship == Kinship::stranger && !choice.only) continue;
         for (const KernelModel& model : profile.kernels) {
             const bool suits = model.kernel == types.kernel && rank_in(types.dtypes, model.dtype) < types.dtypes.size();
             const bool cache =
@@ -94,6 +99,8 @@ std::vector<Offer> offers(const Deployment& d, Catalog& catalog, const ProfileCh
             const bool own = library_rank(*d.engine, model.library) < d.engine->kernel_libraries.size();
             const bool telling = own || !types.own_library || choice.only || model.origin == Origin::measured_here;
             if (!suits || !cache || !telling) continue;
+            const bool kin = kinship != Kinship::stranger || choice.only;
+            if (types.takes ? !types.takes(model, gpu, kinship) : !kin) continue;
             check_form(model, profile);
             const auto known = std::find_if(result.begin(), result.end(),
                                             [&](const Offer& offer) { return offer.same_as(model, profile); });
@@ -121,6 +128,7 @@ MeasuredKernel best_offer(const Deployment& d, Catalog& catalog, const ProfileCh
     const auto order = [&](const Offer& offer) {
         return std::tuple(offer.kernel.kinship, !is_here(offer), library_rank(*d.engine, offer.library),
                           rank_in(types.dtypes, offer.dtype), rank_in(types.kv_dtypes, offer.kv_dtype),
+                          rank_in(types.variants, offer.kernel.models.front()->topology),
                           -static_cast<double>(offer.points));
     };
     const auto best =
@@ -134,7 +142,12 @@ const MeasuredKernel* measured_of(const Deployment& d, OperatorKind kind) {
     if (kind == OperatorKind::gemm) kernel = &d.measured->gemm;
     if (kind == OperatorKind::prefill_attention) kernel = &d.measured->prefill_attention;
     if (kind == OperatorKind::decode_attention) kernel = &d.measured->decode_attention;
+    if (kind == OperatorKind::elementwise) kernel = &d.measured->elementwise;
     return kernel && kernel->known() ? kernel : nullptr;
+}
+
+const MeasuredKernel* measured_experts(const Deployment& d) {
+    return d.measured && d.measured->experts.known() ? &d.measured->experts : nullptr;
 }
 
 Origin class_origin(const EfficiencyClass& c, OperatorKind kind) {
@@ -151,6 +164,41 @@ Origin class_origin(const EfficiencyClass& c, OperatorKind kind) {
     }
 }
 
+/// Another GPU's constants are a guess about this one.
+Origin model_origin(const MeasuredKernel& kernel) {
+    return kernel.kinship == Kinship::same_gpu ? kernel.models.front()->origin : Origin::estimated;
+}
+
+std::string class_source(const Deployment& d, Origin origin) {
+    return "class " + d.efficiency->name + ", " + std::string(to_string(origin));
+}
+
+std::string model_source(const MeasuredKernel& kernel) {
+    const KernelModel& model = *kernel.models.front();
+    const std::string borrowed = kernel.kinship == Kinship::same_gpu ? "" : ", borrowed";
+    return model.library + " on " + kernel.gpu->name + borrowed + ", " + std::string(to_string(model.origin)) + ": " +
+           model.source;
+}
+
+/// Links have no peaks to scale by, so that only GPUs joined alike tell anything. A measurement made here that does not
+/// say how they are joined speaks of this machine.
+MeasuredKernel best_all_reduce(const Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
+    const auto joined_alike = [&](const KernelModel& model, const Gpu&, Kinship kinship) {
+        const bool here = kinship == Kinship::same_gpu && model.origin == Origin::measured_here;
+        return kinship != Kinship::stranger && (joined_as(*d.node, model.topology) || (here && model.topology.empty()));
+    };
+    return best_offer(d, catalog, choice, {"all_reduce", alike(Dtype::fp16), {}, false, {}, joined_alike});
+}
+
+/// Two grouped products by the constants of single ones miss by more than a transfer between GPUs does, so that any of
+/// the maker's will do, and the 16-bit kernels for types that nobody measured. Models send their tokens evenly.
+MeasuredKernel best_experts(const Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
+    const auto maker = [&](const KernelModel&, const Gpu& gpu, Kinship) { return gpu.vendor == d.gpu->vendor; };
+    const std::vector<std::string> even{"balanced", "power_law_1.01", "power_law_1.2"};
+    const MeasuredKernel own = best_offer(d, catalog, choice, {"moe", alike(d.weights), {}, false, even, maker});
+    return own.known() ? own : best_offer(d, catalog, choice, {"moe", alike(Dtype::fp16), {}, false, even, maker});
+}
+
 }  // namespace
 
 void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
@@ -160,6 +208,8 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
     std::string key = d.gpu->name + '/' + d.engine->name + '/' + std::string(to_string(d.weights)) + '/' +
                       std::string(to_string(d.kv)) + '/' + (choice.only ? choice.only->name : "");
     for (const std::string& library : d.engine->kernel_libraries) key += '/' + library;
+    key +=
+        '/' + std::to_string(static_cast<int>(d.node->nvlink)) + std::to_string(d.node->gpus) + d.node->pcie_link_name;
     std::unique_ptr<MeasuredKernels>& slot = catalog.measured_kernels(key);
     if (!slot) {
         const std::vector<std::string> kv = alike(d.kv);
@@ -169,6 +219,10 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
         const std::vector<std::string> attention = alike(Dtype::fp16);
         slot->prefill_attention = best_offer(d, catalog, choice, {"attention_prefill", attention, kv, true});
         slot->decode_attention = best_offer(d, catalog, choice, {"attention_decode", attention, kv, true});
+        slot->elementwise =
+            best_offer(d, catalog, choice, {"elementwise", alike(activation_dtype(d.weights)), {}, true});
+        slot->experts = best_experts(d, catalog, choice);
+        slot->all_reduce = best_all_reduce(d, catalog, choice);
         slot->memo = std::make_shared<KernelMemo>();
     }
     d.measured = slot.get();
@@ -176,19 +230,37 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
 
 Origin kernel_origin(const Deployment& d, OperatorKind kind) {
     const MeasuredKernel* kernel = measured_of(d, kind);
-    if (!kernel) return class_origin(*d.efficiency, kind);
-    // Another GPU's constants are a guess about this one.
-    return kernel->kinship == Kinship::same_gpu ? kernel->models.front()->origin : Origin::estimated;
+    return kernel ? model_origin(*kernel) : class_origin(*d.efficiency, kind);
 }
 
 std::string kernel_source(const Deployment& d, OperatorKind kind) {
     const MeasuredKernel* kernel = measured_of(d, kind);
-    if (!kernel)
-        return "class " + d.efficiency->name + ", " + std::string(to_string(class_origin(*d.efficiency, kind)));
-    const KernelModel& model = *kernel->models.front();
-    const std::string borrowed = kernel->kinship == Kinship::same_gpu ? "" : ", borrowed";
-    return model.library + " on " + kernel->gpu->name + borrowed + ", " + std::string(to_string(model.origin)) + ": " +
-           model.source;
+    return kernel ? model_source(*kernel) : class_source(d, class_origin(*d.efficiency, kind));
+}
+
+Origin experts_origin(const Deployment& d) {
+    const MeasuredKernel* kernel = measured_experts(d);
+    return kernel ? model_origin(*kernel) : Origin::estimated;
+}
+
+std::string experts_source(const Deployment& d) {
+    const MeasuredKernel* kernel = measured_experts(d);
+    return kernel ? model_source(*kernel) : class_source(d, Origin::estimated);
+}
+
+CollectiveBasis collective_basis(const Deployment& d) {
+    return collective_basis(*d.node, d.tensor_parallel, d.measured ? &d.measured->all_reduce : nullptr);
+}
+
+std::string collective_source(const Deployment& d) {
+    const CollectiveBasis basis = collective_basis(d);
+    if (basis.measured) return model_source(*basis.measured);
+    const std::string origin(to_string(basis.origin)), node = "node " + d.node->name + ", ";
+    if (!basis.curve) return "links of " + node + origin;
+    const Origin bandwidth = basis.curve->bandwidth_origin;
+    const bool one = bandwidth == basis.origin;
+    return basis.curve->library + " on " + node +
+           (one ? origin : "bandwidth " + std::string(to_string(bandwidth)) + ", latency " + origin);
 }
 
 namespace {
@@ -198,18 +270,20 @@ template <class Visit>
 void for_each_beyond(const Deployment& d, const std::vector<Operator>& operators, Visit visit) {
     constexpr double below = 1.0 - 1e-9;  // ends are kept as logarithms, and differ in the last digits
     for (const Operator& op : operators) {
-        const MeasuredKernel* kernel = measured_of(d, op.kind);
-        if (!kernel || op.experts > 0) continue;
+        const MeasuredKernel* kernel = op.experts > 0 ? measured_experts(d) : measured_of(d, op.kind);
+        if (!kernel) continue;
         const std::pair<std::string_view, double> sizes[] = {{"n", op.n},
                                                              {"k", op.k},
                                                              {"heads", op.heads},
                                                              {"kv_heads", op.kv_heads},
                                                              {"group", op.kv_heads > 0 ? op.heads / op.kv_heads : 0.0},
-                                                             {"head_dim", op.head_dim}};
+                                                             {"head_dim", op.head_dim},
+                                                             {"intermediate", op.ffn_n},
+                                                             {"hidden", op.ffn_k}};
         for (const auto& [name, size] : sizes)
             for (const ValidRange& range : kernel->models.front()->ranges)
                 if (range.name == name && size > 0 && (size < range.low * below || size > range.high / below))
-                    visit(op.kind, range, size);
+                    visit(op, range, size);
     }
 }
 
@@ -217,10 +291,11 @@ void for_each_beyond(const Deployment& d, const std::vector<Operator>& operators
 
 std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<Operator>& operators) {
     std::vector<std::string> result;
-    for_each_beyond(d, operators, [&](OperatorKind kind, const ValidRange& range, double size) {
+    for_each_beyond(d, operators, [&](const Operator& op, const ValidRange& range, double size) {
         const std::string measured =
             size < range.low ? "(measured from " + shown(range.low) + ")" : "(measured to " + shown(range.high) + ")";
-        const std::string text = std::string(to_string(kind)) + " " + range.name + " = " + shown(size) + " " + measured;
+        const std::string text = std::string(op.experts > 0 ? "experts" : to_string(op.kind)) + " " + range.name +
+                                 " = " + shown(size) + " " + measured;
         if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(text);
     });
     return result;
@@ -228,8 +303,9 @@ std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<
 
 double octaves_beyond_measured(const Deployment& d, OperatorKind kind, const std::vector<Operator>& operators) {
     double most = 0;
-    for_each_beyond(d, operators, [&](OperatorKind of, const ValidRange& range, double size) {
-        if (of == kind) most = std::max(most, std::log2(size < range.low ? range.low / size : size / range.high));
+    for_each_beyond(d, operators, [&](const Operator& op, const ValidRange& range, double size) {
+        if (op.kind == kind && op.experts <= 0)
+            most = std::max(most, std::log2(size < range.low ? range.low / size : size / range.high));
     });
     return most;
 }

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "model/cost/collective.hpp"
 #include "model/cost/work.hpp"
 #include "model/spec/catalog.hpp"
 #include "model/spec/deployment.hpp"
@@ -18,6 +19,16 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] std::string kernel_source(const Deployment& deployment, OperatorKind kind);
 /// The weakest of what a deployment knows of its kernels of that kind.
 [[nodiscard]] Origin kernel_origin(const Deployment& deployment, OperatorKind kind);
+
+/// What the messages of a deployment's tensor ranks stand on, and the same in words: "nccl-2.27.3 on a100-80gb-sxm,
+/// measured elsewhere: ...", "NCCL on node a40-48gb-pcie-8, bandwidth measured elsewhere, latency estimated" or "links
+/// of node ..., estimated".
+[[nodiscard]] CollectiveBasis collective_basis(const Deployment& deployment);
+[[nodiscard]] std::string collective_source(const Deployment& deployment);
+
+/// The same of the products of a mixture's experts.
+[[nodiscard]] std::string experts_source(const Deployment& deployment);
+[[nodiscard]] Origin experts_origin(const Deployment& deployment);
 
 /// Sizes of operators that lie outside those measured, "gemm n = 57344 (measured to 32768)"; one a size and kind.
 [[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,

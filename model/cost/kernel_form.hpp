@@ -28,6 +28,10 @@ struct KernelParts {
     Seconds launch, compute, memory;
     double sharpness = 1.0;  ///< p
     [[nodiscard]] Seconds total() const;
+    /// The same kernel so many times.
+    friend KernelParts operator*(const KernelParts& parts, double times) {
+        return {parts.launch * times, parts.compute * times, parts.memory * times, parts.sharpness};
+    }
 };
 
 /// One constant of a form: where a fit starts, between what it stays, and how far (standard deviation of its logarithm)

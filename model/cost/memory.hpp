@@ -16,6 +16,7 @@ struct MemoryBudget {
     double kv_tokens = 0;  ///< tokens that the instance can hold, whole blocks, watermark kept free
     Bytes kv_per_token;    ///< on this GPU
     Bytes kv_least;        ///< what the smallest cache takes: one block beside those kept free
+    Bytes deviation;       ///< standard deviation of `kv`: what the account may be off by
 
     [[nodiscard]] Bytes fixed() const { return weights + activations + workspace + graphs + framework + communication; }
     /// Why it does not fit, and by how much, if so.
@@ -23,6 +24,8 @@ struct MemoryBudget {
 };
 
 [[nodiscard]] MemoryBudget memory_budget(const Architecture& architecture, const Deployment& deployment);
+/// The budget of the same deployment if the KV cache had `more` bytes than the account says.
+[[nodiscard]] MemoryBudget with_more_kv(MemoryBudget budget, const Engine& engine, Bytes more);
 
 /// KV tokens that a request holds on average while it runs, and at the most, in whole blocks.
 struct KvDemand {

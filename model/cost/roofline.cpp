@@ -24,6 +24,7 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
     for (const OperatorKind kind : {OperatorKind::gemm, OperatorKind::prefill_attention, OperatorKind::decode_attention,
                                     OperatorKind::elementwise})
         origin = weakest(origin, kernel_origin(deployment, kind));
+    if (deployment.model->has_experts()) origin = weakest(origin, experts_origin(deployment));
     for (const Origin other :
          {engine.host.per_step.origin, engine.host.per_layer.origin, engine.host.per_sequence.origin,
           engine.host.per_prefill.origin, engine.host.per_request.origin, engine.kernel_efficiency.origin})
@@ -41,6 +42,10 @@ int ranks_between_stages(const Deployment& deployment) {
     return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_instance() : 2;
 }
 
+const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
+    return deployment.measured ? &deployment.measured->all_reduce : nullptr;
+}
+
 }  // namespace
 
 std::string_view to_string(Bound bound) {
@@ -53,8 +58,10 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       factors_(factors),
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
       padded_rows_(deployment.engine->host.graph_batch),
-      collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value),
-      point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value),
+      collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value,
+                   measured_all_reduce(deployment)),
+      point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value,
+                      measured_all_reduce(deployment)),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
@@ -79,6 +86,8 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
     measure(kinds_[static_cast<std::size_t>(OperatorKind::gemm)], deployment.measured->gemm);
     measure(kinds_[static_cast<std::size_t>(OperatorKind::prefill_attention)], deployment.measured->prefill_attention);
     measure(kinds_[static_cast<std::size_t>(OperatorKind::decode_attention)], deployment.measured->decode_attention);
+    measure(kinds_[static_cast<std::size_t>(OperatorKind::elementwise)], deployment.measured->elementwise);
+    measure(experts_, deployment.measured->experts);
 }
 
 void KernelTimes::measure(Kind& kind, const MeasuredKernel& kernel) {
@@ -108,16 +117,33 @@ KernelParts KernelTimes::evaluate(const Constants& constants, const Operator& op
     return constants.form->time(op, peaks(op), constants.values);
 }
 
-/// A measured product with what its learner adds, over the ways in which rows come.
+/// With what the learner adds.
+KernelParts KernelTimes::corrected(const Constants& constants, const Operator& op) const {
+    KernelParts parts = evaluate(constants, op);
+    if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
+    const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op, peaks(op))));
+    return parts * factor;
+}
+
+/// The products of the experts were measured as one kernel with what lies between them: each takes its share of the
+/// weights, and what lies between takes nothing more.
+KernelParts KernelTimes::of_experts(const Operator& op) const {
+    if (op.kind == OperatorKind::elementwise) return {};
+    const double share = op.n * op.k / (op.ffn_n * op.ffn_k);
+    Operator whole = op;
+    whole.n = op.ffn_n, whole.k = op.ffn_k;
+    whole.work = {.flop = op.work.flop / share,
+                  .bytes_read = op.work.bytes_read / share,
+                  .bytes_written = op.work.bytes_written / share,
+                  .message = {}};
+    return corrected(experts_.paths.front(), whole) * share;
+}
+
+/// A measured product over the ways in which rows come.
 KernelParts KernelTimes::product(const Operator& op) const {
     const Kind& kind = kind_of(op);
     const auto corrected = [&](const Operator& rows) {
-        const Constants& constants = kind.of(kind.paths.front().form->path(rows));
-        KernelParts parts = evaluate(constants, op);
-        if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
-        const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op, peaks(op))));
-        parts.launch *= factor, parts.compute *= factor, parts.memory *= factor;
-        return parts;
+        return this->corrected(kind.of(kind.paths.front().form->path(rows)), op);
     };
     if (op.m <= 1.0 || kind.paths.size() == 1) return corrected(op);
     Operator even = op, odd = op;
@@ -133,8 +159,9 @@ KernelParts KernelTimes::product(const Operator& op) const {
 
 KernelParts KernelTimes::nominal(const Operator& op) const {
     const Kind& kind = kind_of(op);
+    if (op.experts > 0 && !experts_.paths.empty()) return of_experts(op);
     // Grouped products are other kernels than the single ones that were measured.
-    if (kind.paths.empty() || op.experts > 0) return evaluate(kind.of_class, op);
+    if (kind.paths.empty() || (op.experts > 0 && op.kind == OperatorKind::gemm)) return evaluate(kind.of_class, op);
     if (op.kind != OperatorKind::gemm) return evaluate(kind.of(kind.paths.front().form->path(op)), op);
     const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.expanded_weights, op.m <= padded_rows_};
     if (const auto known = memo_->find(key)) return *known;
@@ -152,6 +179,7 @@ KernelParts KernelTimes::parts(const Operator& op) const {
     const double engine = factors_[Cause::engine_kernels] / kernel_efficiency_;
     switch (op.kind) {
         case OperatorKind::gemm:
+            if (op.experts > 0) return scale(factors_[Cause::experts] * engine, factors_[Cause::experts]);
             return scale(factors_[Cause::gemm_compute] * engine, factors_[Cause::gemm_memory]);
         case OperatorKind::prefill_attention:
             return scale(factors_[Cause::prefill_attention] * engine, factors_[Cause::prefill_attention]);

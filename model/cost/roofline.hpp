@@ -51,6 +51,8 @@ class KernelTimes {
     [[nodiscard]] KernelParts parts(const Operator& op) const;
     [[nodiscard]] KernelParts nominal(const Operator& op) const;
     [[nodiscard]] KernelParts product(const Operator& op) const;
+    [[nodiscard]] KernelParts of_experts(const Operator& op) const;
+    [[nodiscard]] KernelParts corrected(const Constants& constants, const Operator& op) const;
     [[nodiscard]] KernelParts evaluate(const Constants& constants, const Operator& op) const;
     [[nodiscard]] GpuPeaks peaks(const Operator& op) const;
     [[nodiscard]] Seconds communication(const Operator& op) const;
@@ -60,6 +62,7 @@ class KernelTimes {
     double kernel_efficiency_;
     double padded_rows_;         ///< up to which a graph pads the batch
     std::array<Kind, 4> kinds_;  ///< by OperatorKind
+    Kind experts_;               ///< measured alone
     KernelMemo* memo_ = nullptr;
     CollectiveTimes collectives_;
     CollectiveTimes point_to_point_;

@@ -72,7 +72,9 @@ struct Operator {
     double kv_heads = 0;   ///< KV heads of the rank
     double head_dim = 0;
 
-    double experts = 0;  ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product
+    double experts = 0;  ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product.
+                         ///< elementwise: likewise, of what lies between their products
+    double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
 
     int ranks = 1;  ///< collectives
 };

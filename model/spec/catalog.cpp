@@ -64,6 +64,35 @@ const Entry& Shelf<Entry>::load(const std::string& name) {
 }
 
 template <class Entry>
+const Entry& Shelf<Entry>::load_file(const std::string& path) {
+    std::unique_ptr<Entry>& slot = by_path_[path];
+    if (slot) return *slot;
+    auto entry = std::make_unique<Entry>(read_(Fields::from_file(path)));
+    // Answers tell entries by their names.
+    const auto same_name = [&](const auto& other) { return other.second && other.second->name == entry->name; };
+    if (paths_.count(entry->name) || std::any_of(by_path_.begin(), by_path_.end(), same_name)) entry->name = path;
+    slot = std::move(entry);
+    return *slot;
+}
+
+template <class Entry>
+std::optional<std::string> Shelf<Entry>::file_of(std::string_view name_or_path) {
+    std::string path(name_or_path);
+    if (path.ends_with(".json")) return path;
+    const fs::path inside = fs::path(path) / "config.json";
+    std::error_code error;
+    if (path.empty() || !fs::is_regular_file(inside, error) || !candidates(path).empty()) return std::nullopt;
+    return inside.string();
+}
+
+template <class Entry>
+std::vector<std::string> Shelf<Entry>::files_read() const {
+    std::vector<std::string> files;
+    for (const auto& entry : by_path_) files.push_back(entry.first);
+    return files;
+}
+
+template <class Entry>
 const Entry& Shelf<Entry>::add(Entry entry) {
     const std::string name = entry.name;
     std::unique_ptr<Entry>& slot = entries_[name];
@@ -85,6 +114,7 @@ std::vector<const Entry*> Shelf<Entry>::candidates(std::string_view name_or_alia
 
 template <class Entry>
 const Entry& Shelf<Entry>::at(std::string_view name_or_alias, const std::string& place) {
+    if (const auto file = file_of(name_or_alias)) return load_file(*file);
     const std::vector<const Entry*> found = candidates(name_or_alias);
     if (found.empty()) throw InputError(place, unknown_name(kind_, name_or_alias, names()));
     if (found.size() > 1) {
@@ -157,7 +187,7 @@ Catalog::Catalog(std::vector<std::string> data_directories)
                 node.gpu = gpus.at(node.gpu, fields.place("gpu")).name;
                 return node;
             }),
-      models("model", folders[4], read_transformer),
+      models("model", folders[4], read_model),
       engines("engine", folders[5], read_engine),
       workloads("workload", folders[6], read_workload),
       profiles("profile", folders[7],
@@ -184,13 +214,20 @@ std::string Catalog::hash() const {
     const auto mix = [&state](const std::string& text) {
         for (const char c : text) state = (state ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     };
+    const auto mix_file = [&mix](const fs::path& file) {
+        std::ifstream stream(file, std::ios::binary);
+        mix(file.filename().string());
+        mix({std::istreambuf_iterator<char>(stream), {}});
+    };
     for (const std::string& directory : directories_)
         for (const char* folder : folders)
-            for (const fs::path& file : json_files(fs::path(directory) / folder)) {
-                std::ifstream stream(file, std::ios::binary);
-                mix(file.filename().string());
-                mix({std::istreambuf_iterator<char>(stream), {}});
-            }
+            for (const fs::path& file : json_files(fs::path(directory) / folder)) mix_file(file);
+    const auto mix_read = [&](const auto&... shelves) {
+        (..., [&](const auto& shelf) {
+            for (const std::string& file : shelf.files_read()) mix_file(file);
+        }(shelves));
+    };
+    mix_read(gpus, classes, links, nodes, models, engines, workloads, profiles);
     static constexpr char digits[] = "0123456789abcdef";
     std::string text(16, '0');
     for (std::size_t i = 16; i-- > 0; state >>= 4) text[i] = digits[state & 15U];

@@ -2,6 +2,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,9 @@ class Shelf {
 
     /// Adds the files of `<data_directory>/<folder>`; a missing folder is empty.
     void add_directory(const std::string& data_directory);
-    /// The entry of that name or alias (case does not matter for aliases). Throws InputError at `place` for an unknown
-    /// name (the nearest is suggested) and for an alias of several entries (all are named).
+    /// The entry of that name or alias (case does not matter for aliases), or in the file of that path (see `file_of`).
+    /// Throws InputError at `place` for an unknown name (the nearest is suggested) and for an alias of several entries
+    /// (all are named), EnvironmentError for a file that cannot be read.
     [[nodiscard]] const Entry& at(std::string_view name_or_alias, const std::string& place);
     /// All entries that have this name or alias, in order of names.
     [[nodiscard]] std::vector<const Entry*> candidates(std::string_view name_or_alias);
@@ -37,15 +39,22 @@ class Shelf {
     [[nodiscard]] const std::string& kind() const { return kind_; }
     /// The file behind a name.
     [[nodiscard]] const std::string& path(const std::string& name) const { return paths_.at(name); }
+    /// The file that is meant: a path that ends in ".json", or a folder with a config.json in it that has no entry's
+    /// name; nothing otherwise.
+    [[nodiscard]] std::optional<std::string> file_of(std::string_view name_or_path);
+    /// Files that were read by their path, in order of paths.
+    [[nodiscard]] std::vector<std::string> files_read() const;
     /// Takes an entry that is in no file (a model from elsewhere); its name must be new.
     const Entry& add(Entry entry);
 
   private:
     const Entry& load(const std::string& name);
+    const Entry& load_file(const std::string& path);
     std::string kind_, folder_;
     Read read_;
     std::map<std::string, std::string> paths_;
     std::map<std::string, std::unique_ptr<Entry>> entries_;
+    std::map<std::string, std::unique_ptr<Entry>> by_path_;
 };
 
 /// Everything that the data directories hold.
@@ -70,7 +79,8 @@ class Catalog {
     [[nodiscard]] std::unique_ptr<MeasuredKernels>& measured_kernels(const std::string& use) { return measured_[use]; }
 
     [[nodiscard]] const std::vector<std::string>& directories() const { return directories_; }
-    /// 16 hex digits over names and contents of all data files (FNV-1a), so that an answer names its data.
+    /// 16 hex digits over names and contents of all data files (FNV-1a), and of those read by their path so far, so
+    /// that an answer names its data.
     [[nodiscard]] std::string hash() const;
 
   private:

@@ -14,36 +14,39 @@ std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
 }
 
 void read_scheduling(const Fields& fields, Engine& engine) {
-    engine.scheduling = static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked"}));
+    engine.scheduling = static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked", "static"}));
     engine.scheduler = fields.string("scheduler");
-    if (engine.scheduling == Scheduling::exclusive_prefill) {
+    if (engine.scheduling == Scheduling::chunked) {
+        engine.max_step_tokens = static_cast<int>(fields.integer("max_step_tokens", tokens));
+    } else {
         engine.max_prefill_tokens = static_cast<int>(fields.integer("max_prefill_tokens", tokens));
         if (fields.has("waiting_served_ratio"))
             engine.waiting_served_ratio = fields.number("waiting_served_ratio", {0, 100});
         engine.max_waiting_tokens = optional_tokens(fields, "max_waiting_tokens");
         if (engine.waiting_served_ratio.has_value() != engine.max_waiting_tokens.has_value())
             fields.fail("", "'waiting_served_ratio' and 'max_waiting_tokens' belong together");
-    } else {
-        engine.max_step_tokens = static_cast<int>(fields.integer("max_step_tokens", tokens));
     }
     engine.max_sequences = static_cast<int>(fields.integer("max_sequences", tokens));
     engine.max_input_tokens = optional_tokens(fields, "max_input_tokens");
     engine.max_total_tokens = optional_tokens(fields, "max_total_tokens");
 }
 
-void read_memory(const Fields& fields, Engine& engine) {
+void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     const Fields kv = fields.object("kv");
-    engine.reservation = static_cast<KvReservation>(kv.choice("reservation", {"full", "paged"}));
+    engine.reservation = static_cast<KvReservation>(kv.choice("reservation", {"full", "paged", "peak"}));
     engine.reserved_output_tokens = optional_tokens(kv, "reserved_output_tokens");
     engine.block_tokens = static_cast<int>(kv.integer("block_tokens", {1, 4096}));
     engine.watermark = kv.number_or("watermark", 0.0, {0, 0.5});
     kv.finish();
     const Fields memory = fields.object("memory");
-    engine.memory_fraction = memory.number("fraction", {0.05, 1});
-    engine.framework_memory = memory.quantity<Bytes>("framework");
-    engine.workspace_memory = memory.quantity<Bytes>("workspace");
-    engine.graph_memory = memory.quantity<Bytes>("graphs");
-    engine.communication_memory = memory.quantity<Bytes>("communication");
+    engine.memory_fraction = sourced_number(memory, "fraction", {0.05, 1}, sources, "memory.fraction");
+    const auto size = [&](std::string_view key) {
+        return sourced_quantity<Bytes>(memory, key, sources, "memory." + std::string(key));
+    };
+    engine.framework_memory = size("framework");
+    engine.workspace_memory = size("workspace");
+    engine.graph_memory = size("graphs");
+    engine.communication_memory = size("communication");
     memory.finish();
 }
 
@@ -57,7 +60,7 @@ Engine read_engine(const Fields& fields) {
     engine.aliases = std::move(head.aliases);
     engine.description = fields.string("description");
     read_scheduling(fields, engine);
-    read_memory(fields, engine);
+    read_memory(fields, sources, engine);
 
     const Fields host = fields.object("host");
     const auto time = [&](std::string_view key) {

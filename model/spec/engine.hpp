@@ -13,12 +13,14 @@ class Fields;
 
 enum class Scheduling {
     exclusive_prefill,  ///< a prefill stops the running decodes
-    chunked             ///< decodes and prompt chunks share one token budget a step
+    chunked,            ///< decodes and prompt chunks share one token budget a step
+    static_batch        ///< a padded batch runs to the end of its longest answer before the next starts
 };
 
 enum class KvReservation {
     full,  ///< prompt + max_new_tokens are held from the start: no preemption
-    paged  ///< blocks are taken as the request grows
+    paged,  ///< blocks are taken as the request grows
+    peak    ///< the same, but nobody starts whom the promises of all could leave without: no preemption
 };
 
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
@@ -30,7 +32,7 @@ struct Engine {
     std::string scheduler;                       ///< the simulator's rule for it, a name of its schedulers
     std::optional<double> waiting_served_ratio;  ///< TGI: a prefill starts when waiting >= ratio x running ...
     std::optional<int> max_waiting_tokens;       ///< ... or after this many decode steps
-    int max_prefill_tokens = 0;                  ///< prompt tokens of one exclusive prefill
+    int max_prefill_tokens = 0;                  ///< prompt tokens of one prefill without decodes
     int max_step_tokens = 0;                     ///< token budget of a chunked step
     int max_sequences = 0;
     std::optional<int> max_input_tokens;
@@ -41,8 +43,8 @@ struct Engine {
     int block_tokens = 16;
     double watermark = 0.0;  ///< fraction of blocks kept free
 
-    double memory_fraction = 0.9;
-    Bytes framework_memory, workspace_memory, graph_memory, communication_memory;
+    Sourced<double> memory_fraction{.value = 0.9};  ///< of what the driver reports
+    Sourced<Bytes> framework_memory, workspace_memory, graph_memory, communication_memory;
 
     struct Host {
         Sourced<Seconds> per_step;                ///< serial, every step

@@ -25,7 +25,9 @@ class KernelMemo;
 
 /// The measurements that stand for the operators of a deployment; what they come to is remembered.
 struct MeasuredKernels {
-    MeasuredKernel gemm, prefill_attention, decode_attention;
+    MeasuredKernel gemm, prefill_attention, decode_attention, elementwise;
+    MeasuredKernel experts;     ///< the products of an FFN's experts with what lies between them
+    MeasuredKernel all_reduce;  ///< among GPUs that are joined as the node's are
     std::shared_ptr<KernelMemo> memo;
 };
 

@@ -136,4 +136,21 @@ Node read_node(const Fields& fields) {
     return node;
 }
 
+bool joined_as(const Node& node, std::string_view topology) {
+    switch (node.nvlink) {
+        case NvlinkKind::nvswitch:
+            return topology == "nvswitch" || topology == "dgx";
+        case NvlinkKind::mesh:
+            return topology == "nvlink_mesh" + std::to_string(node.gpus);
+        case NvlinkKind::bridge:
+            return topology == "pairwise_nvlink" || topology == "nvlink_bridge";
+        case NvlinkKind::none:
+            break;
+    }
+    // "pcie-3-x16" is the link of "pcie3".
+    std::string link = node.pcie_link_name;
+    std::erase(link, '-');
+    return topology.starts_with("pcie") && topology.size() > 4 && link.starts_with(topology);
+}
+
 }  // namespace plimsoll

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,5 +71,10 @@ struct Node {
 
 /// Reads a node; link names stay unresolved.
 [[nodiscard]] Node read_node(const Fields& fields);
+
+/// Whether a table of measurements that calls the way in which its GPUs are joined `topology` speaks of GPUs joined as
+/// this node's: "nvswitch" or "dgx"; "nvlink_mesh" and the number of GPUs; "pairwise_nvlink" or "nvlink_bridge"; "pcie"
+/// and the generation.
+[[nodiscard]] bool joined_as(const Node& node, std::string_view topology);
 
 }  // namespace plimsoll

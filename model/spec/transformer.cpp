@@ -1,5 +1,6 @@
 #include "model/spec/transformer.hpp"
 
+#include "model/spec/hugging_face.hpp"
 #include "model/spec/sources.hpp"
 
 namespace plimsoll {
@@ -27,6 +28,12 @@ void read_groups(const Fields& fields, Transformer& model) {
 
 }  // namespace
 
+Transformer read_model(const Fields& fields) {
+    if (!fields.has("schema") && !fields.has("model_type"))
+        fields.fail("", "no model: neither an entry of ours, with a 'schema', nor a config.json, with a 'model_type'");
+    return read_transformer(is_hugging_face_config(fields) ? entry_of_config(fields) : fields);
+}
+
 Transformer read_transformer(const Fields& fields) {
     EntryHead head = read_head(fields, "model");
     constexpr Range count{1, 1e7};
@@ -39,6 +46,8 @@ Transformer read_transformer(const Fields& fields) {
                       .tied_embeddings = fields.boolean("tied_embeddings"),
                       .norms_per_layer = static_cast<int>(fields.integer_or("norms_per_layer", 2, {0, 16})),
                       .norm_biases = fields.boolean_or("norm_biases", false),
+                      .head_bias = fields.boolean_or("head_bias", false),
+                      .learned_positions = static_cast<int>(fields.integer_or("learned_positions", 0, {0, 1e9})),
                       .native_dtype = parse_dtype(fields.string("native_dtype"), fields.place("native_dtype")),
                       .published_parameters = std::nullopt,
                       .groups = {}};

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,12 +27,21 @@ struct Transformer {
     int max_context = 0;  ///< tokens, prompt + output
     bool tied_embeddings = false;
     int norms_per_layer = 2;
-    bool norm_biases = false;  ///< norms have a bias beside their weight (LayerNorm)
+    bool norm_biases = false;   ///< norms have a bias beside their weight (LayerNorm)
+    bool head_bias = false;     ///< the LM head has a bias a token of the vocabulary
+    int learned_positions = 0;  ///< rows of a table of positions, as wide as the model; 0: positions are computed
     Dtype native_dtype = Dtype::fp16;
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
+
+    /// Whether tokens of some layers are sent to experts.
+    [[nodiscard]] bool has_experts() const {
+        return std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.ffn.has("experts"); });
+    }
 };
 
+/// An entry of our own format, or the config.json of a published model.
+[[nodiscard]] Transformer read_model(const Fields& fields);
 [[nodiscard]] Transformer read_transformer(const Fields& fields);
 
 }  // namespace plimsoll

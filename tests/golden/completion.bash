@@ -2,7 +2,7 @@ _plimsoll() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} group= command= each
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $group$each in
-            'calibrate accuracy'|'calibrate fit'|'calibrate run'|'calibrate show'|check|compare|completion|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
+            'calibrate accuracy'|'calibrate fit'|'calibrate run'|'calibrate show'|check|compare|completion|detect|explain|list|plan|show|simulate|validate) command=$group$each; break ;;
             calibrate) group='calibrate ' ;;
         esac
     done
@@ -25,6 +25,8 @@ _plimsoll() {
         'calibrate fit':--data-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
         'calibrate fit':--source) COMPREPLY=(); return ;;
         'calibrate fit':--date) COMPREPLY=(); return ;;
+        'calibrate fit':--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
+        'calibrate fit':--column) COMPREPLY=(); return ;;
         'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
         'calibrate run':--budget) COMPREPLY=(); return ;;
         'calibrate run':--rounds) COMPREPLY=(); return ;;
@@ -59,6 +61,10 @@ _plimsoll() {
         compare:--spares) COMPREPLY=(); return ;;
         compare:--headroom) COMPREPLY=(); return ;;
         compare:--set) COMPREPLY=(); return ;;
+        detect:--from) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        detect:--save) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        detect:--name) COMPREPLY=(); return ;;
+        detect:--output-data) COMPREPLY=($(compgen -d -- "$word")); return ;;
         explain:--model) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         explain:--node) COMPREPLY=($(compgen -W "$(plimsoll list nodes --names 2>/dev/null)" -- "$word")); return ;;
         explain:--engine) COMPREPLY=($(compgen -W "$(plimsoll list engines --names 2>/dev/null)" -- "$word")); return ;;
@@ -165,6 +171,8 @@ _plimsoll() {
         validate:--protocol) COMPREPLY=($(compgen -W 'drain steady-state both' -- "$word")); return ;;
         validate:--requests) COMPREPLY=(); return ;;
         validate:--ramp) COMPREPLY=(); return ;;
+        validate:--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
+        validate:--column) COMPREPLY=(); return ;;
     esac
     case $command in
         'calibrate accuracy')
@@ -172,7 +180,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -d -- "$word"))
             fi ;;
         'calibrate fit')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
@@ -193,20 +201,23 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word"))
             fi ;;
+        detect)
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --save --name --output-data --data --format --output --width --help' -- "$word"))
+            fi ;;
         explain)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         list)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--names --data --format --output --width --help' -- "$word"))
-            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads' -- "$word"))
+            else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers' -- "$word"))
             fi ;;
         plan)
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--kind --entry --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
@@ -214,12 +225,12 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --importer --column --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         *) case $group in
             'calibrate ') COMPREPLY=($(compgen -W 'accuracy fit run show' -- "$word")) ;;
-            *) COMPREPLY=($(compgen -W 'calibrate check compare completion explain list plan show simulate validate --help --version' -- "$word")) ;;
+            *) COMPREPLY=($(compgen -W 'calibrate check compare completion detect explain list plan show simulate validate --help --version' -- "$word")) ;;
         esac ;;
     esac
 }

@@ -20,19 +20,21 @@ complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a fit -d 'Constants of kernels from measured times, with the errors on rows left out'
-complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l from -d 'a CSV table of measured kernels' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l from -d 'a CSV table of measured kernels, or what another tool printed of them' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l train -d 'rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes that are spread; without it all' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l train-per -d 'ranks=COUNT: so many spread sizes of each rank count' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l seed -d 'draws the rows to fit' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l learner -d 'whether a bounded correction may be learnt from the residuals' -x -a 'on off'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l profile -d 'writes the fit as a profile' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l serving -d 'a CSV table of serving runs as validate reads it: an engine\'s constants are fitted to it (docs/serving_fit.md)' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l serving -d 'a table of serving runs as validate reads it: an engine\'s constants are fitted to it (docs/serving_fit.md)' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l assumptions -d 'with --serving: what the table does not say, as for validate' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l widen -d 'with --serving: counts each default\'s deviation so many times, so that the table says more' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data-out -d 'with --serving: writes the engine and the nodes with their fitted constants there, for --data' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l source -d 'whose measurements they are, for the profile' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l date -d 'of the measurements, for the profile' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l importer -d 'form of the files, as plimsoll list importers has them; told by their text if absent' -x -a '(plimsoll list importers --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l column -d 'what another tool\'s file does not say of its rows, such as gpu=h20-96gb-sxm' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
@@ -67,7 +69,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l baseline -d 'the one to compare with; the first if absent' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -104,7 +106,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
-complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l node -d 'node type' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -126,8 +128,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
-complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -x -a 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads'
-complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -x -a 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers'
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -164,13 +166,14 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l kind -d 'the kind of entry, where a name means several' -x -a 'gpu node model engine workload link efficiency-class profile'
+complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l entry -d 'the entry itself as a file of our own format, to keep and to edit'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)'
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve' -x -a '(plimsoll list models --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l model -d 'models to serve: names, or paths of config.json files' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l node -d 'node types that may be used, or all' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engines' -x -a '(plimsoll list engines --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l weights -d 'weight dtypes to try' -x
@@ -247,6 +250,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l protocol -d 'whether a run drains a shared queue or is steady; both: side by side, for rows with printed lengths' -x -a 'drain steady-state both'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l requests -d 'requests of the shared queue' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l ramp -d 'over which the users of a run start' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l importer -d 'form of the files, as plimsoll list importers has them; told by their text if absent' -x -a '(plimsoll list importers --names 2>/dev/null)'
+complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l column -d 'what another tool\'s file does not say of its rows, such as gpu=h20-96gb-sxm' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F

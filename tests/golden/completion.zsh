@@ -6,6 +6,7 @@ _plimsoll() {
         'check:Whether scenario and data files are good, or what is wrong with them'
         'compare:Several scenarios side by side, with the change against one of them'
         'completion:A script that completes commands, options and names in your shell'
+        'detect:Describes this machine, or a saved one, as a node to plan with'
         'explain:Where the time of one prefill and one decode step goes, operator by operator'
         'list:What there is\: GPUs, nodes, models, engines and more'
         'plan:How many nodes a load needs, at what cost, and what limits them'
@@ -45,19 +46,21 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:DIR:_files -/' ;;
         'calibrate fit') _arguments \
-            '*--from[a CSV table of measured kernels]:FILE:_files' \
+            '*--from[a CSV table of measured kernels, or what another tool printed of them]:FILE:_files' \
             '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '--train[rows to fit of each group\: a share such as 0.3, a count, or designed\:COUNT for sizes that are spread; without it all]:ROWS: ' \
             '--train-per[ranks=COUNT\: so many spread sizes of each rank count]:COLUMN=COUNT: ' \
             '--seed[draws the rows to fit]:N: ' \
             '--learner[whether a bounded correction may be learnt from the residuals]:WORD:(on off)' \
             '--profile[writes the fit as a profile]:FILE:_files' \
-            '--serving[a CSV table of serving runs as validate reads it\: an engine'\''s constants are fitted to it (docs/serving_fit.md)]:FILE:_files' \
+            '*--serving[a table of serving runs as validate reads it\: an engine'\''s constants are fitted to it (docs/serving_fit.md)]:FILE:_files' \
             '--assumptions[with --serving\: what the table does not say, as for validate]:NAME: ' \
             '--widen[with --serving\: counts each default'\''s deviation so many times, so that the table says more]:TIMES: ' \
             '--data-out[with --serving\: writes the engine and the nodes with their fitted constants there, for --data]:DIR:_files -/' \
             '--source[whose measurements they are, for the profile]:TEXT: ' \
             '--date[of the measurements, for the profile]:DATE: ' \
+            '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
+            '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -94,7 +97,7 @@ _plimsoll() {
             '*:FILE:_files' ;;
         compare) _arguments \
             '--baseline[the one to compare with; the first if absent]:SCENARIO:_files' \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -132,8 +135,18 @@ _plimsoll() {
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SHELL:(bash zsh fish)' ;;
+        detect) _arguments \
+            '--from[outputs of another machine that --save wrote there, instead of this one'\''s]:DIR:_files -/' \
+            '--save[where to keep the outputs\: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt]:DIR:_files -/' \
+            '--name[of the node; made of GPU and count if absent]:NAME: ' \
+            '--output-data[the data directory to write to]:DIR:_files -/' \
+            '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
+            '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
+            '--output[write the answer to a file]:FILE:_files' \
+            '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
+            '--help[the help of this command]' ;;
         explain) _arguments \
-            '--model[model]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '--model[model\: a name, or the path of a config.json]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '--node[node type]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '--engine[serving engine]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -156,9 +169,9 @@ _plimsoll() {
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads)' ;;
+            '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers)' ;;
         plan) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -196,6 +209,7 @@ _plimsoll() {
             '1:SCENARIO:_files' ;;
         show) _arguments \
             '--kind[the kind of entry, where a name means several]:KIND:(gpu node model engine workload link efficiency-class profile)' \
+            '--entry[the entry itself as a file of our own format, to keep and to edit]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -203,7 +217,7 @@ _plimsoll() {
             '--help[the help of this command]' \
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
         simulate) _arguments \
-            '*--model[models to serve]:NAME:($(plimsoll list models --names 2>/dev/null))' \
+            '*--model[models to serve\: names, or paths of config.json files]:NAME:($(plimsoll list models --names 2>/dev/null))' \
             '*--node[node types that may be used, or all]:NAME:($(plimsoll list nodes --names 2>/dev/null))' \
             '*--engine[serving engines]:NAME:($(plimsoll list engines --names 2>/dev/null))' \
             '*--weights[weight dtypes to try]:DTYPE: ' \
@@ -281,12 +295,14 @@ _plimsoll() {
             '--protocol[whether a run drains a shared queue or is steady; both\: side by side, for rows with printed lengths]:WORD:(drain steady-state both)' \
             '--requests[requests of the shared queue]:N: ' \
             '--ramp[over which the users of a run start]:TIME: ' \
+            '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
+            '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
-            '1:FILE:_files' ;;
+            '*:FILE:_files' ;;
     esac
 }
 _plimsoll "$@"

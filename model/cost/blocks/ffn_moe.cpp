@@ -85,15 +85,19 @@ class MixtureFfn final : public Block {
             op.work.bytes_read += Bytes((reached - 1.0) * n * k * bytes_per_value(storage.weights));
             op.m = rows / reached;
             op.experts = reached;
+            op.ffn_n = 3.0 * width, op.ffn_k = hidden_;
             operators.push_back(op);
         };
-        const double permuted = rows * hidden_ * bytes;
-        operators.push_back(elementwise_operator("dispatch", "_ffn", permuted, permuted));
+        const auto between = [&](std::string_view name, double read, double written) {
+            operators.push_back(elementwise_operator(name, "_ffn", read, written));
+            operators.back().experts = reached;
+        };
+        const double permuted = rows * hidden_ * bytes, inner = rows * width * bytes;
+        between("dispatch", permuted, permuted);
         grouped("expert_gate_up", 2 * width, hidden_);
-        operators.push_back(
-            elementwise_operator("expert_activation", "_ffn", 2 * rows * width * bytes, rows * width * bytes));
+        between("expert_activation", 2 * inner, inner);
         grouped("expert_down", hidden_, width);
-        operators.push_back(elementwise_operator("combine", "_ffn", permuted, permuted / routing_.top_k));
+        between("combine", permuted, permuted / routing_.top_k);
     }
 
     int hidden_, intermediate_;

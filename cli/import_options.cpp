@@ -1,0 +1,34 @@
+#include "cli/import_options.hpp"
+
+#include "model/base/error.hpp"
+
+namespace plimsoll {
+
+std::vector<Option> import_options() {
+    return {{.name = "importer",
+             .value = "NAME",
+             .help = "form of the files, as plimsoll list importers has them; told by their text if absent",
+             .completes = "importers"},
+            {.name = "column",
+             .value = "NAME=VALUE",
+             .help = "what another tool's file does not say of its rows, such as gpu=h20-96gb-sxm",
+             .repeatable = true}};
+}
+
+ImportChoice import_choice(const Arguments& arguments) {
+    return {.importer = arguments.value("importer").value_or(""),
+            .given = parse_given_columns(arguments.values("column"))};
+}
+
+Imported import_files(const std::vector<std::string>& paths, const ImportChoice& choice,
+                      const std::vector<MeasuredKind>& wanted) {
+    Imported all = import_file(paths.front(), choice, wanted);
+    for (std::size_t i = 1; i < paths.size(); ++i) {
+        const Imported more = import_file(paths[i], choice, wanted);
+        all.table.append(more.table);
+        all.left_out.insert(all.left_out.end(), more.left_out.begin(), more.left_out.end());
+    }
+    return all;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,96 @@
+#include "cli/step_validation_document.hpp"
+
+#include "model/base/error.hpp"
+#include "scenarios/step_validation.hpp"
+
+namespace plimsoll {
+namespace {
+
+StepAssumptions assumptions_of(const Arguments& arguments, Catalog& catalog) {
+    for (const char* option : {"assumptions", "think-time", "protocol", "requests", "ramp"})
+        if (arguments.given(option))
+            throw InputError(std::string("--") + option, "says nothing of single steps, which these rows are");
+    StepAssumptions result;
+    result.engine = arguments.value("engine").value_or("");
+    result.node = arguments.value("node").value_or("");
+    if (const auto weights = arguments.value("weights")) result.weights = parse_dtype(*weights, "--weights");
+    if (const auto profile = arguments.value("profile"))
+        result.profiles = profile_choice(*profile, "--profile", catalog);
+    return result;
+}
+
+Table rows_table(const StepValidation& validation) {
+    Table table{"rows",
+                "Measured and predicted",
+                {{"place", "", 0},
+                 {"model", "model", 0},
+                 {"weights", "weights", 1},
+                 {"gpu", "GPU", 1},
+                 {"phase", "phase", 0},
+                 {"batch", "batch", 0},
+                 {"prompt_tokens", "prompt", 0},
+                 {"context_tokens", "context", 0},
+                 {"measured_s", "measured", 0},
+                 {"deviation_s", "+-", 2},
+                 {"predicted_s", "predicted", 0},
+                 {"error", "error", 0},
+                 {"skipped", "", 0}},
+                {}};
+    for (const StepRow& row : validation.rows) {
+        Row cells{row.place,
+                  row.model,
+                  row.weights,
+                  row.gpu,
+                  Cell(step_phases[row.prefill ? 0 : 1]),
+                  Cell::count(row.batch),
+                  row.prefill ? Cell::count(row.prompt) : Cell(),
+                  Cell::count(row.context),
+                  Cell(Seconds(row.measured)),
+                  row.deviation > 0 ? Cell(Seconds(row.deviation)) : Cell()};
+        const bool known = row.skipped.empty();
+        cells.push_back(known ? Cell(Seconds(row.predicted)) : Cell());
+        cells.push_back(known ? Cell(Kind::change, row.error()) : Cell());
+        cells.push_back(known ? Cell() : Cell(row.skipped));
+        table.rows.push_back(std::move(cells));
+    }
+    return table;
+}
+
+/// `summary.<phase>.<statistic>` for machines, a table for people.
+void add_summary(const StepValidation& validation, std::vector<Item>& items) {
+    Facts facts{"summary", "", {}};
+    Table table{"",
+                "Absolute errors",
+                {{"", "phase", 0}, {"", "rows", 0}, {"", "median error", 0}, {"", "p90 error", 1}, {"", "bias", 1}},
+                {}};
+    for (std::size_t i = 0; i < step_phases.size(); ++i) {
+        const ErrorSummary& e = validation.summary[i];
+        const std::string phase(step_phases[i]);
+        facts.facts.push_back({phase + ".n", "", Cell::count(e.n)});
+        if (e.n == 0) continue;
+        facts.facts.push_back({phase + ".median_ape", "", Cell::fraction(e.median)});
+        facts.facts.push_back({phase + ".p90_ape", "", Cell::fraction(e.p90)});
+        facts.facts.push_back({phase + ".bias", "", Cell(Kind::change, e.bias)});
+        table.rows.push_back({Cell(phase), Cell::count(e.n), Cell::fraction(e.median), Cell::fraction(e.p90),
+                              Cell(Kind::change, e.bias)});
+    }
+    items.push_back(std::move(facts));
+    items.push_back(std::move(table));
+}
+
+}  // namespace
+
+Document step_validation_document(const Imported& imported, const Arguments& arguments, Catalog& catalog) {
+    const StepValidation validation = validate_steps(imported.table, assumptions_of(arguments, catalog), catalog);
+    Document document;
+    document.items.push_back(rows_table(validation));
+    std::vector<std::string> left_out = imported.left_out;
+    for (const StepRow& row : validation.rows)
+        if (!row.skipped.empty()) left_out.push_back(row.place + ": " + row.skipped);
+    if (!left_out.empty()) document.items.push_back(Bullets{"left_out", "Left out:", std::move(left_out)});
+    add_summary(validation, document.items);
+    document.items.push_back(Bullets{"assumptions", "Assumed:", validation.assumptions});
+    return document;
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include "model/base/error.hpp"
+#include "model/spec/hugging_face.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::string attention_json(const GqaFields& fields, std::optional<int> window) {
+    std::string text = fmt::format(
+        R"({{"kind": "gqa", "heads": {}, "kv_heads": {}, "head_dim": {}, "qkv_bias": {}, "output_bias": {}, "qk_norm": {})",
+        fields.heads, fields.kv_heads, fields.head_dim, fields.qkv_bias, fields.output_bias, fields.qk_norm);
+    if (fields.sinks) text += R"(, "sinks": true)";
+    if (window) text += fmt::format(R"(, "window": {})", *window);
+    return text + "}";
+}
+
+/// A window that the context never fills hides nothing.
+std::optional<int> effective(std::optional<int> window, const ConfigModel& model) {
+    return window && *window < model.max_context ? window : std::nullopt;
+}
+
+/// Whether each layer slides, from `layer_types`.
+std::vector<bool> listed_windows(const ConfigModel& model, const HuggingFaceConfig& config) {
+    const std::vector<std::string> types = config.texts("layer_types");
+    if (static_cast<int>(types.size()) != model.layers)
+        config.fail("layer_types", fmt::format("lists {} of {} layers", types.size(), model.layers));
+    std::vector<bool> result;
+    for (const std::string& type : types) {
+        if (type != "full_attention" && type != "sliding_attention")
+            config.fail("layer_types", unknown_name("kind of layer", type, {"full_attention", "sliding_attention"}));
+        result.push_back(type == "sliding_attention");
+    }
+    return result;
+}
+
+}  // namespace
+
+int even_head_dim(const HuggingFaceConfig& config, std::string_view key, int heads, int hidden) {
+    if (hidden % heads != 0)
+        config.fail(key, fmt::format("{} heads do not divide the hidden size of {}", heads, hidden));
+    return hidden / heads;
+}
+
+ConfigModel common_model(const HuggingFaceConfig& config, const CommonDefaults& defaults) {
+    ConfigModel model;
+    model.hidden = config.size("hidden_size", config.most_hidden);
+    model.layers = config.size("num_hidden_layers", config.most_layers);
+    model.vocabulary =
+        defaults.vocabulary ? config.size_or("vocab_size", *defaults.vocabulary) : config.size("vocab_size");
+    model.max_context = defaults.max_context ? config.size_or("max_position_embeddings", *defaults.max_context)
+                                             : config.size("max_position_embeddings", config.most_context);
+    model.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied_embeddings);
+    return model;
+}
+
+void check_groups(const HuggingFaceConfig& config, std::string_view key, const GqaFields& fields) {
+    if (fields.heads % fields.kv_heads != 0)
+        config.fail(key, fmt::format("{} key-value heads do not divide {} heads", fields.kv_heads, fields.heads));
+}
+
+GqaFields common_heads(const HuggingFaceConfig& config, int hidden, const HeadDefaults& defaults) {
+    GqaFields fields;
+    fields.heads =
+        defaults.heads ? config.size_or("num_attention_heads", *defaults.heads) : config.size("num_attention_heads");
+    fields.kv_heads =
+        config.size_or_none("num_key_value_heads", defaults.kv_heads.value_or(fields.heads)).value_or(fields.heads);
+    check_groups(config, "num_key_value_heads", fields);
+    const auto given =
+        defaults.head_dim ? config.size_or_none("head_dim", *defaults.head_dim) : config.size_if("head_dim");
+    fields.head_dim = given ? *given : even_head_dim(config, "num_attention_heads", fields.heads, hidden);
+    return fields;
+}
+
+void set_attention(ConfigModel& model, const GqaFields& attention, std::optional<int> window) {
+    model.attention.assign(static_cast<std::size_t>(model.layers), attention_json(attention, effective(window, model)));
+}
+
+void set_windowed_attention(ConfigModel& model, const HuggingFaceConfig& config, const GqaFields& attention,
+                            std::optional<int> window, bool (*slides)(const HuggingFaceConfig& config, int layer)) {
+    const std::vector<bool> listed = config.has("layer_types") ? listed_windows(model, config) : std::vector<bool>{};
+    const std::string all = attention_json(attention, std::nullopt);
+    const std::string last = attention_json(attention, effective(window, model));
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const bool slid = listed.empty() ? window && slides(config, layer) : listed[static_cast<std::size_t>(layer)];
+        if (slid && !window) config.fail("sliding_window", "layers slide, but the width of their window is missing");
+        model.attention.push_back(slid ? last : all);
+    }
+}
+
+std::string gated_ffn(int intermediate, bool bias) {
+    return fmt::format(R"({{"kind": "gated", "intermediate": {}, "bias": {}}})", intermediate, bias);
+}
+
+void set_ffn(ConfigModel& model, int intermediate, bool gated, bool bias) {
+    const std::string text =
+        gated ? gated_ffn(intermediate, bias)
+              : fmt::format(R"({{"kind": "dense", "intermediate": {}, "bias": {}}})", intermediate, bias);
+    model.ffn.assign(static_cast<std::size_t>(model.layers), text);
+}
+
+void check_mixture(const HuggingFaceConfig& config, const MoeFields& fields) {
+    if (fields.top_k > fields.experts)
+        config.fail("num_experts_per_tok", fmt::format("{} experts a token, of {}", fields.top_k, fields.experts));
+}
+
+void set_mixture(ConfigModel& model, const HuggingFaceConfig& config, const MoeFields& fields) {
+    check_mixture(config, fields);
+    model.ffn.assign(static_cast<std::size_t>(model.layers), mixture_ffn(fields));
+}
+
+std::string mixture_ffn(const MoeFields& fields) {
+    std::string text = fmt::format(R"({{"kind": "moe", "experts": {}, "top_k": {}, "intermediate": {})", fields.experts,
+                                   fields.top_k, fields.intermediate);
+    if (fields.shared_intermediate > 0)
+        text += fmt::format(R"(, "shared_intermediate": {})", fields.shared_intermediate);
+    if (fields.shared_gate) text += R"(, "shared_gate": true)";
+    if (fields.gate_bias) text += R"(, "gate_bias": true)";
+    if (fields.bias) text += R"(, "bias": true)";
+    return text + "}";
+}
+
+}  // namespace plimsoll
