@@ -8,8 +8,8 @@
 
 namespace plimsoll {
 
-/// Steps timed by a deployment's folded cost. A decode batch of n takes a constant below the context where the GPU
-/// overtakes the host and an affine time above it; both are kept for each n.
+/// Steps timed by a deployment's folded cost. A decode batch of n takes a time that is affine in the context
+/// between the contexts where the GPU hides more or less of the host; these pieces are kept for each n.
 class FoldedTimer final : public StepTimer {
   public:
     /// Batches of up to `max_sequences`; the cost must outlive the timer.
@@ -25,8 +25,8 @@ class FoldedTimer final : public StepTimer {
         double until = std::numeric_limits<double>::infinity();
         Seconds at_zero{}, per_token{};
     };
-    /// As many as two windows of the attention and the host make.
-    using Line = std::array<Piece, 4>;
+    /// As many as two windows of the attention and the knots of the overlap make.
+    using Line = std::array<Piece, 9>;
     [[nodiscard]] Line line(double decodes) const;
 
     const StepCost& cost_;

@@ -89,7 +89,10 @@ TEST_CASE("a mixed step is the sum over operators too") {
 
 TEST_CASE("decode time is affine in the context on both sides of its breakpoint") {
     // The engine without CUDA graphs launches for 40 x 0.63 ms; the GPU overtakes with enough context.
-    const Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1);
+    Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1);
+    Engine engine = *deployed.engine;
+    engine.host.overlap_sharpness.reset();
+    deployed.engine = &engine;
     const Architecture architecture(*deployed.model);
     const StepCost cost(architecture, deployed);
     const double b = 32, turn = cost.next_breakpoint(b, b);
@@ -107,6 +110,47 @@ TEST_CASE("decode time is affine in the context on both sides of its breakpoint"
     CHECK(std::isinf(cost.next_breakpoint(b, turn * 1.0001)));
 }
 
+TEST_CASE("launches and GPU that hide each other badly take longer than either where they are near") {
+    const LaunchOverlap smooth(4.0), longer(std::nullopt);
+    const Seconds launches(0.05);
+    // Both alike: 2^(1/4). Half and twice: (1 + 1/16)^(1/4) and (1 + 16)^(1/4).
+    CHECK(smooth.time(launches, launches).value() == Approx(0.05 * 1.189207).epsilon(0.006));
+    CHECK(smooth.time(Seconds(0.025), launches).value() == Approx(0.05 * 1.015272).epsilon(0.006));
+    CHECK(smooth.time(Seconds(0.1), launches).value() == Approx(0.05 * 2.030543).epsilon(0.006));
+    CHECK(smooth.time(Seconds(0), launches) == launches);
+    CHECK(smooth.time(Seconds(0.03), Seconds(0)) == Seconds(0.03));
+    CHECK(longer.time(Seconds(0.049), launches) == launches);
+    CHECK(longer.time(Seconds(0.051), launches) == Seconds(0.051));
+    for (double ratio = 0.0; ratio < 20.0; ratio += 0.01) {
+        const double exact = std::pow(1.0 + std::pow(ratio, 4.0), 0.25);
+        CHECK(smooth.time(launches * ratio, launches) >= std::max(launches, launches * ratio));
+        CHECK(smooth.time(launches * ratio, launches) / launches == Approx(exact).epsilon(0.006));
+    }
+}
+
+TEST_CASE("a decode step is straight between the breakpoints of a smooth overlap") {
+    const Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1);
+    REQUIRE(deployed.engine->host.overlap_sharpness);
+    const Architecture architecture(*deployed.model);
+    const StepCost cost(architecture, deployed);
+    double from = 32, slope_before = -1;
+    int pieces = 0;
+    for (bool last = false; !last; ++pieces) {
+        REQUIRE(pieces < 8);
+        const double until = cost.next_breakpoint(32, from);
+        last = std::isinf(until);
+        const double end = last ? from + 1e6 : until, span = end - from;
+        const auto at = [&](double share) { return cost.decode(32, from + share * span).value(); };
+        CHECK(at(0.5) == Approx(0.5 * (at(0.1) + at(0.9))).epsilon(1e-12));
+        // The GPU is hidden less and less: the slope rises.
+        const double slope = (at(0.9) - at(0.1)) / span;
+        CHECK(slope > slope_before);
+        slope_before = slope;
+        from = until;
+    }
+    CHECK(pieces >= 4);
+}
+
 TEST_CASE("a batch that runs as a CUDA graph has no breakpoint") {
     const Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1, 1, "vllm-v0");
     const Architecture architecture(*deployed.model);
@@ -121,7 +165,8 @@ TEST_CASE("a batch that runs as a CUDA graph has no breakpoint") {
 TEST_CASE("a step takes the slower of GPU and launches, and the serial host time") {
     Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1);
     const Architecture architecture(*deployed.model);
-    const Engine bare = without_host(*deployed.engine);
+    Engine bare = without_host(*deployed.engine);
+    bare.host.overlap_sharpness.reset();
     Engine host = bare;
     host.host.per_step.value = Seconds(2e-3);
     host.host.per_sequence.value = Seconds(1e-5);

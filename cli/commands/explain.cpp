@@ -147,7 +147,7 @@ void add_step(const StepCost& cost, const StepShape& shape, const std::string& k
         add(documents, std::string(op.document_name), op, count, time, "");
         gpu += time;
     }
-    const Seconds beyond = std::max(Seconds(0), cost.host_launches(shape) - gpu), serial = cost.host_serial(shape);
+    const Seconds beyond = cost.overlap().time(gpu, cost.host_launches(shape)) - gpu, serial = cost.host_serial(shape);
     const Seconds total = gpu + beyond + serial;
     for (std::vector<Line>* list : {&lines, &documents}) {
         list->push_back({.name = "host_launches_beyond_gpu", .time = beyond, .bound = "host"});

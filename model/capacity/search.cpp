@@ -28,16 +28,16 @@ void add_tpot_causes(const InstanceModel& model, const Forecast& forecast, doubl
         model.cost().parts({.decode_sequences = decoding, .context_tokens = decoding * model.context()});
     of(causes, Constraint::prefill) += (state.token_interval - state.decode_step) * tokens;
     const Seconds gpu = parts.compute + parts.weights_read + parts.kv_read + parts.communication + parts.launch;
-    const Seconds serial = parts.host_serial;
+    const Seconds serial = parts.host_serial, both = model.cost().overlap().time(gpu, parts.host_launches);
     // Where launching takes longer than the GPU, the GPU's own work is hidden behind the host.
     if (parts.host_launches > gpu) {
-        of(causes, Constraint::host) += (parts.host_launches + serial) * tokens;
+        of(causes, Constraint::host) += (both + serial) * tokens;
         return;
     }
     of(causes, Constraint::compute) += parts.compute * tokens;
     of(causes, Constraint::decode_bandwidth) += (parts.weights_read + parts.kv_read) * tokens;
     of(causes, Constraint::communication) += parts.communication * tokens;
-    of(causes, Constraint::host) += (parts.launch + serial) * tokens;
+    of(causes, Constraint::host) += (parts.launch + serial + both - gpu) * tokens;
 }
 
 bool needs_percentiles(const Slo& slo) {

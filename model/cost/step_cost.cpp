@@ -19,6 +19,7 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
       split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
       kernels_(deployment, factors),
+      overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
       graph_batch_(deployment.engine->host.graph_batch),
       chunked_(deployment.engine->scheduling == Scheduling::chunked) {
@@ -132,23 +133,28 @@ Seconds StepCost::step(const StepShape& shape) const {
 
 Seconds StepCost::step(const StepShape& shape, Seconds prefill_attention) const {
     const Seconds gpu = stage_gpu(per_stage(shape), prefill_attention) * static_cast<double>(stages_);
-    return std::max(gpu, host_launches(shape)) + host_serial(shape);
+    return overlap_.time(gpu, host_launches(shape)) + host_serial(shape);
 }
 
 double StepCost::next_breakpoint(double sequences, double context_tokens) const {
     const StepShape shape{.decode_sequences = sequences, .context_tokens = context_tokens};
-    const double slack =
-        (host_launches(shape) - stage_gpu(per_stage(shape), Seconds(0)) * static_cast<double>(stages_)).value();
+    const Seconds gpu = stage_gpu(per_stage(shape), Seconds(0)) * static_cast<double>(stages_);
+    const Seconds launches = host_launches(shape);
     double slope = 0, edge = std::numeric_limits<double>::infinity();
     for (const DecodeLine& line : decode_) {
         if (context_tokens >= line.window * sequences) continue;
         slope += line.per_context;
         edge = std::min(edge, line.window * sequences);
     }
-    if (slack <= 0 || slope <= 0) return edge;
+    if (slope <= 0) return edge;
     const double in_stage = fullest_share(sequences, stages_);
     slope *= stages_ * in_stage * fullest_share(sequences * in_stage, split_.attention_data);
-    return std::min(edge, context_tokens + slack / slope);
+    for (const double ratio : overlap_.knots()) {
+        const double turn = context_tokens + (launches * ratio - gpu).value() / slope;
+        // A knot that was asked for before lies here but for the rounding.
+        if (turn > context_tokens * (1.0 + 1e-12)) return std::min(edge, turn);
+    }
+    return edge;
 }
 
 void StepCost::operators(const StepShape& shape, std::vector<Operator>& operators) const {

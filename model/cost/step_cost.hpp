@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "model/cost/launch_overlap.hpp"
 #include "model/cost/memory.hpp"
 #include "model/cost/octave_table.hpp"
 #include "model/cost/parallelism.hpp"
@@ -23,7 +24,7 @@ struct StepParts {
 /// token takes s stage times. Fewer than s sequences leave bubbles: each is a batch of its own. Groups of ranks with
 /// requests of their own divide a batch likewise, in step with the fullest.
 ///
-/// step = max(GPU, host launches) + serial host time;
+/// step = overlap(GPU, host launches) + serial host time;
 /// GPU = table(tokens) + own part's tables(tokens, rows, decodes) + prefill attention + decode attention (b, context).
 class StepCost {
   public:
@@ -48,8 +49,8 @@ class StepCost {
         return prefill(prompts, tokens, pairs) / static_cast<double>(stages_);
     }
     /// The next context, in tokens read by `sequences` decodes, at which the slope of the step time changes: where the
-    /// GPU overtakes the host, or where a window of the attention is full. Infinite when there is none above
-    /// `context_tokens`.
+    /// GPU hides more or less of the host, or where a window of the attention is full. Infinite when there is none
+    /// above `context_tokens`.
     [[nodiscard]] double next_breakpoint(double sequences, double context_tokens) const;
 
     /// The same step operator by operator, by limits.
@@ -62,6 +63,7 @@ class StepCost {
     void operators(const StepShape& shape, std::vector<Operator>& operators) const;
     [[nodiscard]] Seconds host_serial(const StepShape& shape) const;
     [[nodiscard]] Seconds host_launches(const StepShape& shape) const;
+    [[nodiscard]] const LaunchOverlap& overlap() const { return overlap_; }
 
   private:
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
@@ -74,6 +76,7 @@ class StepCost {
     Split split_;
     Storage storage_;
     KernelTimes kernels_;
+    LaunchOverlap overlap_;
     int stages_;
     int graph_batch_;
     bool chunked_;

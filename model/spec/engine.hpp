@@ -77,12 +77,13 @@ struct Engine {
     bool expert_workspace_kept = false;  ///< the buffers of experts' products stay when the layers are done
 
     struct Host {
-        Sourced<Seconds> per_step;      ///< serial, every step
-        Sourced<Seconds> per_sequence;  ///< serial, per running sequence of a step
-        Sourced<Seconds> per_prefill;   ///< serial, per exclusive prefill or step with a prompt chunk
-        Sourced<Seconds> per_request;   ///< serial, per prompt
-        Sourced<Seconds> per_layer;     ///< launching one layer, in parallel with the GPU
-        int graph_batch = 0;            ///< decode batches up to this size need no per-layer launches
+        Sourced<Seconds> per_step;                ///< serial, every step
+        Sourced<Seconds> per_sequence;            ///< serial, per running sequence of a step
+        Sourced<Seconds> per_prefill;             ///< serial, per exclusive prefill or step with a prompt chunk
+        Sourced<Seconds> per_request;             ///< serial, per prompt
+        Sourced<Seconds> per_layer;               ///< launching one layer, in parallel with the GPU
+        int graph_batch = 0;                      ///< decode batches up to this size need no per-layer launches
+        std::optional<double> overlap_sharpness;  ///< p of LaunchOverlap; absent: the longer of launches and GPU
     } host;
 
     Sourced<Seconds> collective_overhead;       ///< added to each collective by eager launch and skew
