@@ -293,7 +293,7 @@ TEST_CASE("A plan answers where one prompt fills a prefill") {
 TEST_CASE("A plan answers where one request fills the KV cache") {
     Scenario s = chat("llama-13b", "t4-16gb-pcie-8", "tgi-lightllm-2023");
     Engine engine = *s.engines[0];
-    engine.workspace_memory.value = Bytes(0.6e9);
+    engine.workspace_memory.value = Bytes(0.5e9);
     s.engines = {&engine};
     s.load.registered_users = 7;
     s.workload.prompt = Distribution::fixed(300.0);

@@ -104,6 +104,7 @@ struct MoeFields {
     int top_k = 0;
     int intermediate = 0;
     int shared_intermediate = 0;
+    int groups = 1, reached_groups = 1;  ///< of experts, and those that a token may reach
     bool shared_gate = false;
     bool gate_bias = false;
     bool bias = false;

@@ -114,6 +114,8 @@ std::string mixture_ffn(const MoeFields& fields) {
                                    fields.top_k, fields.intermediate);
     if (fields.shared_intermediate > 0)
         text += fmt::format(R"(, "shared_intermediate": {})", fields.shared_intermediate);
+    if (fields.reached_groups < fields.groups)
+        text += fmt::format(R"(, "expert_groups": {}, "reached_groups": {})", fields.groups, fields.reached_groups);
     if (fields.shared_gate) text += R"(, "shared_gate": true)";
     if (fields.gate_bias) text += R"(, "gate_bias": true)";
     if (fields.bias) text += R"(, "bias": true)";

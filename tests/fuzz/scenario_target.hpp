@@ -20,8 +20,8 @@ inline bool sane(const Scenario& scenario) {
            !scenario.nodes.empty() && !scenario.engines.empty();
 }
 
-/// Reads any bytes as a scenario. Only an InputError may come of it; what is read must read back as the same.
-/// Returns whether the bytes were a scenario.
+/// Reads any bytes as a scenario. Only an InputError, or an EnvironmentError of a file that is named, may come of it;
+/// what is read must read back as the same. Returns whether the bytes were a scenario.
 inline bool read_any_scenario(std::string_view bytes) {
     static Catalog catalog({PLIMSOLL_SOURCE_DIR});
     std::string resolved;
@@ -30,6 +30,9 @@ inline bool read_any_scenario(std::string_view bytes) {
         PLIMSOLL_ASSERT(sane(scenario));
         resolved = scenario.resolved_json;
     } catch (const InputError&) {
+        return false;
+    } catch (const EnvironmentError&) {
+        // A name that ends in .json is a file, which need not be there.
         return false;
     }
     PLIMSOLL_ASSERT(parse_scenario(resolved, "resolved", {}, catalog).resolved_json == resolved);

@@ -26,6 +26,11 @@ MoeFields experts_of(const HuggingFaceConfig& config) {
     if (shared > static_cast<std::int64_t>(config.most_of_anything))
         config.fail("n_shared_experts", "the shared experts together are wider than any that are known");
     mixture.shared_intermediate = static_cast<int>(shared);
+    // Without groups any expert may be reached.
+    if (config.text_or("topk_method", "noaux_tc") != "greedy") {
+        mixture.groups = config.size_if("n_group").value_or(1);
+        mixture.reached_groups = config.size_if("topk_group").value_or(mixture.groups);
+    }
     return mixture;
 }
 
