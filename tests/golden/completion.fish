@@ -3,6 +3,7 @@ complete -c plimsoll -n __fish_use_subcommand -a calibrate -d 'one of: accuracy 
 complete -c plimsoll -n __fish_use_subcommand -a check -d 'Whether scenario and data files are good, or what is wrong with them'
 complete -c plimsoll -n __fish_use_subcommand -a compare -d 'Several scenarios side by side, with the change against one of them'
 complete -c plimsoll -n __fish_use_subcommand -a completion -d 'A script that completes commands, options and names in your shell'
+complete -c plimsoll -n __fish_use_subcommand -a detect -d 'Describes this machine, or a saved one, as a node to plan with'
 complete -c plimsoll -n __fish_use_subcommand -a explain -d 'Where the time of one prefill and one decode step goes, operator by operator'
 complete -c plimsoll -n __fish_use_subcommand -a list -d 'What there is: GPUs, nodes, models, engines and more'
 complete -c plimsoll -n __fish_use_subcommand -a plan -d 'How many nodes a load needs, at what cost, and what limits them'
@@ -109,6 +110,15 @@ complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l from -d 'outputs of another machine that --save wrote there, instead of this one\'s' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l save -d 'where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l name -d 'of the node; made of GPU and count if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l node -d 'node type' -x -a '(plimsoll list nodes --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l engine -d 'serving engine' -x -a '(plimsoll list engines --names 2>/dev/null)'
