@@ -48,8 +48,8 @@ TEST_CASE("the memory of LLaMA-13B on four A30, worked by hand") {
     CHECK(budget.kv.value() == Approx(17'164'747'264.0));
     CHECK(budget.kv_tokens == 83'812);
     CHECK(!budget.refusal(*deployed.gpu));
-    // 10 % of the activations, 84.3 MB; 0.5 % of the weights, 32.5 MB; 0.5 GB of the framework, 0.4 GB of communication:
-    // the root of their squares.
+    // 10 % of the activations, 84.3 MB; 0.5 % of the weights, 32.5 MB; 0.5 GB of the framework, 0.4 GB of
+    // communication: the root of their squares.
     CHECK(budget.deviation.value() == Approx(646.7e6).epsilon(1e-3));
     // A deviation less is 3,157.6 tokens less.
     CHECK(with_more_kv(budget, *deployed.engine, budget.deviation * -1.0).kv_tokens == 80'654);

@@ -14,7 +14,8 @@ std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
 }
 
 void read_scheduling(const Fields& fields, Engine& engine) {
-    engine.scheduling = static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked", "static"}));
+    engine.scheduling =
+        static_cast<Scheduling>(fields.choice("scheduling", {"exclusive-prefill", "chunked", "static"}));
     engine.scheduler = fields.string("scheduler");
     if (engine.scheduling == Scheduling::chunked) {
         engine.max_step_tokens = static_cast<int>(fields.integer("max_step_tokens", tokens));
