@@ -15,14 +15,15 @@ struct Sensitivities {
 Sensitivities sensitivities(const Architecture& architecture, const Deployment& deployment,
                             const ByCause<double>& spread, const StepShape& decode, const StepShape& prefill) {
     Sensitivities result;
-    const StepCost nominal(architecture, deployment);
+    const std::array<StepShape, 2> shapes{decode, prefill};
+    const auto nominal = StepCost::logarithms(architecture, deployment, {}, shapes);
     for (std::size_t i = 0; i < cause_count; ++i) {
         if (spread.values[i] == 0.0) continue;
         ByCause<double> z;
         z.values[i] = 1.0;
-        const StepCost moved(architecture, deployment, TimeFactors(spread, z));
-        result.decode.values[i] = std::log(moved.step(decode) / nominal.step(decode));
-        result.prefill.values[i] = std::log(moved.step(prefill) / nominal.step(prefill));
+        const auto moved = StepCost::logarithms(architecture, deployment, TimeFactors(spread, z), shapes);
+        result.decode.values[i] = moved[0] - nominal[0];
+        result.prefill.values[i] = moved[1] - nominal[1];
     }
     return result;
 }

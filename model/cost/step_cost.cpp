@@ -14,7 +14,8 @@ bool stands_alone(const Operator& op) {
 
 }  // namespace
 
-StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
+StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
+                   bool folded)
     : architecture_(&architecture),
       split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
@@ -30,7 +31,23 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
     per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
     per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
     launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
-    fold(architecture);
+    if (folded) fold(architecture);
+}
+
+std::array<double, 2> StepCost::logarithms(const Architecture& architecture, const Deployment& deployment,
+                                           const TimeFactors& factors, const std::array<StepShape, 2>& shapes) {
+    const StepCost cost(architecture, deployment, factors, false);
+    std::array<double, 2> result{};
+    std::vector<Operator> list;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+        list.clear();
+        cost.operators(shapes[i], list);
+        Seconds gpu;
+        for (const Operator& op : list) gpu += cost.kernels_.time(op) * (op.count * cost.stages_);
+        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shapes[i])) + cost.host_serial(shapes[i]);
+        result[i] = std::log(step.value());
+    }
+    return result;
 }
 
 void StepCost::fold(const Architecture& architecture) {

@@ -29,7 +29,12 @@ struct StepParts {
 class StepCost {
   public:
     /// `factors`: another draw of what the constants may be.
-    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {})
+        : StepCost(architecture, deployment, factors, true) {}
+    /// Logarithms of the times of two steps from their operators, without the work of a fold.
+    [[nodiscard]] static std::array<double, 2> logarithms(const Architecture& architecture,
+                                                          const Deployment& deployment, const TimeFactors& factors,
+                                                          const std::array<StepShape, 2>& shapes);
 
     /// Time from one token to the next of all running sequences.
     [[nodiscard]] Seconds step(const StepShape& shape) const;
@@ -66,6 +71,7 @@ class StepCost {
     [[nodiscard]] const LaunchOverlap& overlap() const { return overlap_; }
 
   private:
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors, bool folded);
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
     void fold(const Architecture& architecture);
