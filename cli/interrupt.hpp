@@ -4,7 +4,7 @@
 namespace plimsoll {
 
 /// While it lives, the first SIGINT or SIGTERM sets a flag instead of ending the program, so that a long computation
-/// can stop and answer with what it has; another one ends it as before. One at a time.
+/// can stop and answer with what it has; another one, a quarter of a second later or more, ends it. One at a time.
 class InterruptFlag {
   public:
     InterruptFlag();

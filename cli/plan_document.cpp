@@ -121,15 +121,28 @@ Table answers_table(const Scenario& scenario, const Plan& plan, bool verbose) {
     return table;
 }
 
-/// The rows of one model without its name, for people.
+/// Cheapest first; those without a price after them, by GPUs.
+bool better(const Answer* a, const Answer* b) {
+    const Candidate &x = *a->best, &y = *b->best;
+    if (x.cost.has_value() != y.cost.has_value()) return x.cost.has_value();
+    return x.cost ? *x.cost < *y.cost : x.gpus < y.gpus;
+}
+
+/// The feasible answers of one model, the best first.
+std::vector<const Answer*> ranked_answers(const Plan& plan, const Transformer* model) {
+    std::vector<const Answer*> feasible;
+    for (const Answer& answer : plan.answers)
+        if (answer.model == model && answer.best) feasible.push_back(&answer);
+    std::stable_sort(feasible.begin(), feasible.end(), better);
+    return feasible;
+}
+
+/// The feasible rows of one model without its name, for people.
 Table shown_answers(const Scenario& scenario, const Plan& plan, const Transformer* model, bool verbose) {
     Table table{"", "", candidate_columns(scenario, verbose), {}, true};
     table.columns.front().title.clear();
-    if (!best_answer(plan, model)) return table;
-    for (const Answer& answer : plan.answers)
-        if (answer.model == model && (answer.best || answer.node))
-            table.rows.push_back(
-                candidate_row(scenario, model, answer.node, answer.best ? &*answer.best : nullptr, ""));
+    for (const Answer* answer : ranked_answers(plan, model))
+        table.rows.push_back(candidate_row(scenario, model, answer->node, &*answer->best, ""));
     return table;
 }
 
@@ -231,27 +244,24 @@ Table candidates_table(const Scenario& scenario, const Plan& plan, bool shown) {
     return table;
 }
 
-Bullets reasons(const Plan& plan, const Transformer* model) {
-    Bullets bullets{"", "", {}};
-    for (const Answer& answer : plan.answers)
-        if (answer.model == model && answer.node && !answer.reason.empty() && !answer.best)
-            bullets.lines.push_back(answer.node->name + ": " + answer.reason);
-    return bullets;
+/// The node types that cannot keep the promises.
+Paragraph unable(const Plan& plan, const Transformer* model) {
+    std::string names;
+    int count = 0;
+    for (const Answer& answer : plan.answers) {
+        if (answer.model != model || answer.best || !answer.node) continue;
+        names += (count++ == 0 ? "" : ", ") + answer.node->name;
+    }
+    if (count == 0) return {};
+    return {fmt::format("No candidate keeps the promises on {}{}.",
+                        count == 1 ? "" : plural(count, "node type") + ": ", names)};
 }
 
 }  // namespace
 
 const Answer* best_answer(const Plan& plan, const Transformer* model) {
-    std::vector<const Answer*> feasible;
-    for (const Answer& answer : plan.answers)
-        if (answer.model == model && answer.best) feasible.push_back(&answer);
-    const bool priced =
-        std::all_of(feasible.begin(), feasible.end(), [](const Answer* a) { return a->best->cost.has_value(); });
-    const auto better = [priced](const Answer* a, const Answer* b) {
-        return priced ? *a->best->cost < *b->best->cost : a->best->gpus < b->best->gpus;
-    };
-    const auto best = std::min_element(feasible.begin(), feasible.end(), better);
-    return best == feasible.end() ? nullptr : *best;
+    const std::vector<const Answer*> ranked = ranked_answers(plan, model);
+    return ranked.empty() ? nullptr : ranked.front();
 }
 
 Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail detail) {
@@ -263,7 +273,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     for (const Transformer* model : scenario.models) {
         items.push_back(Paragraph{sentence(scenario, plan, model)});
         items.push_back(shown_answers(scenario, plan, model, detail.verbose));
-        items.push_back(reasons(plan, model));
+        items.push_back(unable(plan, model));
         if (detail.verbose) items.push_back(simulated_latencies(plan, model));
         if (detail.verbose) items.push_back(shown_runners_up(scenario, plan, model));
     }

@@ -167,6 +167,39 @@ std::string json_value(const std::vector<std::string>& values, Form form, const 
     return form == Form::texts || form == Form::numbers ? "[" + list + "]" : list;
 }
 
+/// What a question without a file needs, and no default can stand for.
+struct Needed {
+    std::string options;
+    std::vector<std::vector<std::string>> ways;  ///< fields that together are enough, for each way of saying it
+};
+
+const std::vector<Needed>& needed() {
+    static const std::vector<Needed> all{
+        {"--model", {{"models"}}},
+        {"--users or --rate", {{"load"}}},
+        {"--workload, or --prompt-tokens and --output-tokens",
+         {{"workload"}, {"prompt_tokens", "output_tokens"}, {"load.classes"}, {"load.protocol"}}},
+        {"--ttft, --tpot or --e2e", {{"slo"}}},
+    };
+    return all;
+}
+
+/// Refuses a question without a file that leaves out what no default can stand for, all of it at once.
+void check_complete(const std::vector<Override>& overrides) {
+    const auto said = [&](const std::string& field) {
+        return std::any_of(overrides.begin(), overrides.end(), [&](const Override& override) {
+            return override.path == field || override.path.rfind(field + ".", 0) == 0;
+        });
+    };
+    std::string missing;
+    for (const Needed& part : needed())
+        if (std::none_of(part.ways.begin(), part.ways.end(),
+                         [&](const auto& fields) { return std::all_of(fields.begin(), fields.end(), said); }))
+            missing += (missing.empty() ? "" : "; ") + part.options;
+    if (!missing.empty())
+        throw InputError("command line", "a question without a scenario file also needs " + missing);
+}
+
 }  // namespace
 
 const std::vector<Option>& scenario_options() {
@@ -213,10 +246,7 @@ Scenario read_question(const std::string& file, const Arguments& arguments, Cata
                        SimulationTerms* simulation) {
     const std::vector<Override> overrides = overrides_of(arguments);
     if (!file.empty()) return read_scenario(file, overrides, catalog, simulation);
-    if (overrides.empty())
-        throw InputError("command line",
-                         "nothing to plan: give a scenario file, or --model, --node, --engine, --users (or --rate), "
-                         "--workload and --ttft or --tpot");
+    check_complete(overrides);
     return make_scenario("command line", overrides, catalog, simulation);
 }
 

@@ -164,8 +164,8 @@ int read_spares(const Fields& fields) {
 
 void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
     scenario.models = read_entries(fields, "models", catalog.models);
-    scenario.engines = read_entries(fields, "engines", catalog.engines);
-    scenario.nodes = read_nodes(fields, catalog);
+    scenario.engines = read_entries(assumptions.source(fields, "engines"), "engines", catalog.engines);
+    scenario.nodes = read_nodes(assumptions.source(fields, "nodes"), catalog);
     scenario.compare_nodes = assumptions.source(fields, "compare_nodes").boolean("compare_nodes");
     if (assumptions.given_or_free(fields, "weights")) scenario.weights = read_names(fields, "weights", parse_dtype);
     scenario.kv = read_kv_dtype(assumptions.source(fields, "kv_cache"));

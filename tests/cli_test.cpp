@@ -187,7 +187,7 @@ TEST_CASE("wrong command lines are refused with a suggestion") {
         "plimsoll: KIND: unknown word 'gpu'; did you mean 'gpus'? known: blocks, classes, commands, engines, formats, "
         "gpus, importers, links, loads, models, nodes, parallelism and 4 more\n");
     CHECK(refusal("show") == "plimsoll: command line: NAME is missing; see --help\n");
-    CHECK_THAT(refusal("plan"), ContainsSubstring("nothing to plan"));
+    CHECK_THAT(refusal("plan"), ContainsSubstring("also needs --model; --users or --rate"));
     CHECK_THAT(refusal("compare tests/cli/scenarios/round.json"), ContainsSubstring("at least two"));
     CHECK_THAT(refusal(""), ContainsSubstring("Usage: plimsoll COMMAND"));
 }

@@ -122,6 +122,8 @@ TEST_CASE("scenario: a default is stated unless the field is given") {
         std::string field, value;
     };
     const std::vector<Case> cases{
+        {"nodes", {{"nodes", "null"}}, "nodes", "a40-48gb-pcie-8"},
+        {"engines", {{"engines", "null"}}, "engines", "tgi-lightllm-2023"},
         {"compare_nodes", drain, "compare_nodes", "false"},
         {"weights", drain, "weights", "fp16"},
         {"kv_cache", drain, "kv_cache", "fp8"},
@@ -258,6 +260,23 @@ TEST_CASE("scenario: options alone make a scenario") {
     CHECK(scenario.workload.prompt.mean() == 900);
     CHECK_THROWS_WITH(make_scenario("options", {options.begin(), options.end() - 1}, catalog()),
                       "options: the field 'slo' is missing");
+}
+
+TEST_CASE("scenario: silent about nodes it asks about all, and it says so") {
+    const Scenario scenario = make_scenario("options",
+                                            {{"models", "llama-13b", "--model"},
+                                             {"load.rate", "5/s", "--rate"},
+                                             {"workload", "chat", "--workload"},
+                                             {"slo.ttft_p95", "3s", "--ttft"}},
+                                            catalog());
+    CHECK(scenario.nodes.size() == catalog().nodes.names().size());
+    CHECK(scenario.engines.at(0)->name == "vllm-v1");
+    const auto says = [&](const std::string& start) {
+        return std::any_of(scenario.assumptions.begin(), scenario.assumptions.end(),
+                           [&](const std::string& sentence) { return sentence.starts_with(start); });
+    };
+    CHECK(says("nodes = all"));
+    CHECK(says("engines = vllm-v1"));
 }
 
 TEST_CASE("scenario: what extends lies over its base, and the result reads as the same question") {
