@@ -253,8 +253,8 @@ Paragraph unable(const Plan& plan, const Transformer* model) {
         names += (count++ == 0 ? "" : ", ") + answer.node->name;
     }
     if (count == 0) return {};
-    return {fmt::format("No candidate keeps the promises on {}{}.",
-                        count == 1 ? "" : plural(count, "node type") + ": ", names)};
+    return {fmt::format("No candidate keeps the promises on {}{}.", count == 1 ? "" : plural(count, "node type") + ": ",
+                        names)};
 }
 
 }  // namespace

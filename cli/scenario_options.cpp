@@ -83,7 +83,9 @@ std::vector<FieldOption> load_and_promises() {
         {{.name = "rate", .value = "RATE", .help = "requests that arrive, instead of users, such as 12/s"},
          "load.rate",
          Form::text},
-        {{.name = "think-time", .value = "TIME", .help = "between an answer and the user's next request, such as 2s"},
+        {{.name = "think-time",
+          .value = "TIME",
+          .help = "between an answer and the user's next request: 2s in the mean, or fixed:2s"},
          "load.think_time",
          Form::text},
         {{.name = "workload", .value = "NAME", .help = "prompt and output lengths by name", .completes = "workloads"},
@@ -196,8 +198,7 @@ void check_complete(const std::vector<Override>& overrides) {
         if (std::none_of(part.ways.begin(), part.ways.end(),
                          [&](const auto& fields) { return std::all_of(fields.begin(), fields.end(), said); }))
             missing += (missing.empty() ? "" : "; ") + part.options;
-    if (!missing.empty())
-        throw InputError("command line", "a question without a scenario file also needs " + missing);
+    if (!missing.empty()) throw InputError("command line", "a question without a scenario file also needs " + missing);
 }
 
 }  // namespace

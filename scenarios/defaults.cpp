@@ -23,7 +23,8 @@ const ScenarioDefault& default_of(std::string_view path) {
 const std::vector<ScenarioDefault>& scenario_defaults() {
     static const std::vector<ScenarioDefault> all{
         {"nodes", R"("all")", "every node type there is, for which one is the question"},
-        {"engines", R"("vllm-v1")", "paged memory, chunked prefill and continuous batching, as most engines have by now"},
+        {"engines", R"("vllm-v1")",
+         "paged memory, chunked prefill and continuous batching, as most engines have by now"},
         {"compare_nodes", "true", "an answer for each node type"},
         {"weights", "", "fp16, or bf16 where the model is published in it and the GPU computes in it"},
         {"kv_cache", R"("fp16")", "16 bits, as the engines store it unless told otherwise"},

@@ -25,6 +25,14 @@ Distribution read_think_time(const Fields& fields) {
     return result;
 }
 
+/// Of people: a plain time is the mean of an exponential law. Users who all think equally long fall into step with each
+/// other, which only machines do; `fixed:` says so.
+Distribution read_peoples_think_time(const Fields& fields) {
+    const Distribution read = read_think_time(fields);
+    const bool plain = read.text().find(':') == std::string::npos && read.mean() > 0;
+    return plain ? Distribution::parse_seconds("exponential:mean=" + read.text(), fields.place("think_time")) : read;
+}
+
 Drain read_drain(const Fields& drain, bool documents, Assumptions& assumptions) {
     Drain result;
     if (!documents || given(drain, "requests")) result.requests = static_cast<int>(drain.integer("requests", {1, 1e8}));
@@ -41,7 +49,7 @@ void read_protocol(const Fields& load, Assumptions& assumptions, Load& result) {
     const std::size_t protocol = given(load, "protocol") ? load.choice("protocol", names) : drain ? 1 : 0;
     if (protocol == 0) {
         if (drain) load.fail("drain", "'drain' belongs to the protocol shared-queue or one-each");
-        result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
+        result.think_time = read_peoples_think_time(assumptions.source(load, "load.think_time"));
         if (given(load, "ramp")) result.ramp = load.quantity<Seconds>("ramp", {0, 1e6});
         return;
     }
@@ -182,7 +190,7 @@ void read_pauses(const Fields& load, Assumptions& assumptions, Load& result) {
     }
     if (result.arrivals != Load::Arrivals::poisson)
         load.fail("sessions", "sessions of a rate begin at Poisson times: no 'arrivals', 'diurnal' or 'spikes'");
-    result.think_time = read_think_time(assumptions.source(load, "load.think_time"));
+    result.think_time = read_peoples_think_time(assumptions.source(load, "load.think_time"));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct LoadPlan {
 
     std::uint32_t users = 0;  ///< closed loops
     Distribution think_time;  ///< s, between an answer and the user's next request
-    /// Closed loops: user i of n starts at ramp x i / n. Absent: each starts with a think time.
+    /// Closed loops: user i of n starts at ramp x i / n. Absent: each starts somewhere within a think time.
     std::optional<Seconds> ramp;
     /// shared-queue: the lengths are one sample of each equally likely stratum of the law, shuffled, so that a short
     /// queue has the moments of the law.

@@ -60,7 +60,8 @@ std::vector<double> first_tokens(const std::vector<std::string>& options, std::s
 
 TEST_CASE("classes that are alike are the load without classes") {
     // Lengths and think time are fixed and all users start together, so that who is of which class changes nothing.
-    const std::vector<std::string> whole{round_scenario, "--users", "40", "--requests", "800"};
+    const std::vector<std::string> whole{round_scenario, "--users",   "40",    "--requests",  "800",
+                                         "--think-time", "fixed:10s", "--set", "load.ramp=0s"};
     std::vector<std::string> halves = whole;
     halves.insert(halves.end(),
                   {"--set", R"(load.classes=[{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5}])"});
@@ -135,7 +136,7 @@ TEST_CASE("what befalls replicas and clients is counted, by hand") {
 }
 
 TEST_CASE("random failures of replicas are those of the seed, and a start-up keeps them away for longer") {
-    const std::vector<std::string> options{"tests/cli/scenarios/troubled.json", "--requests", "8000"};
+    const std::vector<std::string> options{"tests/cli/scenarios/troubled.json", "--requests", "20000"};
     const Json answer = simulated(options);
     CHECK(answer.at("simulated").at("failures").get<int>() > 0);
     CHECK(answer.at("simulated").at("resubmitted").get<int>() > 0);
@@ -213,7 +214,7 @@ TEST_CASE("a curve, spikes and sessions of a rate come at that rate") {
 }
 
 TEST_CASE("requests that must make room go to the host and back on request") {
-    const std::vector<std::string> full{round_scenario, "--users", "40", "--requests", "1000", "--kv-blocks", "200"};
+    const std::vector<std::string> full{round_scenario, "--users", "400", "--requests", "1000", "--kv-blocks", "200"};
     const auto with = [&](std::vector<std::string> options) {
         options.insert(options.begin(), full.begin(), full.end());
         return simulated(options);

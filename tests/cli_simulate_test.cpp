@@ -203,9 +203,10 @@ TEST_CASE("simulate counts requests that keep their promises as goodput") {
 }
 
 TEST_CASE("simulate refuses what makes no sense, and writes nothing") {
-    CHECK(refusal("simulate") ==
-          "plimsoll: command line: a question without a scenario file also needs --model; --users or --rate; --workload, "
-          "or --prompt-tokens and --output-tokens; --ttft, --tpot or --e2e\n");
+    CHECK(
+        refusal("simulate") ==
+        "plimsoll: command line: a question without a scenario file also needs --model; --users or --rate; --workload, "
+        "or --prompt-tokens and --output-tokens; --ttft, --tpot or --e2e\n");
     CHECK(refusal("simulate --cost-tables x --scheduler sarathi") ==
           "plimsoll: simulate: --cost-tables needs --layers\n");
     CHECK(refusal("simulate --cost-tables tests/cli/tables --layers 4 --kv-blocks 9") ==

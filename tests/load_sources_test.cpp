@@ -213,6 +213,15 @@ TEST_CASE("load: users start along the ramp, and think between an answer and the
     }
 }
 
+TEST_CASE("load: users without a ramp start somewhere within a think time, not in chorus") {
+    const std::vector<Arrival> all = sent(closed_plan(1000, "fixed:10s"), 1000, Seconds{1e6});
+    double sum = 0;
+    for (const Arrival& arrival : all) sum += arrival.time.value();
+    CHECK(all.back().time < Seconds{10.0});
+    // Uniform between 0 and 10 s: the mean of 1000 has a deviation of 10 / sqrt(12 x 1000) = 0.09 s.
+    CHECK(sum / 1000 == Approx(5.0).margin(0.3));
+}
+
 TEST_CASE("load: a user without an answer thinks on from when that is known") {
     LoadPlan plan = closed_plan(2, "fixed:1s");
     plan.ramp = Seconds{10.0};

@@ -47,7 +47,17 @@ TEST_CASE("a rate counts requests, with sessions too") {
         plan_of(with_load(R"({"rate": "8 /s", "sessions": {"turns": 4}, "think_time": "5 s", "peak_factor": 2})"));
     CHECK(plan.kind == "sessions");
     CHECK(plan.rate.value() == 4.0);
-    CHECK(plan.think_time.mean() == 5.0);
+    CHECK(plan.think_time.mean() == Approx(5.0));
+}
+
+TEST_CASE("a plain think time is a mean for people, and a constant for a benchmark") {
+    const auto law = [](const std::string& load) { return with_load(load).load.think_time; };
+    // Half of an exponential law lies below ln 2 of its mean.
+    CHECK(law(R"({"users": 9, "think_time": "10 s"})").quantile(0.5) == Approx(6.931).epsilon(0.01));
+    CHECK(law(R"({"users": 9, "think_time": "fixed:10s"})").cv2() == 0.0);
+    CHECK(law(R"({"users": 9, "protocol": "shared-queue", "think_time": "10 s"})").cv2() == 0.0);
+    CHECK(law(R"({"users": 9, "think_time": "0 s"})").mean() == 0.0);
+    CHECK(law(R"({"users": 9, "think_time": "uniform:min=1s,max=3s"})").quantile(1.0) == Approx(3.0).epsilon(0.01));
 }
 
 TEST_CASE("classes are pooled by their shares for a plan, and sent side by side") {

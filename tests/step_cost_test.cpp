@@ -62,7 +62,8 @@ TEST_CASE("the fold equals the sum over operators for everything shipped that fi
                     const double exact = sum_over_operators(cost, shape);
                     worst = std::max(worst, std::abs(cost.step(shape).value() / exact - 1));
                     // The all-reduce of that L40S host takes three times as long for twice the bytes past 1 MiB.
-                    CHECK(cost.step(shape).value() == Approx(exact).epsilon(node == "l40s-48gb-pcie-8-slow-sockets" ? 0.03 : 0.01));
+                    CHECK(cost.step(shape).value() ==
+                          Approx(exact).epsilon(node == "l40s-48gb-pcie-8-slow-sockets" ? 0.03 : 0.01));
                 }
             }
         }

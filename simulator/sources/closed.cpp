@@ -16,7 +16,7 @@ class ClosedSource final : public Source {
         streams_.reserve(plan.users);
         for (std::uint32_t user = 0; user < plan.users; ++user) {
             streams_.emplace_back(plan.seed, "user", user);
-            calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : think(user), user);
+            calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : rest(user), user);
         }
     }
 
@@ -37,6 +37,11 @@ class ClosedSource final : public Source {
 
   private:
     Seconds think(std::uint32_t user) { return Seconds(think_time_.quantile(streams_[user].uniform())); }
+    /// What is left of a think time that began before the run: users who think equally long do not ask in chorus.
+    Seconds rest(std::uint32_t user) {
+        const Seconds whole = think(user);
+        return whole * streams_[user].uniform();
+    }
 
     Lengths lengths_;
     Distribution think_time_;

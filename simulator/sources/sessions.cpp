@@ -23,7 +23,7 @@ class SessionSource final : public Source {
           system_name_(joint_name(plan.seed, shape_.system_prompt)) {
         for (std::uint32_t user = 0; user < plan.users; ++user) {
             begin(user);
-            calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : think(user), user);
+            calendar_.add(plan.ramp ? *plan.ramp * (static_cast<double>(user) / plan.users) : rest(user), user);
         }
         if (open()) next_start_ = gap_ * starts_.exponential();
     }
@@ -84,6 +84,11 @@ class SessionSource final : public Source {
         return tokens > (shape_.max_context == 0 ? 0xFFFF'FFFFU : shape_.max_context);
     }
     Seconds think(std::uint32_t id) { return Seconds(think_time_.quantile(sessions_[id].stream.uniform())); }
+    /// What is left of a think time that began before the run: users who think equally long do not ask in chorus.
+    Seconds rest(std::uint32_t id) {
+        const Seconds whole = think(id);
+        return whole * sessions_[id].stream.uniform();
+    }
 
     /// A new session in row `id`. The streams of one user's sessions are told apart by their number.
     void begin(std::uint32_t id) {

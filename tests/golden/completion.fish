@@ -87,7 +87,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l active-share -d 'share of them that is active at the same time' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l peak-factor -d 'peak load over mean load' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l rate -d 'requests that arrive, instead of users, such as 12/s' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request: 2s in the mean, or fixed:2s' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l workload -d 'prompt and output lengths by name' -x -a '(plimsoll list workloads --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l output-tokens -d 'the same for the output' -x
@@ -162,7 +162,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l active-share -d 'share of them that is active at the same time' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l peak-factor -d 'peak load over mean load' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l rate -d 'requests that arrive, instead of users, such as 12/s' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request: 2s in the mean, or fixed:2s' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l workload -d 'prompt and output lengths by name' -x -a '(plimsoll list workloads --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l output-tokens -d 'the same for the output' -x
@@ -209,7 +209,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l active-share -d 'share of them that is active at the same time' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l peak-factor -d 'peak load over mean load' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l rate -d 'requests that arrive at the simulated replicas together, such as 12/s' -x
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request, such as 2s' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l think-time -d 'between an answer and the user\'s next request: 2s in the mean, or fixed:2s' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l workload -d 'prompt and output lengths by name, or a recorded workload with its arrivals: FILE.csv, FILE.jsonl' -x -a '(plimsoll list workloads --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l prompt-tokens -d 'such as 900 or lognormal:mean=900,cv=1' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l output-tokens -d 'the same for the output' -x

@@ -114,7 +114,7 @@ _plimsoll() {
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
             '--rate[requests that arrive, instead of users, such as 12/s]:RATE: ' \
-            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--think-time[between an answer and the user'\''s next request\: 2s in the mean, or fixed\:2s]:TIME: ' \
             '--workload[prompt and output lengths by name]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
             '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
             '--output-tokens[the same for the output]:LENGTH: ' \
@@ -194,7 +194,7 @@ _plimsoll() {
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
             '--rate[requests that arrive, instead of users, such as 12/s]:RATE: ' \
-            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--think-time[between an answer and the user'\''s next request\: 2s in the mean, or fixed\:2s]:TIME: ' \
             '--workload[prompt and output lengths by name]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
             '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
             '--output-tokens[the same for the output]:LENGTH: ' \
@@ -243,7 +243,7 @@ _plimsoll() {
             '--active-share[share of them that is active at the same time]:F: ' \
             '--peak-factor[peak load over mean load]:F: ' \
             '--rate[requests that arrive at the simulated replicas together, such as 12/s]:RATE: ' \
-            '--think-time[between an answer and the user'\''s next request, such as 2s]:TIME: ' \
+            '--think-time[between an answer and the user'\''s next request\: 2s in the mean, or fixed\:2s]:TIME: ' \
             '--workload[prompt and output lengths by name, or a recorded workload with its arrivals\: FILE.csv, FILE.jsonl]:NAME:($(plimsoll list workloads --names 2>/dev/null))' \
             '--prompt-tokens[such as 900 or lognormal\:mean=900,cv=1]:LENGTH: ' \
             '--output-tokens[the same for the output]:LENGTH: ' \
