@@ -1,6 +1,7 @@
 #include "model/capacity/planner.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "model/base/parallel.hpp"
 #include "model/capacity/deployments.hpp"
@@ -77,7 +78,7 @@ void compare(const Scenario& scenario, Answer& answer) {
 
 /// Picks the best of the candidates of one answer, orders the rest.
 Answer answer_from(const Scenario& scenario, const Transformer* model, const Node* node,
-                   const std::vector<Candidate>& candidates) {
+                   std::span<const Candidate> candidates) {
     Answer answer{.model = model, .node = node, .best = {}, .runners_up = {}, .reason = {}, .comparisons = {}};
     std::vector<Candidate> feasible;
     for (const Candidate& candidate : candidates)
@@ -104,21 +105,26 @@ Plan plan(const Scenario& scenario, Catalog& catalog, std::uint32_t threads) {
     for (const Transformer* model : scenario.models) {
         const Architecture architecture(*model);
         const Judge judge(scenario, architecture);
-        std::vector<Candidate> of_model;
-        const std::size_t first = result.answers.size();
+        std::vector<Deployment> ways;
+        std::vector<std::size_t> ends;  // of each node's
         for (const Node* node : scenario.nodes) {
-            std::vector<Candidate> of_node;
-            for (const Deployment& deployment : deployments(scenario, architecture, *node, catalog))
-                of_node.push_back(judge(deployment));
-            if (scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, node, of_node));
-            of_model.insert(of_model.end(), of_node.begin(), of_node.end());
+            const std::vector<Deployment> of_node = deployments(scenario, architecture, *node, catalog);
+            ways.insert(ways.end(), of_node.begin(), of_node.end());
+            ends.push_back(ways.size());
         }
-        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model));
-        // The errors of the constants take most of the time, and no answer looks at another's.
+        // No candidate looks at another, nor does an answer when it asks what the errors of its constants leave open.
+        std::vector<Candidate> candidates(ways.size());
+        in_parallel(static_cast<std::uint32_t>(ways.size()), threads,
+                    [&](std::uint32_t i) { candidates[i] = judge(ways[i]); });
+        const std::size_t first = result.answers.size();
+        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, candidates));
+        for (std::size_t i = 0, begin = 0; scenario.compare_nodes && i < ends.size(); begin = ends[i++])
+            result.answers.push_back(answer_from(scenario, model, scenario.nodes[i],
+                                                 std::span(candidates).subspan(begin, ends[i] - begin)));
         in_parallel(static_cast<std::uint32_t>(result.answers.size() - first), threads, [&](std::uint32_t i) {
             if (auto& best = result.answers[first + i].best) judge.add_uncertainty(*best);
         });
-        result.candidates.insert(result.candidates.end(), of_model.begin(), of_model.end());
+        result.candidates.insert(result.candidates.end(), candidates.begin(), candidates.end());
     }
     mark_pareto(result.candidates);
     return result;
