@@ -53,9 +53,13 @@ struct Capacity {
     PerSecond rate;
     Forecast forecast;  ///< at that load; with one user, or hardly any load, where even that is too much
 };
-/// Bisection over whole users up to `most_users`: latencies rise with the load.
+/// The most users up to `most_users` that keep the promises, 0 for none: bisection over whole users, as latencies rise
+/// with the load.
+[[nodiscard]] double most_users_within(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
+/// The highest rate that keeps the promises: bisection below saturation, to 0.1 % of that.
+[[nodiscard]] PerSecond most_rate_within(Forecaster& forecaster, const Slo& slo);
+/// The same with the forecasts there.
 [[nodiscard]] Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
-/// Bisection over the arrival rate below saturation, to 0.1 %.
 [[nodiscard]] Capacity open_capacity(Forecaster& forecaster, const Slo& slo);
 
 }  // namespace plimsoll

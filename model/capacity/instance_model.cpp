@@ -106,26 +106,29 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
     const double rate = n / residence.value(), others = (n - 1.0) / n;
     InstanceState state;
     state.present = n;
-    PrefillModel::Effect effect;
+    PrefillModel::Course course;
     const auto next = [&](double r) {
-        effect = prefill_.effect(
-            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = effect.prompts});
-        return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
+        course = prefill_.course({.rate = rate * others,
+                                  .decoding = r * others,
+                                  .busy = std::min(1.0, n - 1.0),
+                                  .prompts = course.prompts()});
+        return course.saturated() ? n : std::min(n, rate * decode_steps_ * course.token_interval().value());
     };
     double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);
-    for (int i = 0; i < 20 && !effect.saturated && f - x > 1e-4 * n; ++i) {
+    for (int i = 0; i < 20 && !course.saturated() && f - x > 1e-4 * n; ++i) {
         const double y = f, g = next(y);
-        if (effect.saturated) break;
+        if (course.saturated()) break;
         const double bend = g - 2.0 * y + x;
         const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
         x = guess >= g && guess <= n ? guess : g;
         f = next(x);
     }
     state.decoding = f;
-    if (effect.saturated) {
+    if (course.saturated()) {
         state.residence = Seconds(HUGE_VAL);
         return state;
     }
+    const PrefillModel::Effect effect = prefill_.effect(course);
     state.admission = effect.admission;
     state.prefill = effect.prefill;
     state.decode_step = effect.decode_step;

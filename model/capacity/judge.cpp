@@ -86,6 +86,12 @@ Capacity Judge::capacity_of(Forecaster& forecaster) const {
                     : open_capacity(forecaster, scenario_->slo);
 }
 
+double Judge::most_within(Forecaster& forecaster) const {
+    return closed()
+               ? most_users_within(forecaster, Seconds(scenario_->load.think_time.mean()), scenario_->slo, demand())
+               : most_rate_within(forecaster, scenario_->slo).value();
+}
+
 void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
     const Capacity capacity = capacity_of(forecaster);
     candidate.at_capacity = capacity.forecast;
@@ -124,8 +130,7 @@ Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, i
 
 void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
-    const double nodes =
-        nodes_for(*scenario_, d, closed() ? candidate.users_per_instance : candidate.rate_per_instance.value());
+    const double nodes = nodes_for(*scenario_, d, most_of(candidate));
     if (!(nodes <= 1e6)) {
         candidate.refusal = Infeasible{"more than a million nodes"};
         return;

@@ -32,6 +32,8 @@ class Judge {
     [[nodiscard]] std::optional<Infeasible> refuse(const Deployment& deployment) const;
     [[nodiscard]] std::optional<Infeasible> refuse_lengths(const Deployment& deployment) const;
     [[nodiscard]] Capacity capacity_of(Forecaster& forecaster) const;
+    /// Users, or requests a second of an open load.
+    [[nodiscard]] double most_within(Forecaster& forecaster) const;
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
     /// A decode step of the batch at capacity with one mean prompt in it.
@@ -39,8 +41,11 @@ class Judge {
     /// Directions of the constants' errors that move an instance of the candidate.
     [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
                                                           const ByCause<double>& spread) const;
+    [[nodiscard]] double most_of(const Candidate& candidate) const {
+        return closed() ? candidate.users_per_instance : candidate.rate_per_instance.value();
+    }
     /// Whether what the memory account may be off by moves the capacity of an instance.
-    [[nodiscard]] bool memory_counts(const Candidate& candidate) const;
+    [[nodiscard]] bool memory_counts(const Candidate& candidate, const StepCost& cost) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
     void size(Forecaster& forecaster, Candidate& candidate) const;
 

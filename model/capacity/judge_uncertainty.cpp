@@ -42,6 +42,11 @@ void add_nothing(bool closed, Evaluations& all) {
     all.worst_ratio.push_back(HUGE_VAL);
 }
 
+/// Half a user where one is too many, so that there is a logarithm.
+void add_capacity(double most, bool closed, Evaluations& all) {
+    all.capacity.push_back(std::log(closed ? std::max(0.5, most) : most));
+}
+
 void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
     for (std::size_t m = 0; m < metric_names.size(); ++m)
         for (std::size_t s = 0; s < statistic_names.size(); ++s)
@@ -77,36 +82,37 @@ std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const
     return main_directions(found.decode, found.prefill);
 }
 
-bool Judge::memory_counts(const Candidate& candidate) const {
+bool Judge::memory_counts(const Candidate& candidate, const StepCost& cost) const {
     // Far from a full cache, and where less of it changes nothing, two directions are enough.
     constexpr double full = 0.5, change = 0.005;
     const Deployment& d = candidate.deployment;
     if (candidate.memory.deviation <= Bytes(0)) return false;
     if (candidate.at_capacity.running < full * candidate.largest_batch) return false;
-    const StepCost cost(*architecture_, d);
-    const auto capacity = [&](const MemoryBudget& memory) {
-        if (largest_batch(memory, d, scenario_->workload) < 1.0) return 0.0;
-        const InstanceModel model(cost, d, memory, scenario_->workload, think_time());
-        Forecaster forecaster(model);
-        const Capacity found = capacity_of(forecaster);
-        return closed() ? found.users : found.rate.value();
-    };
     const MemoryBudget less = with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * -1.0);
-    return capacity(less) < (1.0 - change) * capacity(candidate.memory);
+    if (largest_batch(less, d, scenario_->workload) < 1.0) return true;
+    const InstanceModel model(cost, d, less, scenario_->workload, think_time());
+    Forecaster forecaster(model);
+    return most_within(forecaster) < (1.0 - change) * most_of(candidate);
 }
 
 void Judge::add_uncertainty(Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
     std::vector<Operator> operators;
-    StepCost(*architecture_, d).operators(typical_step(candidate), operators);
+    const StepCost nominal(*architecture_, d);
+    nominal.operators(typical_step(candidate), operators);
     const ByCause<double> spread = deviations(d, operators);
     const std::vector<ByCause<double>> ways = directions(candidate, spread);
-    const bool memory = memory_counts(candidate);
+    const bool memory = memory_counts(candidate, nominal);
     Evaluations all;
     for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
         ByCause<double> z;
         for (std::size_t way = 0; way < ways.size(); ++way)
             for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
+        if (point == Surface::Point{}) {
+            add_capacity(most_of(candidate), closed(), all);
+            add_forecast(candidate.at_load, scenario_->slo, all);
+            continue;
+        }
         const Bytes more = memory ? candidate.memory.deviation * point[ways.size()] : Bytes(0);
         const MemoryBudget budget = with_more_kv(candidate.memory, *d.engine, more);
         if (largest_batch(budget, d, scenario_->workload) < 1.0) {
@@ -116,9 +122,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         const StepCost cost(*architecture_, d, TimeFactors(spread, z));
         const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
         Forecaster forecaster(model);
-        const Capacity capacity = capacity_of(forecaster);
-        // Half a user where one is too many, so that there is a logarithm.
-        all.capacity.push_back(std::log(closed() ? std::max(0.5, capacity.users) : capacity.rate.value()));
+        add_capacity(most_within(forecaster), closed(), all);
         add_forecast(at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo, all);
     }
     Uncertainty result;

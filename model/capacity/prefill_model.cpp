@@ -44,6 +44,7 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
         const double u = (static_cast<double>(i) + 0.5) / points;
         prompt_points_[i] = workload.prompt.quantile(u);
         step_points_[i] = std::max(0.0, workload.output.quantile(u) - 1.0);
+        all_steps_ += step_points_[i];
     }
     for (std::size_t i = 0; i < group_times_.points(); ++i) {
         const double prompts = group_times_.at(i);
@@ -202,36 +203,43 @@ double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& s
 }
 
 /// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
-/// the start adds, but never less than none. Their number has the variance `regularity` times its mean (1: Poisson).
-void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, double regularity,
-                              Effect& effect) const {
-    const double d = batch.decode_step;
+/// the start adds, but never less than none.
+void PrefillModel::find_stalls(Course& course) const {
+    const Batch& batch = course.batch_;
+    const Steps& steps = course.steps_;
+    const double rate = course.around_.rate, d = batch.decode_step, group = 1.0 + rate * course.biased_;
+    course.start_ = start_stall(rate, batch, steps, episode(group, batch).time);
     const Episode mean = episode(steps.prompts, batch);
-    const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
+    course.stall_ = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
     const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
-    const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
+    course.a_step_ = decodes > 0 ? course.stall_ * passes / decodes : 0.0;
+    double total = 0;
+    for (const double s : step_points_)
+        if (s > 0) total += std::max(0.0, course.a_step_ * s + course.start_);
+    if (all_steps_ > 0) course.token_interval_ = Seconds(d + total / all_steps_);
+}
+
+/// The spread of the intervals over requests. The number of stalls has the variance `regularity` times its mean (1:
+/// Poisson).
+void PrefillModel::add_stalls(const Course& course, double regularity, Effect& effect) const {
+    const Steps& steps = course.steps_;
+    effect.token_interval = effect.own_interval = course.token_interval_;
+    if (all_steps_ <= 0) return;
     // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
-    const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
+    const double stall = course.stall_, of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
     const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
-    double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
+    double own = 0, own_square = 0, requests = 0, spread = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stalled = std::max(0.0, a_step * s + start);
-        total += stalled;
+        const double stalled = std::max(0.0, course.a_step_ * s + course.start_);
         own += stalled / s;
         own_square += stalled / s * (stalled / s);
         spread += a_stall * stalled / (s * s);
-        sum += s;
         requests += 1;
     }
-    if (requests == 0) {
-        effect.token_interval = effect.own_interval = Seconds(d);
-        return;
-    }
     own /= requests;
-    effect.token_interval = Seconds(d + total / sum);
-    effect.own_interval = Seconds(d + own);
+    effect.own_interval = Seconds(course.batch_.decode_step + own);
     effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
 }
 
@@ -246,34 +254,42 @@ void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, 
         SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
 }
 
-PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
-    Batch batch = batch_of(1.0 + around.decoding);
+PrefillModel::Course PrefillModel::course(const Surroundings& around) const {
+    Course course;
+    course.around_ = around;
+    Batch& batch = course.batch_ = batch_of(1.0 + around.decoding);
+    Steps& steps = course.steps_;
     batch.window = window(around, batch, 1.0);
-    Batch own = batch;  // while a request is prefilled the others alone decode
+    course.token_interval_ = Seconds(batch.decode_step);
+    if (around.rate <= 0) return course;
+    steps = this->steps(around, batch);
+    if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
+        batch.window = window(around, batch, steps.prompts);
+        steps = this->steps(around, batch);
+    }
+    if (steps.saturated) return course;
+    course.biased_ = around.busy * steps.second_moment / steps.mean;
+    find_stalls(course);
+    return course;
+}
+
+PrefillModel::Effect PrefillModel::effect(const Course& course) const {
+    const Surroundings& around = course.around_;
+    Batch own = course.batch_;  // while a request is prefilled the others alone decode
     own.sequences = around.decoding;
     Effect effect;
-    effect.decode_step = Seconds(batch.decode_step);
+    effect.decode_step = Seconds(course.batch_.decode_step);
     if (around.rate <= 0) {
         effect.prefill = Seconds(own_prefill(1.0, own));
         effect.token_interval = effect.own_interval = effect.decode_step;
         return effect;
     }
-    Steps steps = this->steps(around, batch);
-    if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
-        batch.window = window(around, batch, steps.prompts);
-        steps = this->steps(around, batch);
-    }
-    own.window = batch.window;
-    effect.saturated = steps.saturated;
-    effect.prompts = steps.saturated ? 1.0 : steps.prompts;
+    effect.saturated = course.saturated();
     if (effect.saturated) return effect;
-    const double biased = around.busy * steps.second_moment / steps.mean;
-    effect.admission = Seconds(biased / 2.0);
-    const double group = 1.0 + around.rate * biased;
-    effect.prefill = Seconds(own_prefill(group, own));
-    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
-               window_cv2(around.rate, batch, steps), effect);
-    add_variance(around, steps, effect);
+    effect.admission = Seconds(course.biased_ / 2.0);
+    effect.prefill = Seconds(own_prefill(1.0 + around.rate * course.biased_, own));
+    add_stalls(course, window_cv2(around.rate, course.batch_, course.steps_), effect);
+    add_variance(around, course.steps_, effect);
     return effect;
 }
 

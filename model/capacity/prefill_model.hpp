@@ -42,14 +42,17 @@ class PrefillModel {
         double prompts = 1;   ///< a guess of the prompts in an episode
     };
     struct Effect {
-        double prompts = 1;      ///< in an episode, mean
         bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
         Seconds admission, prefill, decode_step, token_interval, own_interval;
         Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
         SecondsSquared ttft_variance;  ///< of admission + prefill beside that part
         SecondsSquared own_variance;   ///< of `own_interval` over requests
     };
-    [[nodiscard]] Effect effect(const Surroundings& around) const;
+    class Course;
+    /// The steps that the surroundings make, with the mean time between tokens among them.
+    [[nodiscard]] Course course(const Surroundings& around) const;
+    /// All that they do.
+    [[nodiscard]] Effect effect(const Course& course) const;
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -76,13 +79,35 @@ class PrefillModel {
         double episode = 0, episode_square = 0, third_moment = 0;  ///< E[D], E[D^2], E[t^3]
         bool saturated = false;
     };
+
+  public:
+    class Course {
+      public:
+        [[nodiscard]] bool saturated() const { return steps_.saturated; }
+        [[nodiscard]] Seconds token_interval() const { return token_interval_; }
+        /// In an episode, mean.
+        [[nodiscard]] double prompts() const { return steps_.saturated ? 1.0 : steps_.prompts; }
+
+      private:
+        friend class PrefillModel;
+        Surroundings around_;
+        Batch batch_;
+        Steps steps_;
+        double biased_ = 0;              ///< mean length of the step or episode that an arrival meets, s
+        double start_ = 0;               ///< stall that the start of decoding adds, s
+        double stall_ = 0, a_step_ = 0;  ///< of one pass, and in the mean of a decode step, s
+        Seconds token_interval_;
+    };
+
+  private:
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
     [[nodiscard]] double pass(double prompts, double passes, const Batch& batch) const;
     [[nodiscard]] Steps steps(const Surroundings& around, const Batch& batch) const;
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    void find_stalls(Course& course) const;
+    void add_stalls(const Course& course, double regularity, Effect& effect) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
     void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
@@ -98,6 +123,7 @@ class PrefillModel {
     OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds
     OctaveTable one_cut_;      ///< what one chunk more adds to that
     std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
+    double all_steps_ = 0;                                    ///< sum of the latter
 };
 
 }  // namespace plimsoll

@@ -80,16 +80,12 @@ std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const
 
 std::vector<Surface::Point> Surface::points(std::size_t directions) {
     PLIMSOLL_ASSERT(directions <= 3);
-    return grid(directions, {nodes.begin(), nodes.end()});
-}
-
-/// All combinations of `values` along the directions, the first one slowest.
-std::vector<Surface::Point> Surface::grid(std::size_t directions, const std::vector<double>& values) {
+    // All combinations, the first direction slowest.
     std::vector<Point> result{Point{}};
     for (std::size_t axis = 0; axis < directions; ++axis) {
         std::vector<Point> finer;
         for (Point point : result)
-            for (const double value : values) {
+            for (const double value : nodes) {
                 point[axis] = value;
                 finer.push_back(point);
             }
@@ -111,15 +107,26 @@ double Surface::at(Point point) const {
     return values[0];
 }
 
+/// As `at` over the grid of all combinations, one direction after the other, the last one first.
 std::vector<double> Surface::draws() const {
     // The same points for every quantity.
-    static const std::array<std::vector<Point>, 4> places{grid(0, {}), grid(1, normal_strata(strata_of_two)),
-                                                          grid(2, normal_strata(strata_of_two)),
-                                                          grid(3, normal_strata(strata_of_three))};
-    std::vector<double> result;
-    const std::vector<Point>& points = places[directions_of(values_.size())];
-    result.reserve(points.size());
-    for (const Point& point : points) result.push_back(at(point));
+    static const std::array<std::vector<double>, 4> strata{std::vector<double>{}, normal_strata(strata_of_two),
+                                                           normal_strata(strata_of_two),
+                                                           normal_strata(strata_of_three)};
+    const std::size_t directions = directions_of(values_.size());
+    std::vector<double> result = values_;
+    for (std::size_t axis = 0; axis < directions; ++axis) {
+        // Rows of three values along the last direction become columns of the first, so that all come round.
+        const std::size_t rows = result.size() / nodes.size();
+        std::vector<double> finer;
+        finer.reserve(rows * strata[directions].size());
+        for (const double x : strata[directions]) {
+            const auto [below, share] = place_of(x);
+            for (std::size_t row = 0; row < rows; ++row)
+                finer.push_back(between(result[3 * row + below], result[3 * row + below + 1], share));
+        }
+        result = std::move(finer);
+    }
     std::sort(result.begin(), result.end());
     return result;
 }
