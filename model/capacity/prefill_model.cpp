@@ -67,6 +67,7 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
     batch.decode_step = cost_->decode(sequences, sequences * context_).value();
     if (!chunked_) return batch;
     batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
+    if (prompt_points_.back() <= batch.room) return batch;
     batch.alone = 0;
     for (const double p : prompt_points_) batch.alone += std::ceil(p / batch.room);
     batch.alone /= static_cast<double>(prompt_points_.size());
@@ -76,7 +77,8 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
 /// Of k prompts in s chunks, max(1, k) <= s <= k + 1.
 double PrefillModel::attention(const StepShape& shape) const {
     const double prompts = shape.prefill_tokens / prompt_;
-    return attention_(prompts) + (shape.prefill_sequences - std::max(1.0, prompts)) * one_cut_(prompts);
+    const OctaveTable::Place place = attention_.place(prompts);
+    return attention_(place) + (shape.prefill_sequences - std::max(1.0, prompts)) * one_cut_(place);
 }
 
 /// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window. Each end of a full
@@ -201,37 +203,46 @@ double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& s
            (1.0 - steps.each * rate);
 }
 
-/// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
-/// the start adds, but never less than none. Their number has the variance `regularity` times its mean (1: Poisson).
-void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, double regularity,
-                              Effect& effect) const {
-    const double d = batch.decode_step;
+/// Over s steps q s stalls in the mean, and what the start adds, but never less than none. Their number has the
+/// variance `regularity` times its mean (1: Poisson).
+PrefillModel::Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start,
+                                          double regularity) const {
     const Episode mean = episode(steps.prompts, batch);
-    const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
+    const double stall = std::max(0.0, mean.time - mean.decode_steps * batch.decode_step) / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
     const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
-    const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
     // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
     const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
-    const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
-    double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
+    return {decodes > 0 ? stall * passes / decodes : 0.0, start,
+            stall > 0 ? of_stall / stall + regularity * stall : 0.0};
+}
+
+/// Mean over tokens.
+double PrefillModel::token_interval(double decode_step, const Stalls& stalls) const {
+    double total = 0, steps = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stalled = std::max(0.0, a_step * s + start);
-        total += stalled;
+        total += std::max(0.0, stalls.a_step * s + stalls.start);
+        steps += s;
+    }
+    return steps > 0 ? decode_step + total / steps : decode_step;
+}
+
+/// Mean over requests.
+void PrefillModel::add_own_intervals(const Course& course, Effect& effect) const {
+    double own = 0, own_square = 0, requests = 0, spread = 0;
+    for (const double s : step_points_) {
+        if (s <= 0) continue;
+        const double stalled = std::max(0.0, course.stalls.a_step * s + course.stalls.start);
         own += stalled / s;
         own_square += stalled / s * (stalled / s);
-        spread += a_stall * stalled / (s * s);
-        sum += s;
+        spread += course.stalls.a_stall * stalled / (s * s);
         requests += 1;
     }
-    if (requests == 0) {
-        effect.token_interval = effect.own_interval = Seconds(d);
-        return;
-    }
+    effect.own_interval = course.decode_step;
+    if (requests == 0) return;
     own /= requests;
-    effect.token_interval = Seconds(d + total / sum);
-    effect.own_interval = Seconds(d + own);
+    effect.own_interval = Seconds(course.batch.decode_step + own);
     effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
 }
 
@@ -246,34 +257,38 @@ void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, 
         SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
 }
 
-PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
-    Batch batch = batch_of(1.0 + around.decoding);
+PrefillModel::Course PrefillModel::course(const Surroundings& around) const {
+    Course course;
+    course.around = around;
+    Batch& batch = course.batch = batch_of(1.0 + around.decoding);
     batch.window = window(around, batch, 1.0);
-    Batch own = batch;  // while a request is prefilled the others alone decode
-    own.sequences = around.decoding;
-    Effect effect;
-    effect.decode_step = Seconds(batch.decode_step);
-    if (around.rate <= 0) {
-        effect.prefill = Seconds(own_prefill(1.0, own));
-        effect.token_interval = effect.own_interval = effect.decode_step;
-        return effect;
-    }
-    Steps steps = this->steps(around, batch);
+    course.decode_step = course.token_interval = Seconds(batch.decode_step);
+    if (around.rate <= 0) return course;
+    Steps& steps = course.steps = this->steps(around, batch);
     if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
         batch.window = window(around, batch, steps.prompts);
         steps = this->steps(around, batch);
     }
-    own.window = batch.window;
-    effect.saturated = steps.saturated;
-    effect.prompts = steps.saturated ? 1.0 : steps.prompts;
-    if (effect.saturated) return effect;
-    const double biased = around.busy * steps.second_moment / steps.mean;
-    effect.admission = Seconds(biased / 2.0);
-    const double group = 1.0 + around.rate * biased;
-    effect.prefill = Seconds(own_prefill(group, own));
-    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
-               window_cv2(around.rate, batch, steps), effect);
-    add_variance(around, steps, effect);
+    course.saturated = steps.saturated;
+    if (course.saturated) return course;
+    course.prompts = steps.prompts;
+    course.group = 1.0 + around.rate * (around.busy * steps.second_moment / steps.mean);
+    const double start = start_stall(around.rate, batch, steps, episode(course.group, batch).time);
+    course.stalls = stalls(batch, steps, start, window_cv2(around.rate, batch, steps));
+    course.token_interval = Seconds(token_interval(batch.decode_step, course.stalls));
+    return course;
+}
+
+PrefillModel::Effect PrefillModel::effect(const Course& course) const {
+    Batch own = course.batch;  // while a request is prefilled the others alone decode
+    own.sequences = course.around.decoding;
+    Effect effect;
+    effect.prefill = Seconds(own_prefill(course.group, own));
+    effect.own_interval = course.decode_step;
+    if (course.around.rate <= 0) return effect;
+    effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / 2.0);
+    add_own_intervals(course, effect);
+    add_variance(course.around, course.steps, effect);
     return effect;
 }
 

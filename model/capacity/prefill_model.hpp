@@ -41,15 +41,17 @@ class PrefillModel {
         double busy = 1;      ///< probability that others are there
         double prompts = 1;   ///< a guess of the prompts in an episode
     };
+    /// How tokens come meanwhile: what a fixed point of the decoding requests asks again and again.
+    struct Course;
+    [[nodiscard]] Course course(const Surroundings& around) const;
     struct Effect {
-        double prompts = 1;      ///< in an episode, mean
-        bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
-        Seconds admission, prefill, decode_step, token_interval, own_interval;
+        Seconds admission, prefill, own_interval;
         Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
         SecondsSquared ttft_variance;  ///< of admission + prefill beside that part
         SecondsSquared own_variance;   ///< of `own_interval` over requests
     };
-    [[nodiscard]] Effect effect(const Surroundings& around) const;
+    /// The rest of what a course that is not saturated does to a request.
+    [[nodiscard]] Effect effect(const Course& course) const;
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -79,10 +81,18 @@ class PrefillModel {
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
     [[nodiscard]] double pass(double prompts, double passes, const Batch& batch) const;
     [[nodiscard]] Steps steps(const Surroundings& around, const Batch& batch) const;
+    /// The stalls of a token between two others.
+    struct Stalls {
+        double a_step = 0;   ///< in the mean of a decode step, beside what the start of decoding adds
+        double start = 0;    ///< that
+        double a_stall = 0;  ///< variance over mean of their sum
+    };
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    [[nodiscard]] Stalls stalls(const Batch& batch, const Steps& steps, double start, double regularity) const;
+    [[nodiscard]] double token_interval(double decode_step, const Stalls& stalls) const;
+    void add_own_intervals(const Course& course, Effect& effect) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
     void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
@@ -97,7 +107,21 @@ class PrefillModel {
     OctaveTable group_times_;  ///< of so many prompts prefilled alone, seconds
     OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds
     OctaveTable one_cut_;      ///< what one chunk more adds to that
-    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
+    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely, rising; steps: output - 1
+};
+
+struct PrefillModel::Course {
+    double prompts = 1;      ///< in an episode, mean
+    bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
+    Seconds decode_step, token_interval;
+
+  private:
+    friend class PrefillModel;
+    Surroundings around;
+    Batch batch;
+    Steps steps;
+    Stalls stalls;
+    double group = 1;  ///< prompts in a request's own episode
 };
 
 }  // namespace plimsoll
