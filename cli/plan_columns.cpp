@@ -223,10 +223,11 @@ std::vector<Field> simulated_fields() {
 
 const std::vector<Field>& fields() {
     static const std::vector<Field> all = [] {
-        std::vector<Field> parts = size_fields();
-        for (const auto& part : {uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
-            parts.insert(parts.end(), part.begin(), part.end());
-        return parts;
+        std::vector<Field> together;
+        for (const auto& part :
+             {size_fields(), uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
+            together.insert(together.end(), part.begin(), part.end());
+        return together;
     }();
     return all;
 }
@@ -364,10 +365,9 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
         if (field.column.key == simulated_behind) add_simulated(works ? candidate : nullptr, row);
     }
     row.push_back(reason.empty() ? Cell() : Cell(reason));
-    // The keys are those of every scenario.
-    static const std::vector<Column> columns = candidate_columns(scenario, false);
-    const bool open = scenario.load.kind == Load::Kind::open;
-    for (std::size_t i = 0; open && i < row.size(); ++i)
+    if (scenario.load.kind != Load::Kind::open) return row;
+    static const std::vector<Column> columns = candidate_columns(scenario, false);  // keys are those of any scenario
+    for (std::size_t i = 0; i < row.size(); ++i)
         if (columns[i].key.find("users_") != std::string::npos) row[i] = Cell();
     return row;
 }

@@ -105,26 +105,25 @@ Plan plan(const Scenario& scenario, Catalog& catalog, std::uint32_t threads) {
     for (const Transformer* model : scenario.models) {
         const Architecture architecture(*model);
         const Judge judge(scenario, architecture);
-        std::vector<Deployment> ways;
-        std::vector<std::size_t> ends;  // of each node's
+        std::vector<Deployment> all;
+        std::vector<std::size_t> ends;  // of each node's deployments
         for (const Node* node : scenario.nodes) {
             const std::vector<Deployment> of_node = deployments(scenario, architecture, *node, catalog);
-            ways.insert(ways.end(), of_node.begin(), of_node.end());
-            ends.push_back(ways.size());
+            all.insert(all.end(), of_node.begin(), of_node.end());
+            ends.push_back(all.size());
         }
-        // No candidate looks at another, nor does an answer when it asks what the errors of its constants leave open.
-        std::vector<Candidate> candidates(ways.size());
-        in_parallel(static_cast<std::uint32_t>(ways.size()), threads,
-                    [&](std::uint32_t i) { candidates[i] = judge(ways[i]); });
+        std::vector<Candidate> of_model(all.size());
+        in_parallel(static_cast<std::uint32_t>(all.size()), threads,
+                    [&](std::uint32_t i) { of_model[i] = judge(all[i]); });
         const std::size_t first = result.answers.size();
-        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, candidates));
         for (std::size_t i = 0, begin = 0; scenario.compare_nodes && i < ends.size(); begin = ends[i++])
-            result.answers.push_back(answer_from(scenario, model, scenario.nodes[i],
-                                                 std::span(candidates).subspan(begin, ends[i] - begin)));
+            result.answers.push_back(
+                answer_from(scenario, model, scenario.nodes[i], std::span(of_model).subspan(begin, ends[i] - begin)));
+        if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model));
         in_parallel(static_cast<std::uint32_t>(result.answers.size() - first), threads, [&](std::uint32_t i) {
             if (auto& best = result.answers[first + i].best) judge.add_uncertainty(*best);
         });
-        result.candidates.insert(result.candidates.end(), candidates.begin(), candidates.end());
+        result.candidates.insert(result.candidates.end(), of_model.begin(), of_model.end());
     }
     mark_pareto(result.candidates);
     return result;

@@ -40,13 +40,13 @@ void add_tpot_causes(const InstanceModel& model, const Forecast& forecast, doubl
     of(causes, Constraint::host) += (parts.launch + serial + both - gpu) * tokens;
 }
 
-/// Of the saturated rate, to which the most is sought.
-constexpr double finest_share = 5e-4;
-
 bool needs_percentiles(const Slo& slo) {
     return std::any_of(slo.terms.begin(), slo.terms.end(),
                        [](const SloTerm& term) { return term.statistic != Statistic::mean; });
 }
+
+/// Bisection stops at this share of the saturated rate.
+constexpr double rate_share = 5e-4;
 
 }  // namespace
 
@@ -88,21 +88,6 @@ double most_users_within(Forecaster& forecaster, Seconds think_time, const Slo& 
     return static_cast<double>(good);
 }
 
-PerSecond most_rate_within(Forecaster& forecaster, const Slo& slo) {
-    const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
-    const PerSecond most = forecaster.model().rates().saturated();
-    const auto holds = [&](double share) {
-        const Forecast forecast = forecaster.open(most * share, detail);
-        return !forecast.overloaded && forecast.latencies.worst_ratio(slo) <= 1.0;
-    };
-    double good = 0.0, bad = 1.0;
-    while (bad - good > finest_share) {
-        const double middle = (good + bad) / 2.0;
-        (holds(middle) ? good : bad) = middle;
-    }
-    return most * good;
-}
-
 Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users) {
     Capacity capacity;
     capacity.users = most_users_within(forecaster, think_time, slo, most_users);
@@ -113,11 +98,26 @@ Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& 
     return capacity;
 }
 
+PerSecond highest_rate_within(Forecaster& forecaster, const Slo& slo) {
+    const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
+    const PerSecond most = forecaster.model().rates().saturated();
+    const auto holds = [&](double share) {
+        const Forecast forecast = forecaster.open(most * share, detail);
+        return !forecast.overloaded && forecast.latencies.worst_ratio(slo) <= 1.0;
+    };
+    double good = 0.0, bad = 1.0;
+    while (bad - good > rate_share) {
+        const double middle = (good + bad) / 2.0;
+        (holds(middle) ? good : bad) = middle;
+    }
+    return most * good;
+}
+
 Capacity open_capacity(Forecaster& forecaster, const Slo& slo) {
     Capacity capacity;
-    capacity.rate = most_rate_within(forecaster, slo);
-    const PerSecond hardly_any = forecaster.model().rates().saturated() * finest_share;
-    capacity.forecast = forecaster.open(std::max(capacity.rate, hardly_any), Detail::percentiles);
+    capacity.rate = highest_rate_within(forecaster, slo);
+    const PerSecond least = forecaster.model().rates().saturated() * rate_share;
+    capacity.forecast = forecaster.open(std::max(capacity.rate, least), Detail::percentiles);
     name_constraints(forecaster.model(), slo, capacity.forecast);
     return capacity;
 }

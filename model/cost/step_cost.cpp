@@ -15,11 +15,11 @@ bool stands_alone(const Operator& op) {
 }  // namespace
 
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
-                   bool folded)
+                   KernelTimes kernels)
     : architecture_(&architecture),
       split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
-      kernels_(deployment, factors),
+      kernels_(std::move(kernels)),
       overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
       graph_batch_(deployment.engine->host.graph_batch),
@@ -31,12 +31,23 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
     per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
     per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
     launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
-    if (folded) fold(architecture);
 }
 
-std::array<double, 2> StepCost::logarithms(const Architecture& architecture, const Deployment& deployment,
-                                           const TimeFactors& factors, const std::array<StepShape, 2>& shapes) {
-    const StepCost cost(architecture, deployment, factors, false);
+StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(architecture, deployment, factors, KernelTimes(deployment, factors)) {
+    tabulated_ = std::make_shared<const std::vector<Tabulated>>(tabulated());
+    fold();
+}
+
+StepCost::StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(*other.architecture_, deployment, factors, other.kernels_.with(factors)) {
+    tabulated_ = other.tabulated_;
+    fold();
+}
+
+std::array<double, 2> StepCost::logarithms(const Deployment& deployment, const TimeFactors& factors,
+                                           const std::array<StepShape, 2>& shapes) const {
+    const StepCost cost(*architecture_, deployment, factors, kernels_.with(factors));
     std::array<double, 2> result{};
     std::vector<Operator> list;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -50,14 +61,16 @@ std::array<double, 2> StepCost::logarithms(const Architecture& architecture, con
     return result;
 }
 
-void StepCost::fold(const Architecture& architecture) {
+std::vector<StepCost::Tabulated> StepCost::tabulated() const {
     std::vector<Operator> operators;
+    std::vector<Tabulated> result;
     const auto add = [&](std::size_t i, double sequences, bool all, bool own) {
-        step_operators(architecture, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
+        step_operators(*architecture_, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
                        operators);
+        if (i == 0) result.reserve(result.size() + by_tokens_.points() * operators.size());
         for (const Operator& op : operators)
             if (!stands_alone(op) && (op.follows == Follows::tokens ? all : own))
-                table_of(op.follows)[i] += op.count * kernels_.time(op).value();
+                result.push_back({op.follows, i, op.count, kernels_.nominal(op)});
     };
     const int groups = split_.attention_data;
     for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
@@ -65,8 +78,13 @@ void StepCost::fold(const Architecture& architecture) {
         add(i, x, true, groups == 1);
         if (groups > 1) add(i, x * groups, false, true);  // so many in all that the group has x
     }
-    for (std::size_t group = 0; group < architecture.groups(); ++group)
-        decode_.push_back(decode_line(architecture, group));
+    return result;
+}
+
+void StepCost::fold() {
+    for (const Tabulated& entry : *tabulated_)
+        table_of(entry.follows)[entry.point] += entry.count * kernels_.drawn(entry.kernel).total().value();
+    for (std::size_t group = 0; group < architecture_->groups(); ++group) decode_.push_back(decode_line(group));
 }
 
 OctaveTable& StepCost::table_of(Follows follows) {
@@ -83,11 +101,11 @@ OctaveTable& StepCost::table_of(Follows follows) {
 }
 
 /// Three evaluations give the coefficients, within the window where there is one.
-StepCost::DecodeLine StepCost::decode_line(const Architecture& architecture, std::size_t group) const {
+StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
     DecodeLine line;
-    if (const auto window = architecture.window(group)) line.window = *window;
+    if (const auto window = architecture_->window(group)) line.window = *window;
     const auto time = [&](double sequences, double context) {
-        const Operator op = architecture.decode_attention(
+        const Operator op = architecture_->decode_attention(
             group, {.decode_sequences = sequences, .context_tokens = context}, split_, storage_);
         return op.count * kernels_.time(op).value();
     };
