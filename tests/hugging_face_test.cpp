@@ -18,9 +18,9 @@ namespace {
 
 const std::string folder = "tests/hugging_face/";
 
-/// A row of tests/hugging_face/expected.tsv; its first line says what the columns are.
+/// A row of tests/hugging_face/expected.tsv; its head says what the columns are.
 struct Row {
-    std::string name, parameters, entry;
+    std::string name, parameters, origin, entry;
     [[nodiscard]] std::string file() const { return folder + name + "/config.json"; }
 };
 
@@ -31,7 +31,8 @@ std::vector<Row> rows() {
         if (line.empty() || line[0] == '#') continue;
         std::istringstream cells(line);
         Row row;
-        for (std::string* cell : {&row.name, &row.parameters, &row.entry}) std::getline(cells, *cell, '\t');
+        for (std::string* cell : {&row.name, &row.parameters, &row.origin, &row.entry})
+            std::getline(cells, *cell, '\t');
         result.push_back(row);
     }
     return result;
@@ -56,6 +57,7 @@ void check_same(const Transformer& imported, const Transformer& entry) {
     CHECK(imported.head_bias == entry.head_bias);
     CHECK(imported.learned_positions == entry.learned_positions);
     CHECK(imported.native_dtype == entry.native_dtype);
+    CHECK(imported.prediction_layers == entry.prediction_layers);
     REQUIRE(imported.groups.size() == entry.groups.size());
     for (std::size_t i = 0; i < entry.groups.size(); ++i) {
         CHECK(imported.groups[i].layers == entry.groups[i].layers);
@@ -98,7 +100,18 @@ TEST_CASE("published configs have the parameters of their checkpoints") {
         CHECK(std::to_string(architecture.parameters()) == row.parameters);
         ++compared;
     }
-    CHECK(compared >= 25);
+    CHECK(compared >= 40);
+}
+
+TEST_CASE("every published config says where its fields were read, and every total where it comes from") {
+    for (const Row& row : rows()) {
+        INFO(row.name);
+        const std::string source = Fields::from_file(row.file()).string("_source");
+        CHECK(source.find(": ") != std::string::npos);
+        CHECK(source.find("memory") == std::string::npos);
+        const bool counted = row.origin.starts_with("published: ") || row.origin.starts_with("by hand");
+        CHECK(counted == (row.parameters != "-"));
+    }
 }
 
 TEST_CASE("a published config is the entry that the library has of it") {
@@ -114,7 +127,11 @@ TEST_CASE("a published config is the entry that the library has of it") {
 
 TEST_CASE("every family of the seam has a published config among the tests") {
     std::set<std::string> tested;
-    for (const Row& row : rows()) tested.insert(Fields::from_file(row.file()).string("model_type"));
+    for (const Row& row : rows()) {
+        const Fields config = Fields::from_file(row.file());
+        tested.insert(config.string("model_type"));
+        if (config.has("text_config")) tested.insert(config.object("text_config").string("model_type"));
+    }
     for (const std::string& type : hugging_face_families().names()) CHECK(tested.contains(type));
 }
 
@@ -216,7 +233,8 @@ TEST_CASE("configs that do not say what is needed, or say what is not understood
           place("yi-34b") + "/num_local_experts: changes the layers in a way that is not known of model_type 'llama'");
     CHECK(refusal("gpt-oss-20b", {{"num_hidden_layers", "2"}, {"layer_types", R"(["full_attention", "linear"])"}}) ==
           place("gpt-oss-20b") +
-              "/layer_types: unknown kind of layer 'linear'; known: full_attention, sliding_attention");
+              "/layer_types: unknown kind of layer 'linear'; known: chunked_attention, full_attention, "
+              "sliding_attention");
     CHECK(refusal("mixtral-8x7b", {{"num_experts_per_tok", "9"}}) ==
           place("mixtral-8x7b") + "/num_experts_per_tok: 9 experts a token, of 8");
     CHECK(refusal("opt-6.7b", {{"word_embed_proj_dim", "512"}}) ==
