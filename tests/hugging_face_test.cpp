@@ -2,41 +2,19 @@
 #include "model/spec/hugging_face.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "model/base/error.hpp"
 #include "model/cost/architecture.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli_run.hpp"
+#include "tests/hugging_face.hpp"
 #include "tests/library.hpp"
 
 using namespace plimsoll;
+using namespace plimsoll::published;
 
 namespace {
-
-const std::string folder = "tests/hugging_face/";
-
-/// A row of tests/hugging_face/expected.tsv; its head says what the columns are.
-struct Row {
-    std::string name, parameters, origin, entry;
-    [[nodiscard]] std::string file() const { return folder + name + "/config.json"; }
-};
-
-std::vector<Row> rows() {
-    std::ifstream stream(folder + "expected.tsv");
-    std::vector<Row> result;
-    for (std::string line; std::getline(stream, line);) {
-        if (line.empty() || line[0] == '#') continue;
-        std::istringstream cells(line);
-        Row row;
-        for (std::string* cell : {&row.name, &row.parameters, &row.origin, &row.entry})
-            std::getline(cells, *cell, '\t');
-        result.push_back(row);
-    }
-    return result;
-}
 
 /// The fields of a block with those left out that stand at what their absence means.
 std::set<std::string> facts_of(const Fields& block) {
@@ -64,27 +42,6 @@ void check_same(const Transformer& imported, const Transformer& entry) {
         CHECK(facts_of(imported.groups[i].attention) == facts_of(entry.groups[i].attention));
         CHECK(facts_of(imported.groups[i].ffn) == facts_of(entry.groups[i].ffn));
     }
-}
-
-/// A config of a family's test files with other values: path and JSON, or an empty text to drop it.
-Fields config_with(const std::string& name, const std::vector<std::pair<std::string, std::string>>& changes) {
-    const std::string file = folder + name + "/config.json";
-    Fields fields = Fields::from_file(file);
-    for (const auto& [path, value] : changes) fields.set(path, value.empty() ? "null" : value, file);
-    return fields;
-}
-
-Transformer changed(const std::string& name, const std::vector<std::pair<std::string, std::string>>& changes) {
-    return read_model(config_with(name, changes));
-}
-
-std::string refusal(const std::string& name, const std::vector<std::pair<std::string, std::string>>& changes) {
-    try {
-        static_cast<void>(changed(name, changes));
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "accepted";
 }
 
 }  // namespace
