@@ -4,6 +4,7 @@
 
 #include "model/cost/kernel_choice.hpp"
 #include "model/cost/memory.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,7 +22,7 @@ std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& m
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
-    if (architecture.refusal(split_of(d)) || d.gpus_per_instance() > d.node->gpus) return false;
+    if (architecture.refusal(split_of(d)) || speculation_refusal(d) || d.gpus_per_instance() > d.node->gpus) return false;
     return !memory_budget(architecture, d).refusal(*d.gpu);
 }
 
@@ -111,6 +112,7 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     std::vector<Deployment> result;
     Deployment d{.node = &node, .gpu = &catalog.gpus.at(node.gpu, node.name), .model = &architecture.model()};
     d.kv = scenario.kv;
+    d.speculation = scenario.speculation;
     for (const Engine* engine : scenario.engines) {
         d.engine = engine;
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {

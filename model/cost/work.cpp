@@ -16,7 +16,8 @@ StepShape part_of(const StepShape& shape, int parts) {
             .prefill_tokens = shape.prefill_tokens * prompts,
             .attention_pairs = shape.attention_pairs * prompts,
             .decode_sequences = shape.decode_sequences * decodes,
-            .context_tokens = shape.context_tokens * decodes};
+            .context_tokens = shape.context_tokens * decodes,
+            .queries_per_decode = shape.queries_per_decode};
 }
 
 Operator gemm_operator(std::string_view name, std::string_view document_name, double m, double n, double k,

@@ -1,8 +1,11 @@
 #pragma once
+#include <optional>
+
 #include "model/spec/engine.hpp"
 #include "model/spec/gpu.hpp"
 #include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
+#include "model/spec/speculation.hpp"
 #include "model/spec/transformer.hpp"
 
 namespace plimsoll {
@@ -24,6 +27,7 @@ struct Deployment {
     int pipeline_parallel = 1;
     int instances_per_node = 1;
     int max_sequences = 0;  ///< the engine's limit or the one under trial
+    std::optional<Speculation> speculation = std::nullopt;
 
     [[nodiscard]] int gpus_per_instance() const { return tensor_parallel * pipeline_parallel; }
 };
