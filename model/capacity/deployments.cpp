@@ -86,7 +86,7 @@ std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture
             any_fits = any_fits || fits(architecture, d);
         }
     }
-    if (any_fits || !scenario.pipeline_parallel.empty()) return degrees;
+    if (any_fits || !scenario.pipeline_parallel.empty() || scenario.speculation) return degrees;
     for (const int tensor : tensors)
         for (const int pipeline : powers_of_two(2, d.node->gpus / tensor)) degrees.push_back({tensor, pipeline});
     return degrees;
