@@ -219,10 +219,14 @@ std::vector<Field> simulated_fields() {
     };
 }
 
-std::vector<Field> fields() {
-    std::vector<Field> all = size_fields();
-    for (const auto& part : {uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
-        all.insert(all.end(), part.begin(), part.end());
+const std::vector<Field>& fields() {
+    static const std::vector<Field> all = [] {
+        std::vector<Field> together;
+        for (const auto& part :
+             {size_fields(), uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
+            together.insert(together.end(), part.begin(), part.end());
+        return together;
+    }();
     return all;
 }
 
@@ -350,7 +354,7 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
     const bool works = candidate && !candidate->refusal;
     Row row{model->name, used ? Cell(used->name) : Cell(), used ? Cell(used->gpu) : Cell()};
     std::size_t index = 0;
-    const std::size_t of_layout = size_fields().size() - 1;  // known before a candidate is judged
+    static const std::size_t of_layout = size_fields().size() - 1;  // known before a candidate is judged
     for (const Field& field : fields()) {
         const bool known = works || (candidate && (index < of_layout || field.column.title == "layout"));
         row.push_back(known ? field.cell(*candidate) : Cell());
@@ -359,9 +363,9 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
         if (field.column.key == simulated_behind) add_simulated(works ? candidate : nullptr, row);
     }
     row.push_back(reason.empty() ? Cell() : Cell(reason));
-    const bool open = scenario.load.kind == Load::Kind::open;
-    const std::vector<Column> columns = candidate_columns(scenario, false);
-    for (std::size_t i = 0; open && i < row.size(); ++i)
+    if (scenario.load.kind != Load::Kind::open) return row;
+    static const std::vector<Column> columns = candidate_columns(scenario, false);  // keys are those of any scenario
+    for (std::size_t i = 0; i < row.size(); ++i)
         if (columns[i].key.find("users_") != std::string::npos) row[i] = Cell();
     return row;
 }

@@ -84,8 +84,13 @@ std::optional<Infeasible> Judge::refuse_lengths(const Deployment& d) const {
 }
 
 Capacity Judge::capacity_of(Forecaster& forecaster) const {
-    return closed() ? closed_capacity(forecaster, Seconds(scenario_->load.think_time.mean()), scenario_->slo, demand())
+    return closed() ? closed_capacity(forecaster, think_time(), scenario_->slo, demand())
                     : open_capacity(forecaster, scenario_->slo);
+}
+
+double Judge::most_carried(Forecaster& forecaster) const {
+    return closed() ? most_users_within(forecaster, think_time(), scenario_->slo, demand())
+                    : highest_rate_within(forecaster, scenario_->slo).value();
 }
 
 void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
@@ -126,8 +131,7 @@ Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, i
 
 void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
-    const double nodes =
-        nodes_for(*scenario_, d, closed() ? candidate.users_per_instance : candidate.rate_per_instance.value());
+    const double nodes = nodes_for(*scenario_, d, carried(candidate));
     if (!(nodes <= 1e6)) {
         candidate.refusal = Infeasible{"more than a million nodes"};
         return;

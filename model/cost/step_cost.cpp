@@ -13,16 +13,6 @@ bool stands_alone(const Operator& op) {
     return op.follows == Follows::own_prompts || op.follows == Follows::own_context;
 }
 
-StepShape prompts_of(const StepShape& shape) {
-    return {.prefill_sequences = shape.prefill_sequences,
-            .prefill_tokens = shape.prefill_tokens,
-            .attention_pairs = shape.attention_pairs};
-}
-
-StepShape decodes_of(const StepShape& shape) {
-    return {.decode_sequences = shape.decode_sequences, .context_tokens = shape.context_tokens};
-}
-
 void add(const StepParts& more, double times, StepParts& parts) {
     for (Seconds StepParts::*part :
          {&StepParts::compute, &StepParts::weights_read, &StepParts::kv_read, &StepParts::communication,
@@ -34,18 +24,20 @@ void add(const StepParts& more, double times, StepParts& parts) {
 
 /// The draft and its times, kept alive by the copies of a cost.
 struct StepCost::Drafting {
-    Drafting(std::shared_ptr<const Draft> drafted, const TimeFactors& factors, bool folded)
-        : draft(std::move(drafted)), cost(draft->architecture(), draft->deployment(), factors, folded) {}
+    Drafting(std::shared_ptr<const Draft> drafted, const TimeFactors& factors)
+        : draft(std::move(drafted)), cost(draft->architecture(), draft->deployment(), factors) {}
+    Drafting(const Drafting& other, const TimeFactors& factors)
+        : draft(other.draft), cost(other.cost, draft->deployment(), factors) {}
     std::shared_ptr<const Draft> draft;
     StepCost cost;
 };
 
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
-                   bool folded)
+                   KernelTimes kernels)
     : architecture_(&architecture),
       split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
-      kernels_(deployment, factors),
+      kernels_(std::move(kernels)),
       overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
       graph_batch_(deployment.engine->host.graph_batch),
@@ -57,38 +49,53 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
     per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
     per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
     launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
-    if (auto draft = draft_of(deployment)) {
-        draft_ = std::make_shared<const Drafting>(std::move(draft), factors, folded);
+    if (deployment.speculation && deployment.speculation->tokens > 0) {
         queries_ = deployment.speculation->tokens + 1;
         advance_ = deployment.speculation->expected_tokens();
     }
-    if (folded) fold(architecture);
 }
 
-std::array<double, 2> StepCost::logarithms(const Architecture& architecture, const Deployment& deployment,
-                                           const TimeFactors& factors, const std::array<StepShape, 2>& shapes) {
-    const StepCost cost(architecture, deployment, factors, false);
+StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(architecture, deployment, factors, KernelTimes(deployment, factors)) {
+    if (auto draft = draft_of(deployment)) draft_ = std::make_shared<const Drafting>(std::move(draft), factors);
+    tabulated_ = std::make_shared<const std::vector<Tabulated>>(tabulated());
+    fold();
+}
+
+StepCost::StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(*other.architecture_, deployment, factors, other.kernels_.with(factors)) {
+    if (other.draft_ != nullptr) draft_ = std::make_shared<const Drafting>(*other.draft_, factors);
+    tabulated_ = other.tabulated_;
+    fold();
+}
+
+std::array<double, 2> StepCost::logarithms(const Deployment& deployment, const TimeFactors& factors,
+                                           const std::array<StepShape, 2>& shapes) const {
+    const StepCost cost(*architecture_, deployment, factors, kernels_.with(factors));
     std::array<double, 2> result{};
     std::vector<Operator> list;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
         list.clear();
-        step_operators(architecture, cost.per_stage(cost.checked(shapes[i])), cost.split_, cost.storage_, list);
+        const StepShape shape = cost.checked(shapes[i]);
+        cost.operators(shape, list);
         Seconds gpu;
         for (const Operator& op : list) gpu += cost.kernels_.time(op) * (op.count * cost.stages_);
-        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shapes[i])) + cost.host_serial(shapes[i]);
+        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
         result[i] = std::log(step.value());
     }
     return result;
 }
 
-void StepCost::fold(const Architecture& architecture) {
+std::vector<StepCost::Tabulated> StepCost::tabulated() const {
     std::vector<Operator> operators;
+    std::vector<Tabulated> result;
     const auto add = [&](std::size_t i, double sequences, bool all, bool own) {
-        step_operators(architecture, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
+        step_operators(*architecture_, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
                        operators);
+        if (i == 0) result.reserve(result.size() + by_tokens_.points() * operators.size());
         for (const Operator& op : operators)
             if (!stands_alone(op) && (op.follows == Follows::tokens ? all : own))
-                table_of(op.follows)[i] += op.count * kernels_.time(op).value();
+                result.push_back({op.follows, i, op.count, kernels_.nominal(op)});
     };
     const int groups = split_.attention_data;
     for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
@@ -96,8 +103,13 @@ void StepCost::fold(const Architecture& architecture) {
         add(i, x, true, groups == 1);
         if (groups > 1) add(i, x * groups, false, true);  // so many in all that the group has x
     }
-    for (std::size_t group = 0; group < architecture.groups(); ++group)
-        decode_.push_back(decode_line(architecture, group));
+    return result;
+}
+
+void StepCost::fold() {
+    for (const Tabulated& entry : *tabulated_)
+        table_of(entry.follows)[entry.point] += entry.count * kernels_.drawn(entry.kernel).total().value();
+    for (std::size_t group = 0; group < architecture_->groups(); ++group) decode_.push_back(decode_line(group));
 }
 
 OctaveTable& StepCost::table_of(Follows follows) {
@@ -114,11 +126,11 @@ OctaveTable& StepCost::table_of(Follows follows) {
 }
 
 /// Three evaluations give the coefficients, within the window where there is one.
-StepCost::DecodeLine StepCost::decode_line(const Architecture& architecture, std::size_t group) const {
+StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
     DecodeLine line;
-    if (const auto window = architecture.window(group)) line.window = *window;
+    if (const auto window = architecture_->window(group)) line.window = *window;
     const auto time = [&](double sequences, double context) {
-        const Operator op = architecture.decode_attention(
+        const Operator op = architecture_->decode_attention(
             group, checked({.decode_sequences = sequences, .context_tokens = context}), split_, storage_);
         return op.count * kernels_.time(op).value();
     };

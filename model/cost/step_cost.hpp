@@ -35,12 +35,12 @@ struct StepParts {
 class StepCost {
   public:
     /// `factors`: another draw of what the constants may be.
-    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {})
-        : StepCost(architecture, deployment, factors, true) {}
-    /// Logarithms of the times of two steps from their operators, without the work of a fold.
-    [[nodiscard]] static std::array<double, 2> logarithms(const Architecture& architecture,
-                                                          const Deployment& deployment, const TimeFactors& factors,
-                                                          const std::array<StepShape, 2>& shapes);
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
+    /// Another draw of the constants of the same deployment, without evaluating its kernels again.
+    StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors);
+    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold.
+    [[nodiscard]] std::array<double, 2> logarithms(const Deployment& deployment, const TimeFactors& factors,
+                                                   const std::array<StepShape, 2>& shapes) const;
 
     /// Time from one token to the next of all running sequences.
     [[nodiscard]] Seconds step(const StepShape& shape) const;
@@ -77,7 +77,15 @@ class StepCost {
     [[nodiscard]] const LaunchOverlap& overlap() const { return overlap_; }
 
   private:
-    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors, bool folded);
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
+             KernelTimes kernels);
+    /// A kernel at one point of one table.
+    struct Tabulated {
+        Follows follows;
+        std::size_t point;
+        double count;
+        KernelTimes::Nominal kernel;
+    };
     /// One pass of the model over a step, its own host time included or not.
     [[nodiscard]] Seconds pass(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] Seconds pass_without_host(const StepShape& shape, Seconds prefill_attention) const;
@@ -89,9 +97,10 @@ class StepCost {
     [[nodiscard]] Seconds drafting(const StepShape& shape) const;
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
-    void fold(const Architecture& architecture);
+    [[nodiscard]] std::vector<Tabulated> tabulated() const;
+    void fold();
     struct DecodeLine;
-    [[nodiscard]] DecodeLine decode_line(const Architecture& architecture, std::size_t group) const;
+    [[nodiscard]] DecodeLine decode_line(std::size_t group) const;
 
     struct Drafting;
     const Architecture* architecture_;
@@ -106,6 +115,7 @@ class StepCost {
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
+    std::shared_ptr<const std::vector<Tabulated>> tabulated_;
     [[nodiscard]] OctaveTable& table_of(Follows follows);
     OctaveTable by_tokens_{0, 16};  ///< with what follows the own tokens where these are all
     OctaveTable by_own_tokens_{0, 16}, by_own_rows_{0, 16}, by_own_decodes_{0, 16};

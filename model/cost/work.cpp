@@ -20,6 +20,16 @@ StepShape part_of(const StepShape& shape, int parts) {
             .queries_per_decode = shape.queries_per_decode};
 }
 
+StepShape prompts_of(const StepShape& shape) {
+    return {.prefill_sequences = shape.prefill_sequences,
+            .prefill_tokens = shape.prefill_tokens,
+            .attention_pairs = shape.attention_pairs};
+}
+
+StepShape decodes_of(const StepShape& shape) {
+    return {.decode_sequences = shape.decode_sequences, .context_tokens = shape.context_tokens};
+}
+
 Operator gemm_operator(std::string_view name, std::string_view document_name, double m, double n, double k,
                        Dtype weights) {
     Operator op{.name = name, .document_name = document_name, .kind = OperatorKind::gemm};

@@ -40,6 +40,9 @@ struct StepShape {
 }
 /// What the fullest of `parts` groups of ranks processes of a step where each has sequences of its own.
 [[nodiscard]] StepShape part_of(const StepShape& shape, int parts);
+/// The prompts of a step without its decodes, and the other way round, one token of each.
+[[nodiscard]] StepShape prompts_of(const StepShape& shape);
+[[nodiscard]] StepShape decodes_of(const StepShape& shape);
 
 enum class OperatorKind {
     gemm,
