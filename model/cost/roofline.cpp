@@ -34,7 +34,8 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
 /// pairs only and there are more GPUs, stages are not all joined by a bridge.
 int ranks_between_stages(const Deployment& deployment) {
     if (deployment.pipeline_parallel == 1) return 1;
-    return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_instance() : 2;
+    const int ranks = deployment.node->nvlink == NvlinkKind::bridge ? std::max(2, deployment.gpus_per_host()) : 2;
+    return std::min(ranks, deployment.node->gpus);
 }
 
 const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
@@ -72,6 +73,10 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
     if (const Split split = split_of(deployment); split.dispatches())
         exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value);
+    if (deployment.hosts_per_instance > 1) {
+        between_hosts_ = CollectiveTimes::across_hosts(*deployment.node, deployment.tensor_parallel, point_to_point_);
+        origin_ = weakest(origin_, between_hosts_->origin());
+    }
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
     const auto& d = c.decode_attention;
@@ -215,7 +220,8 @@ KernelTimes KernelTimes::with(const TimeFactors& factors) const {
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.kind == OperatorKind::send_recv) return point_to_point_.send_recv(op.work.message);
+    if (op.kind == OperatorKind::send_recv)
+        return (op.hosts > 1 ? *between_hosts_ : point_to_point_).send_recv(op.work.message);
     if (op.kind == OperatorKind::all_to_all) return exchange_->all_to_all(op.work.message);
     const CollectiveTimes& times = among(op.ranks);
     if (op.kind == OperatorKind::all_reduce) return times.all_reduce(op.work.message);

@@ -84,6 +84,7 @@ class KernelTimes {
     std::vector<CollectiveTimes> of_groups_;
     std::optional<ExchangeTimes> exchange_;
     CollectiveTimes point_to_point_;
+    std::optional<CollectiveTimes> between_hosts_;
     Origin origin_;
 };
 
