@@ -4,6 +4,7 @@
 
 #include "model/cost/kernel_choice.hpp"
 #include "model/cost/memory.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,7 +22,7 @@ std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& m
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
-    if (architecture.refusal(split_of(d)) || d.gpus_per_host() > d.node->gpus) return false;
+    if (architecture.refusal(split_of(d)) || speculation_refusal(d) || d.gpus_per_host() > d.node->gpus) return false;
     return !memory_budget(architecture, d).refusal(*d.gpu);
 }
 
@@ -87,7 +88,8 @@ bool add_degrees(const Scenario& scenario, const Architecture& architecture, Dep
     };
     for (const int tensor : tensors)
         for (const int pipeline : asked ? scenario.pipeline_parallel : std::vector<int>{hosts}) add(tensor, pipeline);
-    if (any_fits || asked) return any_fits;
+    // A draft has no stages.
+    if (any_fits || asked || scenario.speculation) return any_fits;
     for (const int tensor : tensors)
         for (const int stages : powers_of_two(2, d.node->gpus / tensor)) add(tensor, hosts * stages);
     return any_fits;
@@ -101,7 +103,7 @@ std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture
     for (const int hosts : scenario.hosts_per_instance) add_degrees(scenario, architecture, d, hosts, degrees);
     if (!scenario.hosts_per_instance.empty()) return degrees;
     if (add_degrees(scenario, architecture, d, 1, degrees)) return degrees;
-    if (!d.engine->layouts.hosts || d.node->nics == 0) return degrees;
+    if (!d.engine->layouts.hosts || d.node->nics == 0 || scenario.speculation) return degrees;
     for (int hosts = 2; hosts <= most_hosts; hosts *= 2) {
         std::vector<Degrees> over_hosts;
         if (!add_degrees(scenario, architecture, d, hosts, over_hosts)) continue;
@@ -131,6 +133,7 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     std::vector<Deployment> result;
     Deployment d{.node = &node, .gpu = &catalog.gpus.at(node.gpu, node.name), .model = &architecture.model()};
     d.kv = scenario.kv;
+    d.speculation = scenario.speculation;
     for (const Engine* engine : scenario.engines) {
         d.engine = engine;
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {

@@ -5,6 +5,7 @@
 
 #include "model/base/units_text.hpp"
 #include "model/capacity/pricing.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -55,6 +56,7 @@ Candidate Judge::operator()(const Deployment& deployment) const {
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
     if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
     if (const auto why = engine_refusal(d)) return Infeasible{*why};
+    if (const auto why = speculation_refusal(d)) return Infeasible{*why};
     if (const auto why = adapter_refusal(d)) return Infeasible{*why};
     if (d.gpus_per_host() * d.instances_per_node > d.node->gpus)
         return Infeasible{std::to_string(d.instances_per_node) + " instances of " + std::to_string(d.gpus_per_host()) +

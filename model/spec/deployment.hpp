@@ -1,8 +1,11 @@
 #pragma once
+#include <optional>
+
 #include "model/spec/engine.hpp"
 #include "model/spec/gpu.hpp"
 #include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
+#include "model/spec/speculation.hpp"
 #include "model/spec/transformer.hpp"
 
 namespace plimsoll {
@@ -25,6 +28,7 @@ struct Deployment {
     int hosts_per_instance = 1;  ///< its pipeline's stages lie on so many nodes, as many on each
     int instances_per_node = 1;  ///< that have ranks on a node
     int max_sequences = 0;       ///< the engine's limit or the one under trial
+    std::optional<Speculation> speculation = std::nullopt;
 
     [[nodiscard]] int gpus_per_instance() const { return tensor_parallel * pipeline_parallel; }
     [[nodiscard]] int gpus_per_host() const { return gpus_per_instance() / hosts_per_instance; }
