@@ -29,6 +29,7 @@ _plimsoll() {
         'calibrate fit':--column) COMPREPLY=(); return ;;
         'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
         'calibrate run':--budget) COMPREPLY=(); return ;;
+        'calibrate run':--shapes) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         'calibrate run':--rounds) COMPREPLY=(); return ;;
         'calibrate run':--threads) COMPREPLY=(); return ;;
         'calibrate run':--seed) COMPREPLY=(); return ;;
@@ -46,6 +47,7 @@ _plimsoll() {
         compare:--expert-parallel) COMPREPLY=(); return ;;
         compare:--attention-data-parallel) COMPREPLY=(); return ;;
         compare:--context-parallel) COMPREPLY=(); return ;;
+        compare:--hosts-per-instance) COMPREPLY=(); return ;;
         compare:--instances) COMPREPLY=(); return ;;
         compare:--max-sequences) COMPREPLY=(); return ;;
         compare:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -78,6 +80,7 @@ _plimsoll() {
         explain:--expert-parallel) COMPREPLY=(); return ;;
         explain:--attention-data-parallel) COMPREPLY=(); return ;;
         explain:--context-parallel) COMPREPLY=(); return ;;
+        explain:--hosts-per-instance) COMPREPLY=(); return ;;
         explain:--prompt) COMPREPLY=(); return ;;
         explain:--batch) COMPREPLY=(); return ;;
         explain:--context) COMPREPLY=(); return ;;
@@ -91,6 +94,7 @@ _plimsoll() {
         plan:--expert-parallel) COMPREPLY=(); return ;;
         plan:--attention-data-parallel) COMPREPLY=(); return ;;
         plan:--context-parallel) COMPREPLY=(); return ;;
+        plan:--hosts-per-instance) COMPREPLY=(); return ;;
         plan:--instances) COMPREPLY=(); return ;;
         plan:--max-sequences) COMPREPLY=(); return ;;
         plan:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -123,6 +127,7 @@ _plimsoll() {
         simulate:--expert-parallel) COMPREPLY=(); return ;;
         simulate:--attention-data-parallel) COMPREPLY=(); return ;;
         simulate:--context-parallel) COMPREPLY=(); return ;;
+        simulate:--hosts-per-instance) COMPREPLY=(); return ;;
         simulate:--instances) COMPREPLY=(); return ;;
         simulate:--max-sequences) COMPREPLY=(); return ;;
         simulate:--profile) COMPREPLY=($(compgen -W "$(plimsoll list profiles --names 2>/dev/null)" -- "$word")); return ;;
@@ -195,7 +200,7 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate show')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
@@ -206,7 +211,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         compare)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         completion)
@@ -217,7 +222,7 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --save --name --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         explain)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --prompt --batch --context --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --profile --weights --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --prompt --batch --context --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         list)
@@ -225,7 +230,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers' -- "$word"))
             fi ;;
         plan)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
@@ -233,7 +238,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)

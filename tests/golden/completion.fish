@@ -45,6 +45,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_s
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l device -d 'what to measure' -x -a 'cpu cuda'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l quick -d 'the few points that a first fit needs, within two minutes'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l budget -d 'begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l shapes -d 'measure products with this model\'s weights: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x
@@ -80,6 +81,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l hosts-per-instance -d 'nodes that an instance spans, to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -129,6 +131,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'tensor ranks that hold different experts; 1 if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'groups of tensor ranks whose attention has requests of its own; 1 if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'tensor ranks that divide the context of a sequence; 1 if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l hosts-per-instance -d 'nodes that an instance spans; 1 if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l prompt -d 'tokens of the prefill; the scenario\'s mean, or 1024' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l batch -d 'sequences of the decode step; the plan\'s mean, or 1' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l context -d 'tokens of each; the plan\'s mean, or 1024' -x
@@ -155,6 +158,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l hosts-per-instance -d 'nodes that an instance spans, to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'
@@ -202,6 +206,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l expert-parallel -d 'degrees to try of experts on ranks of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l attention-data-parallel -d 'degrees to try of attention groups with requests of their own' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l context-parallel -d 'degrees to try of ranks that divide the context of a sequence' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l hosts-per-instance -d 'nodes that an instance spans, to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l instances -d 'instances per node to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l max-sequences -d 'limits on running requests to try' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l profile -d 'the only profile of measured kernels to use, or none' -x -a '(plimsoll list profiles --names 2>/dev/null)'

@@ -70,6 +70,7 @@ _plimsoll() {
             '--device[what to measure]:NAME:(cpu cuda)' \
             '--quick[the few points that a first fit needs, within two minutes]' \
             '--budget[begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without --quick the points of --quick come first and then those where the fits know least]:TIME: ' \
+            '--shapes[measure products with this model'\''s weights\: a name, or the path of a config.json]:MODEL:($(plimsoll list models --names 2>/dev/null))' \
             '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
             '--threads[threads to use; all of the machine if absent]:N: ' \
             '--seed[of the order of the points]:N: ' \
@@ -107,6 +108,7 @@ _plimsoll() {
             '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
             '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
             '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
+            '*--hosts-per-instance[nodes that an instance spans, to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -159,6 +161,7 @@ _plimsoll() {
             '--expert-parallel[tensor ranks that hold different experts; 1 if absent]:N: ' \
             '--attention-data-parallel[groups of tensor ranks whose attention has requests of its own; 1 if absent]:N: ' \
             '--context-parallel[tensor ranks that divide the context of a sequence; 1 if absent]:N: ' \
+            '--hosts-per-instance[nodes that an instance spans; 1 if absent]:N: ' \
             '--prompt[tokens of the prefill; the scenario'\''s mean, or 1024]:N: ' \
             '--batch[sequences of the decode step; the plan'\''s mean, or 1]:N: ' \
             '--context[tokens of each; the plan'\''s mean, or 1024]:N: ' \
@@ -187,6 +190,7 @@ _plimsoll() {
             '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
             '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
             '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
+            '*--hosts-per-instance[nodes that an instance spans, to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
@@ -236,6 +240,7 @@ _plimsoll() {
             '*--expert-parallel[degrees to try of experts on ranks of their own]:N: ' \
             '*--attention-data-parallel[degrees to try of attention groups with requests of their own]:N: ' \
             '*--context-parallel[degrees to try of ranks that divide the context of a sequence]:N: ' \
+            '*--hosts-per-instance[nodes that an instance spans, to try]:N: ' \
             '*--instances[instances per node to try]:N: ' \
             '*--max-sequences[limits on running requests to try]:N: ' \
             '--profile[the only profile of measured kernels to use, or none]:NAME:($(plimsoll list profiles --names 2>/dev/null))' \
