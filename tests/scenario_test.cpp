@@ -132,6 +132,7 @@ TEST_CASE("scenario: a default is stated unless the field is given") {
         {"expert_parallel", divides, "expert_parallel", "4"},
         {"attention_data_parallel", divides, "attention_data_parallel", "4"},
         {"context_parallel", divides, "context_parallel", "2"},
+        {"hosts_per_instance", divides, "hosts_per_instance", "2"},
         {"instances_per_node", drain, "instances_per_node", "1"},
         {"max_sequences", drain, "max_sequences", "64"},
         {"load.active_share", drain, "load.active_share", "0.5"},

@@ -126,8 +126,9 @@ void register_calibrate_run(Registry<Command>& registry) {
              "Runs microbenchmarks in random order, several rounds of them, keeps the raw samples, fits the kernel "
              "models and writes a profile, with entries for the processor as a GPU, a node and an engine, into a data "
              "directory that --data takes. Interrupted, it keeps what it has.",
-         .examples = {"plimsoll calibrate run --quick --budget 2s --output-data /tmp/plimsoll-data",
-                      "plimsoll calibrate run --quick --shapes qwen2.5-3b --output-data /tmp/plimsoll-data"},
+         .examples =
+             {"plimsoll calibrate run --quick --budget 2s --output-data /tmp/plimsoll-data",
+              "plimsoll calibrate run --quick --budget 2s --shapes qwen2.5-3b --output-data /tmp/plimsoll-data"},
          .options =
              {{.name = "device",
                .value = "NAME",
