@@ -168,9 +168,6 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
     result.episode = std::max(0.0, result.mean - result.idle * d) / episodes;
     result.episode_square =
         std::max(result.episode * result.episode, (result.second_moment - result.idle * d * d) / episodes);
-    const double cv2 = result.episode > 0 ? result.episode_square / (result.episode * result.episode) - 1.0 : 0.0;
-    result.third_moment =
-        result.idle * d * d * d + episodes * std::pow(result.episode, 3) * (1.0 + cv2) * (1.0 + 2.0 * cv2);
     return result;
 }
 
@@ -214,10 +211,11 @@ void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double sta
     // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
     const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
     const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
+    effect.stalls = {Seconds(a_step), Seconds(start), Seconds(stall), Seconds(a_stall)};
     double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stalled = std::max(0.0, a_step * s + start);
+        const double stalled = effect.stalls.over(s).value();
         total += stalled;
         own += stalled / s;
         own_square += stalled / s * (stalled / s);
@@ -235,15 +233,23 @@ void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double sta
     effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
 }
 
-/// Given the step of length t that an arrival meets, it waits for a uniform part of t, and x t others join its episode:
-/// the mean given t is t (1/2 + a x) + const, the variance t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
-void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const {
-    const double met = steps.second_moment / steps.mean, square = steps.third_moment / steps.mean;
-    const double gathered = 0.5 + steps.each * around.rate;
-    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate * met;
-    effect.met = Seconds(around.busy * met);
-    effect.ttft_variance =
-        SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
+/// Arrivals meet steps and episodes in proportion to their lengths. Given a length t that an arrival meets, it waits
+/// for a uniform part of t, and x t others join its episode: the mean given t is t (1/2 + a x) + const, the variance
+/// t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
+Meetings PrefillModel::meetings(const Surroundings& around, const Batch& batch, const Steps& steps) const {
+    const double idle = steps.idle * batch.decode_step / steps.mean;
+    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate;
+    Meetings result;
+    result.gathered = steps.each * around.rate;
+    result.step = {around.busy * idle, Seconds(batch.decode_step), SecondsSquared(others * batch.decode_step)};
+    if (steps.episode <= 0) return result;
+    const double cv2 = steps.episode_square / (steps.episode * steps.episode) - 1.0;
+    const double met = steps.episode * (1.0 + cv2), spread = met * met * cv2 / (1.0 + cv2);
+    const double uneven = 0.5 + result.gathered;
+    // E[D^3] / E[D] of a gamma law is met^2 (1 + 2 cv^2) / (1 + cv^2).
+    result.episode = {around.busy * (1.0 - idle), Seconds(met),
+                      SecondsSquared(spread * uneven * uneven + others * met)};
+    return result;
 }
 
 PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
@@ -273,7 +279,7 @@ PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
     effect.prefill = Seconds(own_prefill(group, own));
     add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
                window_cv2(around.rate, batch, steps), effect);
-    add_variance(around, steps, effect);
+    effect.meetings = meetings(around, batch, steps);
     return effect;
 }
 
