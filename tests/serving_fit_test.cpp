@@ -78,7 +78,7 @@ TEST_CASE("Constants that made a simulated serving table are found in it") {
     std::vector<std::pair<double, double>> latencies;
     for (const ServingTableRow& row : table.rows) {
         const ChangedRow changed(row.measured, constants, truth);
-        const InstanceMeans means = RowPredictor(changed.deployment(), row.measured.workload, with).at(row.users);
+        const InstanceMeans means = RowPredictor(changed.deployment(), row.measured, with).at(row.users);
         latencies.emplace_back(means.ttft.value(), means.tpot.value());
     }
     const Csv made = Csv::from_text(table_of(latencies), "runs.csv");
