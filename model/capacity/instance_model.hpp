@@ -64,7 +64,9 @@ class InstanceModel {
   private:
     [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
     [[nodiscard]] Seconds guess_at(double n) const;
-    [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
+    /// No rate is beyond that of prefills alone, in groups of all n present.
+    [[nodiscard]] Seconds least_residence(double n) const;
+    [[nodiscard]] InstanceState evaluate(double n, Seconds residence, Seconds least) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
