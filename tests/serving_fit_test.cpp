@@ -164,6 +164,38 @@ TEST_CASE("calibrate fit asks for one table of one kind") {
     CHECK(cli::run({"calibrate", "fit", "--serving", "nowhere.csv"}, cli::shipped_data).code == 4);
 }
 
+namespace {
+
+/// A deployment of the documents for 10,000 users.
+struct Published {
+    std::string model, gpu;
+    int tensor_parallel, instances;
+};
+const std::vector<Published> deployments{
+    {"llama-13b", "a30", 4, 2},   {"llama-13b", "a40", 2, 2},  {"llama-13b", "v100", 8, 1},
+    {"llama-13b", "a100", 4, 2},  {"llama-65b", "a30", 8, 1},  {"llama-65b", "a40", 4, 1},
+    {"llama-65b", "v100", 8, 1},  {"llama-65b", "a100", 8, 1}, {"llama2-70b", "v100", 8, 1},
+    {"llama2-70b", "a100", 8, 1}, {"llama2-70b", "a40", 4, 2}};
+
+/// Node counts, each without its own row, that are within a fifth of those that the measured users ask for.
+int node_counts_within_a_fifth(const ServingCalibration& fit) {
+    int within = 0;
+    for (const Published& p : deployments)
+        for (std::size_t i = 0; i < fit.table.rows.size(); ++i) {
+            const ServingTableRow& row = fit.table.rows[i];
+            const Deployment& d = row.measured.deployment;
+            if (row.campaign != p.model + " chat" || !d.gpu->name.starts_with(p.gpu + "-") ||
+                d.tensor_parallel != p.tensor_parallel)
+                continue;
+            const auto nodes = [&](double users) { return std::ceil(10000.0 / (users * p.instances)); };
+            const int predicted = fit.without_row[i].users;
+            if (predicted > 0 && std::abs(nodes(predicted) / nodes(row.users) - 1.0) <= 0.2) ++within;
+        }
+    return within;
+}
+
+}  // namespace
+
 TEST_CASE("The documents' serving matrix: rows and campaigns left out stay within the bar") {
     const auto file = plimsoll::testing::measurements("source_documents/serving_matrix.csv");
     if (!file) {
@@ -184,6 +216,7 @@ TEST_CASE("The documents' serving matrix: rows and campaigns left out stay withi
     CHECK(tpot.model.median < 0.5 * tpot.constant.median);
     CHECK(users.model.median < 0.5 * users.constant.median);
     CHECK(fit.leave_one_campaign_out[1].model.median < 0.09);
+    CHECK(node_counts_within_a_fifth(fit) >= 8);
     for (std::size_t i = 0; i < fit.constants.size(); ++i) {
         INFO(fit.constants[i].name());
         CHECK(fit.fits.all.values[i] > 0);
