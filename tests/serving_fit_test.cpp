@@ -142,6 +142,29 @@ TEST_CASE("Only constants that are unsure are fitted, a machine's own where it h
     CHECK(names(3) == with_machine);
 }
 
+TEST_CASE("A rule gives its campaign a think time and a queue of its own") {
+    Catalog& catalog = plimsoll::testing::library();
+    const ValidationAssumptions with = read_assumptions(Fields::from_text(
+        R"({"schema": "plimsoll/assumptions/1", "engine": "tgi-lightllm-2023", "think_time": "2s", "protocol": "drain",
+            "requests": 100, "rules": [{"models": ["llama-65b"], "think_time": "0 s", "requests": 400, "reason": "x"}]})",
+        "assumptions.json"));
+    const Csv table = Csv::from_text(table_of(plain), "runs.csv");
+    const auto row = [&](std::size_t i) { return measured_row(table, i, with, catalog); };
+    const MeasuredRow of_rule = row(6), of_none = row(3);
+    CHECK(of_rule.think_time.mean() == 0.0);
+    CHECK(of_none.think_time.mean() == 2.0);
+    // Two requests a user at least, whatever the queue.
+    CHECK(RowPredictor(of_rule.deployment, of_rule, with).queue(10) == 400);
+    CHECK(RowPredictor(of_rule.deployment, of_rule, with).queue(250) == 500);
+    CHECK(RowPredictor(of_none.deployment, of_none, with).queue(10) == 100);
+    const auto rate = [&](const MeasuredRow& run) {
+        return RowPredictor(run.deployment, run, with).at(10, 2).request_rate.value();
+    };
+    MeasuredRow thinking = row(6);
+    thinking.think_time = of_none.think_time;
+    CHECK(rate(of_rule) > rate(thinking));
+}
+
 TEST_CASE("A table of serving runs that cannot be right is refused by the row") {
     const std::string good = table_of(plain);
     CHECK(complaint(good).empty());
