@@ -201,7 +201,9 @@ InstanceState InstanceModel::solve(double n) const {
         return std::log((decoding + found->rate * (found->effect.admission + found->effect.prefill).value()) / n);
     };
     double above = std::log(n), f_above = none_fits;
-    double low = grid_.empty() ? above - 0.1 : std::log(n * grid_.back().decoding / grid_.back().present) - 1e-3;
+    double low = above - 0.1;
+    if (!grid_.empty() && grid_.back().decoding > 0)
+        low = std::log(n * grid_.back().decoding / grid_.back().present) - 1e-3;
     double f_low = excess(low);
     for (; f_low >= 0; f_low = excess(low)) above = low, f_above = f_low, low -= std::clamp(2.0 * f_low, 1e-3, 0.5);
     low = root_below(low, f_low, above, f_above, excess);
