@@ -22,6 +22,23 @@ Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
 }
 
+Stalls mix(const Stalls& a, const Stalls& b, double share) {
+    return {mix(a.a_step, b.a_step, share),
+            mix(a.at_start, b.at_start, share),
+            mix(a.one, b.one, share),
+            mix(a.size_spread, b.size_spread, share),
+            mix(a.count_spread, b.count_spread, share),
+            mix(a.in_a_row, b.in_a_row, share)};
+}
+
+Meetings mix(const Meetings& a, const Meetings& b, double share) {
+    const auto kind = [&](const Meetings::Kind& x, const Meetings::Kind& y) {
+        return Meetings::Kind{mix(x.share, y.share, share), mix(x.length, y.length, share),
+                              mix(x.variance, y.variance, share)};
+    };
+    return {kind(a.step, b.step), kind(a.episode, b.episode), mix(a.gathered, b.gathered, share)};
+}
+
 /// Tokens that a decode step reads for one sequence: p + j in the j-th of o - 1 steps, mean over steps.
 double mean_context(const Workload& workload) {
     const double output = workload.output.mean();
@@ -87,7 +104,7 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
 
 /// The residence of n requests from those of fewer, along a power of n.
 Seconds InstanceModel::guess_at(double n) const {
-    if (grid_.empty()) return evaluate(1.0, Seconds(HUGE_VAL)).residence;
+    if (grid_.empty()) return evaluate(1.0, Seconds(HUGE_VAL), least_residence(1.0)).residence;
     const InstanceState& last = grid_.back();
     if (grid_.size() == 1) return last.residence;
     const InstanceState& before = grid_[grid_.size() - 2];
@@ -95,48 +112,59 @@ Seconds InstanceModel::guess_at(double n) const {
     return last.residence * std::pow(n / last.present, power);
 }
 
+Seconds InstanceModel::least_residence(double n) const {
+    return prefill_.occupied(n) * n;
+}
+
 Seconds InstanceModel::lone_prefill(double prompt) const {
-    return prefill_.prefill(1.0, prompt, causal_pairs(prompt, 0.0));
+    const double budget = deployment_->engine->max_step_tokens;
+    const bool chunked = deployment_->engine->scheduling == Scheduling::chunked && prompt > budget;
+    Seconds sum;
+    for (double done = 0; done < prompt;) {
+        const double part = chunked ? std::min(budget, prompt - done) : prompt;
+        sum += prefill_.prefill(1.0, part, causal_pairs(part, done));
+        done += part;
+    }
+    return sum;
 }
 
 /// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all. The
 /// decoding ones follow from r = X (output - 1) interval(r), whose least root is the state that an empty instance
 /// fills up to; the interval is convex in r, so that Steffensen's steps from below stay below.
-InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
+InstanceState InstanceModel::evaluate(double n, Seconds residence, Seconds least) const {
     const double rate = n / residence.value(), others = (n - 1.0) / n;
     InstanceState state;
     state.present = n;
-    PrefillModel::Effect effect;
+    PrefillModel::Course course;
     const auto next = [&](double r) {
-        effect = prefill_.effect(
-            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = effect.prompts});
-        return effect.saturated ? n : std::min(n, rate * decode_steps_ * effect.token_interval.value());
+        course = prefill_.course(
+            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = course.prompts});
+        return course.saturated ? n : std::min(n, rate * decode_steps_ * course.token_interval.value());
     };
     double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);
-    for (int i = 0; i < 20 && !effect.saturated && f - x > 1e-4 * n; ++i) {
+    for (int i = 0; i < 20 && !course.saturated && f - x > 1e-4 * n; ++i) {
         const double y = f, g = next(y);
-        if (effect.saturated) break;
+        if (course.saturated) break;
         const double bend = g - 2.0 * y + x;
         const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
         x = guess >= g && guess <= n ? guess : g;
         f = next(x);
     }
     state.decoding = f;
-    if (effect.saturated) {
+    if (course.saturated) {
         state.residence = Seconds(HUGE_VAL);
         return state;
     }
+    const PrefillModel::Effect effect = prefill_.effect(course);
     state.admission = effect.admission;
     state.prefill = effect.prefill;
-    state.decode_step = effect.decode_step;
-    state.token_interval = effect.token_interval;
+    state.decode_step = course.decode_step;
+    state.token_interval = course.token_interval;
     state.own_interval = effect.own_interval;
-    state.met = effect.met;
-    state.ttft_variance = effect.ttft_variance;
-    state.own_variance = effect.own_variance;
+    state.meetings = effect.meetings;
+    state.stalls = course.stalls;
     const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
-    // No rate is beyond that of prefills alone, in groups of all present.
-    state.residence = std::max(stay, prefill_.occupied(n) * n);
+    state.residence = std::max(stay, least);
     state.admission += state.residence - stay;
     return state;
 }
@@ -146,10 +174,11 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence) const {
 InstanceState InstanceModel::solve(double n, Seconds guess) const {
     if (deployment_->engine->scheduling == Scheduling::static_batch)
         return StaticBatch(*cost_, *workload_, think_time_).at(n);
-    if (n <= 1.0) return evaluate(n, guess);
+    const Seconds least = least_residence(n);
+    if (n <= 1.0) return evaluate(n, guess, least);
     InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
     const auto excess = [&](double log_residence, InstanceState& result) {
-        result = evaluate(n, Seconds(std::exp(log_residence)));
+        result = evaluate(n, Seconds(std::exp(log_residence)), least);
         return std::min(50.0, std::log(result.residence.value()) - log_residence);
     };
     double low = std::log(guess.value()), f_low = excess(low, state);
@@ -202,9 +231,9 @@ InstanceState InstanceModel::at(double n) const {
     state.token_interval = mix(a.token_interval, b.token_interval, share);
     state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
-    state.met = mix(a.met, b.met, share);
-    state.ttft_variance = mix(a.ttft_variance, b.ttft_variance, share);
+    state.meetings = mix(a.meetings, b.meetings, share);
     state.own_variance = mix(a.own_variance, b.own_variance, share);
+    state.stalls = mix(a.stalls, b.stalls, share);
     return state;
 }
 
