@@ -184,11 +184,15 @@ std::vector<ValidRange> ranges_of(const KernelForm& form, const FitData& data) {
 /// Spread rows left out lie farther from the rest than any row between them: such a residual is r / (1 - h), r that of
 /// the form fitted with it and h its leverage, of standard deviation s / sqrt(1 - h); what has s is the geometric mean
 /// of both (the studentized residual: Cook, Weisberg 1982, section 2.2.1).
-std::vector<double> as_predicted(const Candidate& fit, const Rows& rows) {
+std::vector<double> as_predicted(const Candidate& fit, const Rows& rows, const FitOptions& options) {
     std::vector<double> result(fit.held_out.begin(), fit.held_out.end());
     if (std::none_of(rows.rows.begin(), rows.rows.end(), [](const KernelRow* row) { return row->stands_for > 1; }))
         return result;
-    const VectorXd fitted = log_residuals(*fit.form, rows.data, fit.constants.logs);
+    VectorXd fitted = log_residuals(*fit.form, rows.data, fit.constants.logs);
+    if (fit.shape)
+        fitted -= LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
+                      .corrections(*fit.shape, fitted, huber_weights(fitted, fit.constants.scale),
+                                   options.learner_bound);
     for (std::size_t i = 0; i < result.size(); ++i)
         result[i] = std::copysign(std::sqrt(std::abs(result[i] * fitted[static_cast<Index>(i)])), result[i]);
     return result;
@@ -217,7 +221,7 @@ KernelModel model_from(const Candidate& fit, const Rows& rows, const std::string
             LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
                 .learner(*fit.shape, residuals, huber_weights(residuals, fit.constants.scale), options.learner_bound);
     }
-    model.residuals = residuals_from(as_predicted(fit, rows), weights);
+    model.residuals = residuals_from(as_predicted(fit, rows, options), weights);
     model.shape_residuals = residuals_from({fit.shape_held_out.begin(), fit.shape_held_out.end()}, weights);
     model.ranges = ranges_of(*fit.form, rows.data);
     return model;
