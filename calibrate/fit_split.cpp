@@ -130,9 +130,8 @@ std::vector<Chosen> standing_for(const std::vector<KernelRow>& rows, const Rows&
         distances[nearest] = distances.maxCoeff();  // itself
         of_chosen += mean_of_nearest(distances, around);
     }
-    const double reach = others > 0 && of_chosen > 0
-                             ? of_others / others / (of_chosen / static_cast<double>(chosen.size()))
-                             : 1.0;
+    const double reach =
+        others > 0 && of_chosen > 0 ? of_others / others / (of_chosen / static_cast<double>(chosen.size())) : 1.0;
     for (Chosen& one : result) {
         one.stands_for = std::max(one.stands_for, 1.0);  // of several at one place
         one.reach = std::min(reach, 1.0);

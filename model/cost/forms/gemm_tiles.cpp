@@ -1,9 +1,10 @@
 // The best of a library's tile sizes and splits of k: a grid of [bm, bn] tiles runs in waves over the multiprocessors,
 // waves = w ceil(blocks / SM) + (1 - w) max(1, blocks / SM), w the share of a wave that its last blocks cannot hide;
 // compute = waves x 2 bm bn k / split x (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM) + ceil(blocks / SM) tw, where h
-// is what a tile of 128 x 128 loses to loading its edges and tw the time in which a wave fills and drains; memory = bytes / (W em min(1, c blocks / SM)): a block alone draws c times its
-// share of the bandwidth. The split's partial sums are written and read once. t = t0 + pnorm(compute, memory).
-// Quantization as in NVIDIA's "Matrix Multiplication Background" guide, sections on tile and wave quantization.
+// is what a tile of 128 x 128 loses to loading its edges and tw the time in which a wave fills and drains; memory =
+// bytes / (W em min(1, c blocks / SM)): a block alone draws c times its share of the bandwidth. The split's partial
+// sums are written and read once. t = t0 + pnorm(compute, memory). Quantization as in NVIDIA's "Matrix Multiplication
+// Background" guide, sections on tile and wave quantization.
 #include <algorithm>
 #include <cmath>
 #include <limits>
