@@ -18,7 +18,7 @@ struct Field {
 };
 
 double instances(const Candidate& c) {
-    return static_cast<double>(c.nodes_needed) * c.deployment.instances_per_node;
+    return c.deployment.instances_on(c.nodes_needed);
 }
 
 std::vector<Field> size_fields() {
@@ -32,6 +32,7 @@ std::vector<Field> size_fields() {
         {{"attention_data_parallel", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.attention_data_parallel); }},
         {{"context_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.context_parallel); }},
+        {{"hosts", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.hosts); }},
         {{"instances_per_node", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.instances_per_node); }},
         {{"max_sequences", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.max_sequences); }},
@@ -54,7 +55,7 @@ Cell with(Cell cell, const Candidate& c, Read read) {
 
 /// Of users or rate.
 Interval per_node(const Candidate& c, const Uncertainty& u) {
-    const double instances = c.deployment.instances_per_node;
+    const double instances = c.deployment.instances_a_node();
     return {u.capacity.low * instances, u.capacity.high * instances};
 }
 
@@ -179,7 +180,7 @@ std::vector<Field> simulated_fields() {
         {{"", "simulated", 3},
          [](const Candidate& c) {
              return simulated(c, [&](const Simulated& s) {
-                 const int instances = c.deployment.instances_per_node;
+                 const double instances = c.deployment.instances_a_node();
                  return s.users_per_instance > 0 ? Cell::count(s.users_per_instance * instances)
                                                  : Cell::number(s.rate_per_instance.value() * instances);
              });

@@ -180,6 +180,7 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
     scenario.expert_parallel = read_layout("expert_parallel", &Layouts::expert);
     scenario.attention_data_parallel = read_layout("attention_data_parallel", &Layouts::attention_data);
     scenario.context_parallel = read_layout("context_parallel", &Layouts::context);
+    scenario.hosts = read_counts(fields, "hosts", 1024, assumptions);
     scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
     scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
     if (assumptions.given_or_free(fields, "profile"))

@@ -21,12 +21,12 @@ std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& m
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
-    if (architecture.refusal(split_of(d)) || d.gpus_per_instance() > d.node->gpus) return false;
+    if (architecture.refusal(split_of(d)) || hosts_refusal(d)) return false;
     return !memory_budget(architecture, d).refusal(*d.gpu);
 }
 
 struct Degrees {
-    int tensor, pipeline;
+    int tensor, pipeline, hosts;
 };
 
 /// What becomes of experts and attention among the ranks of a stage.
@@ -70,30 +70,49 @@ std::vector<Inside> inside_to_try(const Scenario& scenario, const Architecture& 
     return result;
 }
 
-/// Tensor and pipeline degrees to try for engine and weights of `d`.
-std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture& architecture, Deployment d) {
+/// More hosts than these are not tried unless asked for.
+constexpr int most_hosts = 8;
+
+/// Tensor and pipeline degrees to try over so many hosts, and whether any of them fits.
+bool add_degrees(const Scenario& scenario, const Architecture& architecture, Deployment d, int hosts,
+                 std::vector<Degrees>& degrees) {
     const std::vector<int> tensors =
         scenario.tensor_parallel.empty() ? powers_of_two(1, d.node->gpus) : scenario.tensor_parallel;
+    bool any_fits = false;
+    const auto add = [&](int tensor, int pipeline) {
+        degrees.push_back({tensor, pipeline, hosts});
+        d.tensor_parallel = tensor;
+        d.pipeline_parallel = pipeline;
+        d.hosts = hosts;
+        any_fits = any_fits || fits(architecture, d);
+    };
+    for (const int tensor : tensors)
+        for (const int pipeline :
+             scenario.pipeline_parallel.empty() ? std::vector<int>{hosts} : scenario.pipeline_parallel)
+            add(tensor, pipeline);
+    if (any_fits || !scenario.pipeline_parallel.empty()) return any_fits;
+    for (const int tensor : tensors)
+        for (const int stages : powers_of_two(2, d.node->gpus / tensor)) add(tensor, stages * hosts);
+    return any_fits;
+}
+
+/// What fits on one node is tried there alone; what does not, on as few as it takes.
+std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture& architecture, const Deployment& d) {
     std::vector<Degrees> degrees;
     bool any_fits = false;
-    for (const int tensor : tensors) {
-        for (const int pipeline :
-             scenario.pipeline_parallel.empty() ? std::vector<int>{1} : scenario.pipeline_parallel) {
-            degrees.push_back({tensor, pipeline});
-            d.tensor_parallel = tensor;
-            d.pipeline_parallel = pipeline;
-            any_fits = any_fits || fits(architecture, d);
-        }
+    for (const int hosts : scenario.hosts.empty() ? std::vector<int>{1} : scenario.hosts)
+        any_fits = add_degrees(scenario, architecture, d, hosts, degrees) || any_fits;
+    for (int hosts = 2; !any_fits && scenario.hosts.empty() && d.node->nics > 0 && hosts <= most_hosts; hosts *= 2) {
+        std::vector<Degrees> more;
+        any_fits = add_degrees(scenario, architecture, d, hosts, more);
+        if (any_fits) degrees.insert(degrees.end(), more.begin(), more.end());
     }
-    if (any_fits || !scenario.pipeline_parallel.empty()) return degrees;
-    for (const int tensor : tensors)
-        for (const int pipeline : powers_of_two(2, d.node->gpus / tensor)) degrees.push_back({tensor, pipeline});
     return degrees;
 }
 
 /// Appends the deployment with every number of instances and every limit to try.
 void add_counts(const Scenario& scenario, Deployment d, std::vector<Deployment>& result) {
-    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / d.gpus_per_instance());
+    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / std::max(1, d.gpus_per_host()));
     const auto limits = scenario.max_sequences.empty() ? std::vector<int>{most} : scenario.max_sequences;
     const auto counts = scenario.instances_per_node.empty() ? std::vector<int>{fill} : scenario.instances_per_node;
     for (const int instances : counts)
@@ -117,10 +136,11 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
             d.weights = weights;
             set_kernels(d, catalog, scenario.profiles);
             d.max_sequences = engine->max_sequences;
-            d.expert_parallel = d.attention_data_parallel = d.context_parallel = 1;
+            d.expert_parallel = d.attention_data_parallel = d.context_parallel = d.instances_per_node = 1;
             for (const Degrees degrees : degrees_to_try(scenario, architecture, d)) {
                 d.tensor_parallel = degrees.tensor;
                 d.pipeline_parallel = degrees.pipeline;
+                d.hosts = degrees.hosts;
                 for (const Inside inside : inside_to_try(scenario, architecture, d)) {
                     d.expert_parallel = inside.expert;
                     d.attention_data_parallel = inside.attention_data;

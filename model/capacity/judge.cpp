@@ -21,8 +21,9 @@ double demand_of(const Scenario& scenario) {
 }
 
 double nodes_for(const Scenario& scenario, const Deployment& deployment, double per_instance) {
-    const double per_node = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
-    return per_node > 0 ? std::max(1.0, std::ceil(demand_of(scenario) / per_node * (1.0 - 1e-12))) : HUGE_VAL;
+    const double per_group = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
+    if (!(per_group > 0)) return HUGE_VAL;
+    return std::max(1.0, std::ceil(demand_of(scenario) / per_group * (1.0 - 1e-12))) * deployment.hosts;
 }
 
 Candidate Judge::operator()(const Deployment& deployment) const {
@@ -53,9 +54,10 @@ Candidate Judge::operator()(const Deployment& deployment) const {
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
     if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
     if (const auto why = engine_refusal(d)) return Infeasible{*why};
-    if (d.gpus_per_instance() * d.instances_per_node > d.node->gpus)
-        return Infeasible{std::to_string(d.instances_per_node) + " instances of " +
-                          std::to_string(d.gpus_per_instance()) + " GPUs on a node of " + std::to_string(d.node->gpus)};
+    if (d.gpus_per_host() * d.instances_per_node > d.node->gpus)
+        return Infeasible{std::to_string(d.instances_per_node) + " instances of " + std::to_string(d.gpus_per_host()) +
+                          " GPUs on a node of " + std::to_string(d.node->gpus)};
+    if (const auto why = hosts_refusal(d)) return Infeasible{*why};
     const std::string weights(to_string(d.weights));
     if (std::find(d.engine->weights.begin(), d.engine->weights.end(), d.weights) == d.engine->weights.end())
         return Infeasible{d.engine->name + " does not run " + weights + " weights"};
@@ -100,7 +102,7 @@ void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
         candidate.refusal = Infeasible{broken_promise(capacity.forecast)};
         return;
     }
-    const double instances = candidate.deployment.instances_per_node;
+    const double instances = candidate.deployment.instances_a_node();
     candidate.users_per_node = capacity.users * instances;
     candidate.rate_per_node = capacity.rate * instances;
 }
@@ -118,7 +120,7 @@ std::string Judge::broken_promise(const Forecast& forecast) const {
 
 /// One instance when the load is spread evenly over `nodes` nodes; the fullest one where users do not divide.
 Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const {
-    const double share = demand() / (nodes * deployment.instances_per_node);
+    const double share = demand() / deployment.instances_on(nodes);
     const Seconds think_time(scenario_->load.think_time.mean());
     const auto users = static_cast<std::size_t>(std::max(1.0, std::ceil(share - 1e-9)));
     Forecast forecast = closed() ? forecaster.closed(users, think_time, Detail::percentiles)
@@ -138,7 +140,7 @@ void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     candidate.nodes = candidate.nodes_needed + scenario_->spares;
     candidate.gpus = candidate.nodes * d.node->gpus;
     candidate.at_load = at_nodes(forecaster, d, candidate.nodes_needed);
-    if (candidate.nodes <= 1) return;
+    if (d.instances_on(candidate.nodes - 1) < 1) return;
     candidate.one_node_down = at_nodes(forecaster, d, candidate.nodes - 1);
     candidate.survives_one_node_down = !candidate.one_node_down->overloaded &&
                                        candidate.one_node_down->latencies.worst_ratio(scenario_->slo) <= 1.0 + 1e-9;

@@ -102,6 +102,7 @@ struct Operator {
     double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
 
     int ranks = 1;  ///< collectives
+    int hosts = 1;  ///< likewise: that the ranks are on
 };
 
 /// A dense product [m, k] x [k, n] with weights and activations of the given types.

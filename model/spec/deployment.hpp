@@ -7,7 +7,8 @@
 
 namespace plimsoll {
 
-/// How one node is used: which model on which engine, split how. The entries belong to the catalog.
+/// How a node, or a group of `hosts` such nodes, is used: which model on which engine, split how. The entries belong to
+/// the catalog.
 struct Deployment {
     const Node* node = nullptr;
     const Gpu* gpu = nullptr;
@@ -22,10 +23,16 @@ struct Deployment {
     int attention_data_parallel = 1;
     int context_parallel = 1;
     int pipeline_parallel = 1;
-    int instances_per_node = 1;
-    int max_sequences = 0;  ///< the engine's limit or the one under trial
+    int hosts = 1;               ///< nodes that an instance spans, a part of its pipeline on each
+    int instances_per_node = 1;  ///< or per group of so many nodes
+    int max_sequences = 0;       ///< the engine's limit or the one under trial
 
     [[nodiscard]] int gpus_per_instance() const { return tensor_parallel * pipeline_parallel; }
+    [[nodiscard]] int gpus_per_host() const { return gpus_per_instance() / hosts; }
+    /// On so many nodes, where groups are whole.
+    [[nodiscard]] int instances_on(int nodes) const { return nodes / hosts * instances_per_node; }
+    /// An instance's part of a node's load is this many instances' load.
+    [[nodiscard]] double instances_a_node() const { return static_cast<double>(instances_per_node) / hosts; }
 };
 
 }  // namespace plimsoll

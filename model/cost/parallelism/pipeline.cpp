@@ -3,14 +3,22 @@
 namespace plimsoll {
 namespace {
 
-/// Layers in consecutive stages: every stage passes the residual stream of the step on, split over its tensor ranks.
+/// Layers in consecutive stages: every stage passes the residual stream of the step on, split over its tensor ranks, to
+/// the next one in its host or, from the last stage of a host, to that of the next host.
 void add_messages(const Architecture& architecture, const StepShape& shape, const Split& split, Storage storage,
                   std::vector<Operator>& operators) {
-    Operator op{.name = "send_recv", .document_name = "send_recv", .kind = OperatorKind::send_recv};
-    op.ranks = 2;
-    op.work.message = Bytes(shape.tokens() * architecture.model().hidden * storage.activation_bytes() / split.tensor);
-    op.count = static_cast<double>(split.pipeline - 1) / split.pipeline;  // the last stage has nobody to send to
-    operators.push_back(op);
+    const auto add = [&](std::string_view name, int hosts, int times) {
+        if (times == 0) return;
+        Operator op{.name = name, .document_name = "send_recv", .kind = OperatorKind::send_recv};
+        op.ranks = 2;
+        op.hosts = hosts;
+        op.work.message =
+            Bytes(shape.tokens() * architecture.model().hidden * storage.activation_bytes() / split.tensor);
+        op.count = static_cast<double>(times) / split.pipeline;
+        operators.push_back(op);
+    };
+    add("send_recv", 1, split.pipeline - split.hosts);
+    add("host_send_recv", 2, split.hosts - 1);  // the last stage has nobody to send to
 }
 
 }  // namespace
