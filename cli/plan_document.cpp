@@ -34,7 +34,8 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
         text += fmt::format(", 80 % interval {}, promises kept with {}", interval_text(best.uncertainty->nodes),
                             to_text(Cell::fraction(best.uncertainty->promise_probability)));
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
-    text += fmt::format(", {} on each, {} weights, {}", layout_text(best.deployment),
+    text += fmt::format(", {} on each{}, {} weights, {}", layout_text(best.deployment),
+                        best.deployment.hosts > 1 ? fmt::format(" {}", best.deployment.hosts) : "",
                         to_string(best.deployment.weights), best.deployment.engine->name);
     text += ", " + (best.cost ? to_text(Cell(best.cost)) : "cost unknown (" + best.cost_unknown + ")");
     text += ", " + to_text(Cell(best.power)) + ".";
