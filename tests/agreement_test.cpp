@@ -84,6 +84,32 @@ TEST_CASE("Closed loads: forecast and run agree below saturation") {
     }
 }
 
+TEST_CASE("The tails of wide loads follow from the lengths of prompts and answers") {
+    // A long prompt is a long TTFT, a stall over few tokens a long TPOT; over a long answer stalls even out.
+    for (const char* engine : {"vllm-v1", "vllm-v0", "tgi-3"}) {
+        CAPTURE(engine);
+        TestInstance one("llama-3.1-8b", "h100-80gb-sxm-8", 1, engine, "lognormal:mean=900,cv=1,max=8000",
+                         "geometric:mean=250");
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        const RunPlan plan{
+            .users = 150, .requests = 20'000, .warm_up = 1'500, .ramp = Seconds(15.0), .draws = Draws::independent};
+        const Forecast forecast = forecaster.closed(150, Seconds(15.0), Detail::percentiles);
+        const RunResult run = run_instance(*one.cost, one.deployment, one.memory, one.workload,
+                                           Distribution::uniform(5.0, 25.0), plan);
+        const auto error = [&](Metric metric, Statistic statistic) {
+            return std::abs(forecast.latencies[metric][statistic] / run.latencies[metric][statistic] - 1.0);
+        };
+        for (const Statistic statistic : {Statistic::p50, Statistic::p90, Statistic::p95, Statistic::p99}) {
+            CAPTURE(to_string(statistic));
+            CHECK(error(Metric::ttft, statistic) <= 0.22);
+            CHECK(error(Metric::tpot, statistic) <= 0.12);
+            CHECK(error(Metric::e2e, statistic) <= 0.06);
+        }
+    }
+}
+
 TEST_CASE("Open loads: forecast and run agree below saturation") {
     // The arrivals of a run have an error of their own: 1.3 % in the rate of 6,000.
     const Tolerance usual{0.03, 0.06, 0.04, 0.15};

@@ -22,6 +22,23 @@ Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
 }
 
+Stalls mix(const Stalls& a, const Stalls& b, double share) {
+    return {mix(a.a_step, b.a_step, share),
+            mix(a.at_start, b.at_start, share),
+            mix(a.one, b.one, share),
+            mix(a.size_spread, b.size_spread, share),
+            mix(a.count_spread, b.count_spread, share),
+            mix(a.in_a_row, b.in_a_row, share)};
+}
+
+Meetings mix(const Meetings& a, const Meetings& b, double share) {
+    const auto kind = [&](const Meetings::Kind& x, const Meetings::Kind& y) {
+        return Meetings::Kind{mix(x.share, y.share, share), mix(x.length, y.length, share),
+                              mix(x.variance, y.variance, share)};
+    };
+    return {kind(a.step, b.step), kind(a.episode, b.episode), mix(a.gathered, b.gathered, share)};
+}
+
 /// Tokens that a decode step reads for one sequence: p + j in the j-th of o - 1 steps, mean over steps.
 double mean_context(const Workload& workload) {
     const double output = workload.output.mean();
@@ -100,7 +117,15 @@ Seconds InstanceModel::least_residence(double n) const {
 }
 
 Seconds InstanceModel::lone_prefill(double prompt) const {
-    return prefill_.prefill(1.0, prompt, causal_pairs(prompt, 0.0));
+    const double budget = deployment_->engine->max_step_tokens;
+    const bool chunked = deployment_->engine->scheduling == Scheduling::chunked && prompt > budget;
+    Seconds sum;
+    for (double done = 0; done < prompt;) {
+        const double part = chunked ? std::min(budget, prompt - done) : prompt;
+        sum += prefill_.prefill(1.0, part, causal_pairs(part, done));
+        done += part;
+    }
+    return sum;
 }
 
 /// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all. The
@@ -136,9 +161,8 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence, Seconds least
     state.decode_step = course.decode_step;
     state.token_interval = course.token_interval;
     state.own_interval = effect.own_interval;
-    state.met = effect.met;
-    state.ttft_variance = effect.ttft_variance;
-    state.own_variance = effect.own_variance;
+    state.meetings = effect.meetings;
+    state.stalls = course.stalls;
     const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
     state.residence = std::max(stay, least);
     state.admission += state.residence - stay;
@@ -207,9 +231,9 @@ InstanceState InstanceModel::at(double n) const {
     state.token_interval = mix(a.token_interval, b.token_interval, share);
     state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
-    state.met = mix(a.met, b.met, share);
-    state.ttft_variance = mix(a.ttft_variance, b.ttft_variance, share);
+    state.meetings = mix(a.meetings, b.meetings, share);
     state.own_variance = mix(a.own_variance, b.own_variance, share);
+    state.stalls = mix(a.stalls, b.stalls, share);
     return state;
 }
 

@@ -13,17 +13,17 @@ namespace plimsoll {
 /// What n requests in one instance mean on average: the mean field from which the chain's rates and the latencies of
 /// an arrival follow.
 struct InstanceState {
-    double present = 0;            ///< n, at most the batch limit
-    double decoding = 0;           ///< of these in the running batch; the others wait for their prefill or are in it
-    Seconds admission;             ///< from arrival to the start of the own prefill, with a place free
-    Seconds prefill;               ///< duration of the own prefill, with its group or over its chunks
-    Seconds decode_step;           ///< a step without prompts
-    Seconds token_interval;        ///< between tokens, prefills of others included, mean over tokens
-    Seconds own_interval;          ///< the same as each request measures it for itself, mean over requests
-    Seconds residence;             ///< admission + prefill + (output - 1) intervals
-    Seconds met;                   ///< step or prefill that an arrival meets, mean; it waits for a uniform part of it
-    SecondsSquared ttft_variance;  ///< of admission + prefill beside that part and the own prompt's length
-    SecondsSquared own_variance;   ///< of `own_interval` over requests
+    double present = 0;      ///< n, at most the batch limit
+    double decoding = 0;     ///< of these in the running batch; the others wait for their prefill or are in it
+    Seconds admission;       ///< from arrival to the start of the own prefill, with a place free
+    Seconds prefill;         ///< duration of the own prefill, with its group or over its chunks
+    Seconds decode_step;     ///< a step without prompts
+    Seconds token_interval;  ///< between tokens, prefills of others included, mean over tokens
+    Seconds own_interval;    ///< the same as each request measures it for itself, mean over requests
+    Seconds residence;       ///< admission + prefill + (output - 1) intervals
+    Meetings meetings;
+    SecondsSquared own_variance;  ///< of `own_interval` over requests
+    Stalls stalls;                ///< none under static batching
     [[nodiscard]] PerSecond rate() const { return present / residence; }
 };
 

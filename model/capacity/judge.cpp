@@ -5,6 +5,7 @@
 
 #include "model/base/units_text.hpp"
 #include "model/capacity/pricing.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,9 +22,10 @@ double demand_of(const Scenario& scenario) {
 }
 
 double nodes_for(const Scenario& scenario, const Deployment& deployment, double per_instance) {
+    // Nodes that an instance spans come together.
     const double per_group = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
     if (!(per_group > 0)) return HUGE_VAL;
-    return std::max(1.0, std::ceil(demand_of(scenario) / per_group * (1.0 - 1e-12))) * deployment.hosts;
+    return deployment.hosts_per_instance * std::max(1.0, std::ceil(demand_of(scenario) / per_group * (1.0 - 1e-12)));
 }
 
 Candidate Judge::operator()(const Deployment& deployment) const {
@@ -54,10 +56,11 @@ Candidate Judge::operator()(const Deployment& deployment) const {
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
     if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
     if (const auto why = engine_refusal(d)) return Infeasible{*why};
+    if (const auto why = speculation_refusal(d)) return Infeasible{*why};
+    if (const auto why = adapter_refusal(d)) return Infeasible{*why};
     if (d.gpus_per_host() * d.instances_per_node > d.node->gpus)
         return Infeasible{std::to_string(d.instances_per_node) + " instances of " + std::to_string(d.gpus_per_host()) +
                           " GPUs on a node of " + std::to_string(d.node->gpus)};
-    if (const auto why = hosts_refusal(d)) return Infeasible{*why};
     const std::string weights(to_string(d.weights));
     if (std::find(d.engine->weights.begin(), d.engine->weights.end(), d.weights) == d.engine->weights.end())
         return Infeasible{d.engine->name + " does not run " + weights + " weights"};
@@ -140,7 +143,7 @@ void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     candidate.nodes = candidate.nodes_needed + scenario_->spares;
     candidate.gpus = candidate.nodes * d.node->gpus;
     candidate.at_load = at_nodes(forecaster, d, candidate.nodes_needed);
-    if (d.instances_on(candidate.nodes - 1) < 1) return;
+    if (d.instances_on(candidate.nodes - 1) == 0) return;
     candidate.one_node_down = at_nodes(forecaster, d, candidate.nodes - 1);
     candidate.survives_one_node_down = !candidate.one_node_down->overloaded &&
                                        candidate.one_node_down->latencies.worst_ratio(scenario_->slo) <= 1.0 + 1e-9;

@@ -24,6 +24,21 @@ OctaveTable prompts_a_step(const Deployment& deployment, double prompt, double l
 
 }  // namespace
 
+double Stalls::share(double steps) const {
+    return in_a_row > 0 && one > Seconds(0) ? std::min(1.0, over(steps) / (one * steps)) : 0.0;
+}
+
+double Stalls::none(double steps) const {
+    if (in_a_row > 0) return std::pow(1.0 - share(steps), std::max(1.0, steps / in_a_row));
+    return one > Seconds(0) ? std::exp(-(over(steps) / one)) : 1.0;
+}
+
+SecondsSquared Stalls::variance(double steps) const {
+    // Of an answer shorter than a row all steps are of it or none.
+    const double row = in_a_row > 0 ? std::min(1.0, steps / in_a_row) : 1.0;
+    return over(steps) * (size_spread + count_spread * (1.0 - share(steps))) * row;
+}
+
 PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
                            double recomputed)
     : cost_(&cost),
@@ -170,9 +185,6 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
     result.episode = std::max(0.0, result.mean - result.idle * d) / episodes;
     result.episode_square =
         std::max(result.episode * result.episode, (result.second_moment - result.idle * d * d) / episodes);
-    const double cv2 = result.episode > 0 ? result.episode_square / (result.episode * result.episode) - 1.0 : 0.0;
-    result.third_moment =
-        result.idle * d * d * d + episodes * std::pow(result.episode, 3) * (1.0 + cv2) * (1.0 + 2.0 * cv2);
     return result;
 }
 
@@ -204,17 +216,23 @@ double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& s
 }
 
 /// Over s steps q s stalls in the mean, and what the start adds, but never less than none. Their number has the
-/// variance `regularity` times its mean (1: Poisson).
-PrefillModel::Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start,
-                                          double regularity) const {
+/// variance `regularity` times its mean (1: Poisson), or, where a step has one at the most and those of a prompt follow
+/// each other, that of a share f of s / (steps in a row) drawings.
+Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start, double regularity) const {
     const Episode mean = episode(steps.prompts, batch);
-    const double stall = std::max(0.0, mean.time - mean.decode_steps * batch.decode_step) / mean.passes;
+    const double all = std::max(0.0, mean.time - mean.decode_steps * batch.decode_step), stall = all / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
     const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
     // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
     const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
-    return {decodes > 0 ? stall * passes / decodes : 0.0, start,
-            stall > 0 ? of_stall / stall + regularity * stall : 0.0};
+    Stalls result{.a_step = Seconds(decodes > 0 ? stall * passes / decodes : 0.0),
+                  .at_start = Seconds(start),
+                  .one = Seconds(stall),
+                  .size_spread = {},
+                  .count_spread = Seconds(chunked_ ? all : regularity * stall),
+                  .in_a_row = chunked_ ? mean.passes : 0.0};
+    if (stall > 0) result.size_spread = Seconds(of_stall / (chunked_ ? all : stall));
+    return result;
 }
 
 /// Mean over tokens.
@@ -222,39 +240,40 @@ double PrefillModel::token_interval(double decode_step, const Stalls& stalls) co
     double total = 0, steps = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        total += std::max(0.0, stalls.a_step * s + stalls.start);
+        total += stalls.over(s).value();
         steps += s;
     }
     return steps > 0 ? decode_step + total / steps : decode_step;
 }
 
 /// Mean over requests.
-void PrefillModel::add_own_intervals(const Course& course, Effect& effect) const {
-    double own = 0, own_square = 0, requests = 0, spread = 0;
+Seconds PrefillModel::own_interval(const Course& course) const {
+    double own = 0, requests = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stalled = std::max(0.0, course.stalls.a_step * s + course.stalls.start);
-        own += stalled / s;
-        own_square += stalled / s * (stalled / s);
-        spread += course.stalls.a_stall * stalled / (s * s);
+        own += course.stalls.over(s).value() / s;
         requests += 1;
     }
-    effect.own_interval = course.decode_step;
-    if (requests == 0) return;
-    own /= requests;
-    effect.own_interval = Seconds(course.batch.decode_step + own);
-    effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
+    return requests > 0 ? course.decode_step + Seconds(own / requests) : course.decode_step;
 }
 
-/// Given the step of length t that an arrival meets, it waits for a uniform part of t, and x t others join its episode:
-/// the mean given t is t (1/2 + a x) + const, the variance t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
-void PrefillModel::add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const {
-    const double met = steps.second_moment / steps.mean, square = steps.third_moment / steps.mean;
-    const double gathered = 0.5 + steps.each * around.rate;
-    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate * met;
-    effect.met = Seconds(around.busy * met);
-    effect.ttft_variance =
-        SecondsSquared(around.busy * (std::max(0.0, square - met * met) * gathered * gathered + others));
+/// Arrivals meet steps and episodes in proportion to their lengths. Given a length t that an arrival meets, it waits
+/// for a uniform part of t, and x t others join its episode: the mean given t is t (1/2 + a x) + const, the variance
+/// t^2 / 12 and a^2 (1 + cv^2) x t of the others' prompts.
+Meetings PrefillModel::meetings(const Surroundings& around, const Batch& batch, const Steps& steps) const {
+    const double idle = steps.idle * batch.decode_step / steps.mean;
+    const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate;
+    Meetings result;
+    result.gathered = steps.each * around.rate;
+    result.step = {around.busy * idle, Seconds(batch.decode_step), SecondsSquared(others * batch.decode_step)};
+    if (steps.episode <= 0) return result;
+    const double cv2 = steps.episode_square / (steps.episode * steps.episode) - 1.0;
+    const double met = steps.episode * (1.0 + cv2), spread = met * met * cv2 / (1.0 + cv2);
+    const double uneven = 0.5 + result.gathered;
+    // E[D^3] / E[D] of a gamma law is met^2 (1 + 2 cv^2) / (1 + cv^2).
+    result.episode = {around.busy * (1.0 - idle), Seconds(met),
+                      SecondsSquared(spread * uneven * uneven + others * met)};
+    return result;
 }
 
 PrefillModel::Course PrefillModel::course(const Surroundings& around) const {
@@ -287,8 +306,8 @@ PrefillModel::Effect PrefillModel::effect(const Course& course) const {
     effect.own_interval = course.decode_step;
     if (course.around.rate <= 0) return effect;
     effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / 2.0);
-    add_own_intervals(course, effect);
-    add_variance(course.around, course.steps, effect);
+    effect.own_interval = own_interval(course);
+    effect.meetings = meetings(course.around, course.batch, course.steps);
     return effect;
 }
 

@@ -27,15 +27,15 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
     if (is_expanded(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);
     if (deployment.tensor_parallel > 1) origin = weakest(origin, collectives.origin());
-    if (deployment.hosts > 1) origin = weakest(origin, NetworkTimes(deployment).origin());
-    return deployment.pipeline_parallel > deployment.hosts ? weakest(origin, point_to_point.origin()) : origin;
+    return deployment.pipeline_parallel > 1 ? weakest(origin, point_to_point.origin()) : origin;
 }
 
 /// How many ranks' curve stands for the way from one stage to the next: that of two GPUs, but where NVLink bridges join
 /// pairs only and there are more GPUs, stages are not all joined by a bridge.
 int ranks_between_stages(const Deployment& deployment) {
-    if (deployment.pipeline_parallel == deployment.hosts) return 1;
-    return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_host() : 2;
+    if (deployment.pipeline_parallel == 1) return 1;
+    const int ranks = deployment.node->nvlink == NvlinkKind::bridge ? std::max(2, deployment.gpus_per_host()) : 2;
+    return std::min(ranks, deployment.node->gpus);
 }
 
 const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
@@ -73,7 +73,10 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
     if (const Split split = split_of(deployment); split.dispatches())
         exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value);
-    if (deployment.hosts > 1) network_.emplace(deployment);
+    if (deployment.hosts_per_instance > 1) {
+        between_hosts_ = CollectiveTimes::across_hosts(*deployment.node, deployment.tensor_parallel, point_to_point_);
+        origin_ = weakest(origin_, between_hosts_->origin());
+    }
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
     const auto& d = c.decode_attention;
@@ -217,8 +220,8 @@ KernelTimes KernelTimes::with(const TimeFactors& factors) const {
 }
 
 Seconds KernelTimes::communication(const Operator& op) const {
-    if (op.hosts > 1) return network_->send_recv(op.work.message);
-    if (op.kind == OperatorKind::send_recv) return point_to_point_.send_recv(op.work.message);
+    if (op.kind == OperatorKind::send_recv)
+        return (op.hosts > 1 ? *between_hosts_ : point_to_point_).send_recv(op.work.message);
     if (op.kind == OperatorKind::all_to_all) return exchange_->all_to_all(op.work.message);
     const CollectiveTimes& times = among(op.ranks);
     if (op.kind == OperatorKind::all_reduce) return times.all_reduce(op.work.message);

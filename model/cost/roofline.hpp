@@ -8,7 +8,6 @@
 #include "model/cost/collective.hpp"
 #include "model/cost/exchange.hpp"
 #include "model/cost/kernel_form.hpp"
-#include "model/cost/network.hpp"
 #include "model/cost/split.hpp"
 #include "model/cost/work.hpp"
 #include "model/spec/deployment.hpp"
@@ -85,7 +84,7 @@ class KernelTimes {
     std::vector<CollectiveTimes> of_groups_;
     std::optional<ExchangeTimes> exchange_;
     CollectiveTimes point_to_point_;
-    std::optional<NetworkTimes> network_;  ///< between hosts
+    std::optional<CollectiveTimes> between_hosts_;
     Origin origin_;
 };
 

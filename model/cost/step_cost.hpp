@@ -9,6 +9,7 @@
 #include "model/cost/octave_table.hpp"
 #include "model/cost/parallelism.hpp"
 #include "model/cost/roofline.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 
@@ -26,6 +27,10 @@ struct StepParts {
 /// requests of their own divide a batch likewise, in step with the fullest.
 ///
 /// step = overlap(GPU, host launches) + serial host time;
+/// Where a draft speculates, a step is the time in which every running sequence advances by one token in the mean: a
+/// pass that checks k + 1 tokens of each, after k passes of the draft, over the tokens that are expected of it. Prompts
+/// cost what they add to that pass, and a pass of the draft.
+///
 /// GPU = table(tokens) + own part's tables(tokens, rows, decodes) + prefill attention + decode attention (b, context).
 class StepCost {
   public:
@@ -81,6 +86,15 @@ class StepCost {
         double count;
         KernelTimes::Nominal kernel;
     };
+    /// One pass of the model over a step, its own host time included or not.
+    [[nodiscard]] Seconds pass(const StepShape& shape, Seconds prefill_attention) const;
+    [[nodiscard]] Seconds pass_without_host(const StepShape& shape, Seconds prefill_attention) const;
+    [[nodiscard]] double pass_breakpoint(const StepShape& shape) const;
+    [[nodiscard]] StepParts pass_parts(const StepShape& shape) const;
+    /// The shape with as many tokens of each decode as are checked at once.
+    [[nodiscard]] StepShape checked(StepShape shape) const;
+    /// What the draft takes beside such a pass: one of its own over the prompts, `tokens` over the decodes.
+    [[nodiscard]] Seconds drafting(const StepShape& shape) const;
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
     [[nodiscard]] std::vector<Tabulated> tabulated() const;
@@ -88,7 +102,11 @@ class StepCost {
     struct DecodeLine;
     [[nodiscard]] DecodeLine decode_line(std::size_t group) const;
 
+    struct Drafting;
     const Architecture* architecture_;
+    std::shared_ptr<const Drafting> draft_;  ///< null without speculation
+    int queries_ = 1;                        ///< tokens of each decode that a pass checks
+    double advance_ = 1;                     ///< tokens that it adds to a sequence in the mean
     Split split_;
     Storage storage_;
     KernelTimes kernels_;

@@ -87,7 +87,6 @@ Link read_link(const Fields& fields) {
     link.effective = sourced_quantity<BytesPerSecond>(fields, "effective", sources, "effective", {1e6, 1e13});
     if (link.effective.value > link.raw) fields.fail("effective", "more than the raw rate");
     link.latency = sourced_quantity<Seconds>(fields, "latency", sources, "latency", {0, 1});
-    if (fields.has("hop")) link.hop = sourced_quantity<Seconds>(fields, "hop", sources, "hop", {0, 1});
     fields.finish();
     return link;
 }

@@ -19,10 +19,6 @@ struct Link {
     BytesPerSecond raw;                 ///< per direction
     Sourced<BytesPerSecond> effective;  ///< per direction, what a collective library reaches
     Sourced<Seconds> latency;
-    /// What a message of a collective library takes longer over it than inside a host; absent: the latency.
-    std::optional<Sourced<Seconds>> hop;
-
-    [[nodiscard]] const Sourced<Seconds>& message_hop() const { return hop ? *hop : latency; }
 };
 
 [[nodiscard]] Link read_link(const Fields& fields);

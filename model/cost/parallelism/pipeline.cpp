@@ -3,22 +3,22 @@
 namespace plimsoll {
 namespace {
 
-/// Layers in consecutive stages: every stage passes the residual stream of the step on, split over its tensor ranks, to
-/// the next one in its host or, from the last stage of a host, to that of the next host.
+/// Layers in consecutive stages: every stage passes the residual stream of the step on, split over its tensor ranks.
+/// Of several hosts each has as many consecutive stages: its last one sends across.
 void add_messages(const Architecture& architecture, const StepShape& shape, const Split& split, Storage storage,
                   std::vector<Operator>& operators) {
-    const auto add = [&](std::string_view name, int hosts, int times) {
-        if (times == 0) return;
+    const auto add = [&](std::string_view name, int hosts, int senders) {
+        if (senders == 0) return;
         Operator op{.name = name, .document_name = "send_recv", .kind = OperatorKind::send_recv};
         op.ranks = 2;
         op.hosts = hosts;
         op.work.message =
             Bytes(shape.tokens() * architecture.model().hidden * storage.activation_bytes() / split.tensor);
-        op.count = static_cast<double>(times) / split.pipeline;
+        op.count = static_cast<double>(senders) / split.pipeline;
         operators.push_back(op);
     };
     add("send_recv", 1, split.pipeline - split.hosts);
-    add("host_send_recv", 2, split.hosts - 1);  // the last stage has nobody to send to
+    add("send_recv_hosts", 2, split.hosts - 1);  // the last stage has nobody to send to
 }
 
 }  // namespace
