@@ -31,7 +31,8 @@ struct Candidate {
     const KernelForm* form = nullptr;
     ConstantFit constants;
     std::optional<LearnerShape> shape;
-    VectorXd held_out;  ///< ln(measured / predicted) of each row when it was left out
+    VectorXd held_out;       ///< ln(measured / predicted) of each row when it was left out
+    VectorXd form_held_out;  ///< the same of the form without its learner
     VectorXd shape_held_out;
     [[nodiscard]] double error() const { return held_out.cwiseAbs().sum(); }
 };
@@ -130,11 +131,12 @@ VectorXd left_out_residuals(const Parts& parts, const std::vector<VectorXd>& by_
 
 Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& rows, const ConstantPrior& prior,
                    const FitOptions& options) {
-    Candidate result{name, &form, fit_constants(form, rows.data, prior, prior.center), {}, {}, {}};
+    Candidate result{name, &form, fit_constants(form, rows.data, prior, prior.center), {}, {}, {}, {}};
     const Parts parts = random_parts(rows.rows.size()), shapes = parts_by_shape(rows.rows);
     const auto by_part = residuals_by_part(form, rows.data, prior, result.constants.logs, parts);
     const auto by_shape = residuals_by_part(form, rows.data, prior, result.constants.logs, shapes);
-    result.held_out = left_out_residuals(parts, by_part, nullptr, {}, 0);
+    result.form_held_out = left_out_residuals(parts, by_part, nullptr, {}, 0);
+    result.held_out = result.form_held_out;
     if (!options.learner || rows.rows.size() < fewest_for_learner) {
         result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
         return result;
@@ -181,20 +183,20 @@ std::vector<ValidRange> ranges_of(const KernelForm& form, const FitData& data) {
 }
 
 /// Residuals as wide as those of rows that the fit has not seen. Of rows drawn at random these are the ones left out.
-/// Spread rows left out lie farther from the rest than any row between them: such a residual is r / (1 - h), r that of
-/// the form fitted with it and h its leverage, of standard deviation s / sqrt(1 - h); what has s is the geometric mean
-/// of both (the studentized residual: Cook, Weisberg 1982, section 2.2.1).
-std::vector<double> as_predicted(const Candidate& fit, const Rows& rows, const FitOptions& options) {
+/// Spread rows left out lie farther from the rest than any row between them: a form misses such a row by r / (1 - h), r
+/// being what it misses it by once fitted with it and h its leverage, a residual of standard deviation s / sqrt(1 - h);
+/// times sqrt(1 - h) it has s (the studentized residual: Cook, Weisberg 1982, section 2.2.1). The leverage is that of
+/// the form alone: the learner fits its own rows too closely for what it misses them by to say anything.
+std::vector<double> as_predicted(const Candidate& fit, const Rows& rows) {
     std::vector<double> result(fit.held_out.begin(), fit.held_out.end());
     if (std::none_of(rows.rows.begin(), rows.rows.end(), [](const KernelRow* row) { return row->stands_for > 1; }))
         return result;
-    VectorXd fitted = log_residuals(*fit.form, rows.data, fit.constants.logs);
-    if (fit.shape)
-        fitted -= LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
-                      .corrections(*fit.shape, fitted, huber_weights(fitted, fit.constants.scale),
-                                   options.learner_bound);
-    for (std::size_t i = 0; i < result.size(); ++i)
-        result[i] = std::copysign(std::sqrt(std::abs(result[i] * fitted[static_cast<Index>(i)])), result[i]);
+    const VectorXd fitted = log_residuals(*fit.form, rows.data, fit.constants.logs);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        const double within = std::abs(fitted[static_cast<Index>(i)]);
+        const double without = std::abs(fit.form_held_out[static_cast<Index>(i)]);
+        if (within < without) result[i] *= std::sqrt(within / without);
+    }
     return result;
 }
 
@@ -221,7 +223,7 @@ KernelModel model_from(const Candidate& fit, const Rows& rows, const std::string
             LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
                 .learner(*fit.shape, residuals, huber_weights(residuals, fit.constants.scale), options.learner_bound);
     }
-    model.residuals = residuals_from(as_predicted(fit, rows, options), weights);
+    model.residuals = residuals_from(as_predicted(fit, rows), weights);
     model.shape_residuals = residuals_from({fit.shape_held_out.begin(), fit.shape_held_out.end()}, weights);
     model.ranges = ranges_of(*fit.form, rows.data);
     return model;
