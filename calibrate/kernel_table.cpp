@@ -190,6 +190,28 @@ void judge(KernelTable& table, Catalog& catalog) {
     });
 }
 
+/// Takes products out that read faster than memory can although most smaller ones by the same weights took three times
+/// as long: a cache that held the weights would have served those too.
+void drop_contradicted(KernelTable& table, Catalog& catalog) {
+    constexpr double beyond_memory = 1.5, longer = 3.0;
+    std::map<std::pair<KernelGroup, std::string>, std::vector<KernelRow>> shapes;
+    for (const KernelRow& row : table.rows)
+        if (row.group.kernel == "gemm") shapes[{row.group, row.shape}].push_back(row);
+    std::erase_if(table.rows, [&](const KernelRow& row) {
+        if (row.group.kernel != "gemm") return false;
+        const GpuPeaks peaks = peaks_of(catalog.gpus.at(row.group.gpu, row.place), row.op.arithmetic);
+        const Seconds read = (row.op.work.bytes_read + row.op.work.bytes_written) / peaks.memory;
+        if (row.seconds * beyond_memory > read.value()) return false;
+        std::vector<double> smaller;
+        for (const KernelRow& other : shapes[{row.group, row.shape}])
+            if (other.op.m < row.op.m) smaller.push_back(other.seconds);
+        if (smaller.empty() || median(smaller) < longer * row.seconds) return false;
+        table.implausible.push_back(fmt::format("{}: {} s, but smaller products by these weights took {:.3g} s",
+                                                row.place, row.seconds, median(smaller)));
+        return true;
+    });
+}
+
 }  // namespace
 
 std::string KernelGroup::text() const {
@@ -228,6 +250,7 @@ KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& c
     if (table.rows.empty()) return table;
     table.duplicates = merge_duplicates(table.rows);
     judge(table, catalog);
+    drop_contradicted(table, catalog);
     return table;
 }
 

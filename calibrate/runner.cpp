@@ -97,11 +97,12 @@ class Measuring {
 
 }  // namespace
 
-std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads) {
+std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads,
+                         const std::vector<WeightShape>& shapes) {
     std::vector<std::pair<std::size_t, Job>> ranked;
     for (const auto& [name, benchmark] : benchmarks) {
         std::size_t rank = 0;
-        for (KernelPoint& point : benchmark.points(quick)) {
+        for (KernelPoint& point : with_weights(benchmark.points(quick), shapes)) {
             if (point.shape.ranks == 0) point.shape.ranks = threads;
             ranked.push_back({rank++, {name, &benchmark, std::move(point)}});
         }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/model_shapes.hpp"
 #include "calibrate/sample.hpp"
 #include "calibrate/timing.hpp"
 #include "model/base/registry.hpp"
@@ -18,8 +19,10 @@ struct Job {
 };
 
 /// The points of all benchmarks, the most telling of each first: the first point of every benchmark, then the second
-/// of every one, and so on. Points without ranks get `threads`, where that is not 0.
-[[nodiscard]] std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads);
+/// of every one, and so on. Points without ranks get `threads`, where that is not 0. `shapes`: the weights of the
+/// products, if not the benchmark's own.
+[[nodiscard]] std::vector<Job> jobs_of(const Registry<Microbenchmark>& benchmarks, bool quick, int threads,
+                                       const std::vector<WeightShape>& shapes = {});
 
 struct MeasuringPlan {
     TimingRule rule = {};

@@ -17,7 +17,8 @@ struct CalibrationRun {
     DeviceFacts host;
     MeasuringPlan plan;
     bool quick = false;
-    bool chosen = false;  ///< after the quick points come those that reduce the fits' uncertainty most
+    std::vector<WeightShape> shapes;  ///< of the products; empty: the benchmark's own
+    bool chosen = false;              ///< after the quick points come those that reduce the fits' uncertainty most
     std::string data_folder, samples_folder;
 
     Measurements measured;

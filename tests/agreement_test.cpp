@@ -50,6 +50,15 @@ TEST_CASE("Closed loads: forecast and run agree below saturation") {
     const Tolerance usual{0.015, 0.05, 0.03, 0.15};
     const Case cases[] = {
         {"llama-13b", "a100-40gb-sxm-8", 4, "tgi-lightllm-2023", chat_prompt, chat_output, 0.3, usual},
+        // Near the batch limit: half a hundred prompts a prefill, two thirds of its budget.
+        {"llama-13b",
+         "a100-40gb-sxm-8",
+         8,
+         "tgi-lightllm-2023",
+         chat_prompt,
+         chat_output,
+         1.0,
+         {0.015, 0.08, 0.03, 0.15}},
         {"llama-7b", "a40-48gb-pcie-8", 1, "tgi-lightllm-2023", "300", "geometric:mean=150", 0.9, usual},
         {"llama-3.1-8b", "a100-80gb-sxm-8", 1, "vllm-v0", chat_prompt, chat_output, 0.6, usual},
         {"llama-13b", "a40-48gb-pcie-8", 2, "vllm-v0", "300", "geometric:mean=150", 0.9, usual},
@@ -81,6 +90,32 @@ TEST_CASE("Closed loads: forecast and run agree below saturation") {
                            .draws = Draws::independent};
         check_agreement(forecaster.closed(static_cast<std::size_t>(users), Seconds(2.0), Detail::percentiles),
                         run_instance(*one.cost, one.deployment, one.memory, one.workload, think, plan), c.tolerance);
+    }
+}
+
+TEST_CASE("The tails of wide loads follow from the lengths of prompts and answers") {
+    // A long prompt is a long TTFT, a stall over few tokens a long TPOT; over a long answer stalls even out.
+    for (const char* engine : {"vllm-v1", "vllm-v0", "tgi-3"}) {
+        CAPTURE(engine);
+        TestInstance one("llama-3.1-8b", "h100-80gb-sxm-8", 1, engine, "lognormal:mean=900,cv=1,max=8000",
+                         "geometric:mean=250");
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        const RunPlan plan{
+            .users = 150, .requests = 20'000, .warm_up = 1'500, .ramp = Seconds(15.0), .draws = Draws::independent};
+        const Forecast forecast = forecaster.closed(150, Seconds(15.0), Detail::percentiles);
+        const RunResult run =
+            run_instance(*one.cost, one.deployment, one.memory, one.workload, Distribution::uniform(5.0, 25.0), plan);
+        const auto error = [&](Metric metric, Statistic statistic) {
+            return std::abs(forecast.latencies[metric][statistic] / run.latencies[metric][statistic] - 1.0);
+        };
+        for (const Statistic statistic : {Statistic::p50, Statistic::p90, Statistic::p95, Statistic::p99}) {
+            CAPTURE(to_string(statistic));
+            CHECK(error(Metric::ttft, statistic) <= 0.22);
+            CHECK(error(Metric::tpot, statistic) <= 0.12);
+            CHECK(error(Metric::e2e, statistic) <= 0.06);
+        }
     }
 }
 

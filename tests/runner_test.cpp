@@ -1,6 +1,7 @@
 #include "calibrate/runner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <stdexcept>
 
@@ -8,6 +9,7 @@
 #include "calibrate/sample_table.hpp"
 #include "model/base/csv.hpp"
 #include "tests/catch.hpp"
+#include "tests/library.hpp"
 
 using namespace plimsoll;
 
@@ -221,4 +223,35 @@ TEST_CASE("samples are tables with the columns of other people's, and more") {
     CHECK(table.text(0, "kv_dtype") == "fp8");
     CHECK(Csv::from_text(tables.at("gemm-threads.csv"), "threads").number(0, "timed_out") == 1);
     CHECK(Csv::from_text(tables.at("all-reduce.csv"), "reduce").text(0, "topology") == "pairs");
+}
+
+TEST_CASE("A model's weights take the place of the products' own, each number of rows and dtype once") {
+    const KernelShape small{.m = 1, .n = 64, .k = 64}, large{.m = 1, .n = 128, .k = 64};
+    const std::vector<KernelPoint> points{{.path = "a", .dtype = "fp32", .shape = small},
+                                          {.path = "a", .dtype = "fp32", .shape = large},
+                                          {.path = "a", .dtype = "bf16", .shape = small},
+                                          {.path = "a", .dtype = "fp32", .shape = {.m = 8, .n = 64, .k = 64}},
+                                          {.path = "a", .dtype = "fp32", .shape = {.m = 1, .n = 64, .ranks = 2}},
+                                          {.kernel = KernelClass::memory, .path = "read", .dtype = "fp32"}};
+    CHECK(with_weights(points, {}).size() == points.size());
+    const std::vector<KernelPoint> changed = with_weights(points, {{10, 20}, {30, 40}});
+    // Three pairs of rows and dtype with two weights each; the one on two threads and the memory stay.
+    REQUIRE(changed.size() == 8);
+    CHECK((changed[0].shape.n == 10 && changed[0].shape.k == 20));
+    CHECK((changed[1].shape.n == 30 && changed[1].shape.k == 40 && changed[1].dtype == "fp32"));
+    CHECK((changed[2].dtype == "bf16" && changed[4].shape.m == 8));
+    CHECK((changed[6].shape.ranks == 2 && changed[6].shape.n == 64));
+    CHECK(changed[7].kernel == KernelClass::memory);
+}
+
+TEST_CASE("The weights of a model by hand, whole and over two ranks") {
+    // Llama-2-70B (Touvron et al. 2023): hidden 8192, 64 heads and 8 KV heads of 128, FFN 28672, vocabulary 32000:
+    // [10240, 8192] for queries, keys and values, [8192, 8192] behind them, [57344, 8192] and [8192, 28672], the head.
+    const Transformer& model = testing::library().models.at("llama-2-70b", "test");
+    const std::vector<WeightShape> whole{{8192, 8192}, {8192, 28672}, {10240, 8192}, {32000, 8192}, {57344, 8192}};
+    CHECK(weight_shapes(model, std::array{1}) == whole);
+    const std::vector<WeightShape> halves{{5120, 8192}, {8192, 4096}, {8192, 14336}, {16000, 8192}, {28672, 8192}};
+    CHECK(weight_shapes(model, std::array{2}) == halves);
+    CHECK(weight_shapes(model, std::array{1, 2}).size() == 10);
+    CHECK(weight_shapes(model, std::array{3}).empty());  // 64 heads
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -45,8 +46,8 @@ void measure_processor(CalibrationRun& run, std::ostream* progress) {
     const InterruptFlag interrupted;
     MeasuringLine line(progress, run.plan);
     const int threads = run.facts.threads;
-    const std::vector<Job> spread = jobs_of(cpu_benchmarks(), run.quick || run.chosen, threads);
-    const std::vector<Job> all = jobs_of(cpu_benchmarks(), false, threads);
+    const std::vector<Job> spread = jobs_of(cpu_benchmarks(), run.quick || run.chosen, threads, run.shapes);
+    const std::vector<Job> all = jobs_of(cpu_benchmarks(), false, threads, run.shapes);
     const auto choose = [&](const Measurements& so_far) {
         const auto rates = processor_rates(so_far.samples, labels_of(run));
         const auto peaks = [&](const std::string& dtype) {
@@ -104,7 +105,9 @@ Document run(const Arguments& arguments, Session& session) {
     CalibrationRun run = read_calibration_run(arguments);
     prepare_folder(run.data_folder);
     prepare_folder(run.samples_folder);
-    static_cast<void>(session.catalog());
+    Catalog& catalog = session.catalog();
+    if (const auto model = arguments.value("shapes"))
+        run.shapes = weight_shapes(catalog.models.at(*model, "--shapes"), std::array{1});
     measure_processor(run, session.progress());
     write_files(run.samples_folder, sample_files(run));
     write_entries(run, session);
@@ -123,7 +126,8 @@ void register_calibrate_run(Registry<Command>& registry) {
              "Runs microbenchmarks in random order, several rounds of them, keeps the raw samples, fits the kernel "
              "models and writes a profile, with entries for the processor as a GPU, a node and an engine, into a data "
              "directory that --data takes. Interrupted, it keeps what it has.",
-         .examples = {"plimsoll calibrate run --quick --budget 2s --output-data /tmp/plimsoll-data"},
+         .examples = {"plimsoll calibrate run --quick --budget 2s --output-data /tmp/plimsoll-data",
+                      "plimsoll calibrate run --quick --shapes qwen2.5-3b --output-data /tmp/plimsoll-data"},
          .options =
              {{.name = "device",
                .value = "NAME",
@@ -136,6 +140,10 @@ void register_calibrate_run(Registry<Command>& registry) {
                .help =
                    "begin no point after this time, such as 5min; 90s with --quick, else 10min. With it and without "
                    "--quick the points of --quick come first and then those where the fits know least"},
+              {.name = "shapes",
+               .value = "MODEL",
+               .help = "measure products with this model's weights: a name, or the path of a config.json",
+               .completes = "models"},
               {.name = "rounds",
                .value = "N",
                .help = "how often to go over the points: what differs between rounds is the run-to-run error",

@@ -15,15 +15,21 @@ double squared(double x) {
     return x * x;
 }
 
-double spread_of_prefill(const InstanceModel& model) {
-    constexpr int points = 8;
-    double sum = 0, squares = 0;
-    for (int i = 0; i < points; ++i) {
-        const double t = model.lone_prefill(model.workload().prompt.quantile((i + 0.5) / points)).value();
-        sum += t / points;
-        squares += t * t / points;
+/// What a prefill alone takes by the length of its prompt; the longest, which are the tail of TTFT, are told apart
+/// finest.
+Mixture prefills_of(const InstanceModel& model) {
+    constexpr std::array bounds{0.0, 0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0};
+    Mixture result;
+    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+        const double prompt = model.workload().prompt.quantile((bounds[i] + bounds[i + 1]) / 2.0);
+        result.add(bounds[i + 1] - bounds[i], model.lone_prefill(prompt));
     }
-    return std::max(0.0, squares - sum * sum);
+    return result;
+}
+
+/// s a step, mean over answers of so many steps.
+double stalls_a_step(const Stalls& stalls, double steps) {
+    return stalls.over(steps).value() / steps;
 }
 
 /// Calls `visit(weight, first moment of n)` for up to `groups` runs of neighbouring states.
@@ -55,7 +61,27 @@ void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result)
 
 }  // namespace
 
-Forecaster::Forecaster(const InstanceModel& model) : model_(&model), prefill_spread_(spread_of_prefill(model)) {}
+Forecaster::Forecaster(const InstanceModel& model)
+    : model_(&model), answers_(answers_of(model.workload().output)), own_prefill_(prefills_of(model)) {}
+
+std::vector<Forecaster::Answers> Forecaster::answers_of(const Distribution& output) {
+    constexpr std::array bounds{0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.35, 0.65, 1.0};
+    std::vector<Answers> result;
+    double all = 0;
+    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+        // Tokens are whole: what is left of one token has no interval.
+        const double tokens = output.quantile((bounds[i] + bounds[i + 1]) / 2.0);
+        if (tokens < 1.5) continue;
+        const double share = bounds[i + 1] - bounds[i], steps = std::max(1.0, tokens - 1.0);
+        all += share;
+        if (!result.empty() && result.back().steps == steps)
+            result.back().share += share;
+        else
+            result.push_back({share, steps});
+    }
+    for (Answers& answers : result) answers.share /= all;
+    return result;
+}
 
 Forecaster::Means Forecaster::means(const SteadyState& steady) const {
     Means result;
@@ -133,25 +159,35 @@ Forecast Forecaster::open(PerSecond rate, Detail detail) {
     return forecast;
 }
 
+/// The uniform wait for the rest of the step under way, in slices.
+void Forecaster::add_meeting(double weight, const Meetings::Kind& met, double gathered, const TimeMoments& rest) {
+    constexpr int slices = 4;
+    const Seconds slice = met.length / static_cast<double>(slices);
+    const Seconds least = rest.mean + met.length * gathered;
+    const SecondsSquared variance = rest.variance + met.variance + slice * slice / 12.0;
+    for (int i = 0; i < slices; ++i)
+        around_.add(weight * met.share / slices, std::max(Seconds(1e-9), least + slice * (i + 0.5)), variance);
+}
+
 void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
-    ttft_.clear();
+    around_.clear();
     const double places = model_->batch_limit(), cv2 = model_->workload().output.cv2();
+    const Seconds own = own_prefill_.mean();
     by_groups(seen, [&](double weight, double n) {
         const InstanceState state = model_->at(n + 1.0);
-        TimeMoments moments{.mean = state.admission + state.prefill - state.met / 2.0};
-        double variance = state.ttft_variance.value() + prefill_spread_;
+        const Meetings& meets = state.meetings;
+        TimeMoments rest{.mean = state.admission + state.prefill - own - meets.mean()};
         if (n >= places) {
             const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
-            moments.mean += wait.mean;
-            variance += wait.variance.value();
+            rest.mean += wait.mean;
+            rest.variance = wait.variance;
         }
-        // The uniform wait for the rest of the step under way, in slices.
-        constexpr int slices = 4;
-        const Seconds slice = state.met / static_cast<double>(slices);
-        for (int i = 0; i < slices; ++i)
-            ttft_.add(weight / slices, std::max(state.prefill / 2.0, moments.mean + slice * (i + 0.5)),
-                      SecondsSquared(variance + squared(slice.value()) / 12.0));
+        add_meeting(weight, meets.step, meets.gathered, rest);
+        add_meeting(weight, meets.episode, meets.gathered, rest);
+        const double nobody = 1.0 - meets.step.share - meets.episode.share;
+        around_.add(weight * std::max(0.0, nobody), std::max(Seconds(1e-9), rest.mean), rest.variance);
     });
+    ttft_.assign_sum(around_, own_prefill_);
     // The mixture gives the shape; Little's law has given the mean.
     ttft_.scale(mean / ttft_.mean());
 }
@@ -160,27 +196,62 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
 /// stay of a fluctuation that decays exponentially has 2 (x - 1 + e^-x) / x^2 of its variance.
 void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, double averaging) {
     tpot_.clear();
+    paces_.clear();
     const double keep = std::sqrt(2.0 * (averaging - 1.0 + std::exp(-averaging)) / squared(averaging));
     by_groups(present, [&](double weight, double n) {
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
         const double tokens = state.decoding / state.token_interval.value();
+        double stalled = 0;
+        for (const Answers& a : answers_) stalled += a.share * stalls_a_step(state.stalls, a.steps);
         const double t = mean.value() + (state.own_interval - mean).value() * keep;
-        tpot_.add(weight * tokens, Seconds(std::max(t, 1e-9)), state.own_variance);
+        const bool stalls = state.stalls.one > Seconds(0);
+        paces_.push_back({weight * tokens, Seconds(std::max(1e-9, t - stalled)), state.stalls,
+                          stalls ? SecondsSquared(0) : state.own_variance});
+        add_stalled(paces_.back());
     });
 }
 
+/// Of short answers some meet no stall and the others carry a whole one over few tokens.
+void Forecaster::add_stalled(const Pace& pace) {
+    if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone, pace.variance);
+    for (const Answers& a : answers_) {
+        const double own = stalls_a_step(pace.stalls, a.steps);
+        const double variance = pace.stalls.variance(a.steps).value() / squared(a.steps);
+        const double none = pace.stalls.none(a.steps);
+        const double some = 1.0 - none, stalled = some > 0 ? own / some : 0.0;
+        const double rest = some > 0 ? (variance + squared(own)) / some - squared(stalled) : 0.0;
+        tpot_.add(pace.weight * a.share * none, pace.alone);
+        tpot_.add(pace.weight * a.share * some, pace.alone + Seconds(stalled), SecondsSquared(std::max(0.0, rest)));
+    }
+}
+
+/// TTFT and, independent of it, the decoding of answers by their length: the longer one is, the more its stalls even
+/// out, while all its tokens share the pace of its time.
 void Forecaster::e2e_mixture() {
     decode_.clear();
     constexpr int points = 24;
-    const double mean = tpot_.mean().value(), variance = tpot_.variance().value();
     for (int i = 0; i < points; ++i) {
         // The upper tail is cut finer: half of the points stand for the last tenth.
         const double u =
             i < points / 2 ? 0.9 * (i + 0.5) / (points / 2) : 0.9 + 0.1 * (i - points / 2 + 0.5) / (points / 2);
-        const double weight = i < points / 2 ? 0.9 : 0.1;
+        const double share = i < points / 2 ? 0.9 : 0.1;
         const double steps = std::max(0.0, model_->workload().output.quantile(u) - 1.0);
-        decode_.add(weight, Seconds(steps * mean), SecondsSquared(steps > 0 ? steps * steps * variance : 0.0));
+        if (steps <= 0) {
+            decode_.add(share, Seconds(0));
+            continue;
+        }
+        double weight = 0, mean = 0, square = 0;
+        for (const Pace& pace : paces_) {
+            const double time = steps * pace.alone.value() + pace.stalls.over(steps).value();
+            weight += pace.weight;
+            mean += pace.weight * time;
+            const SecondsSquared variance = pace.stalls.variance(steps) + pace.variance * (steps * steps);
+            square += pace.weight * (time * time + variance.value());
+        }
+        mean = weight > 0 ? mean / weight : 0.0;
+        const double variance = weight > 0 ? std::max(0.0, square / weight - mean * mean) : 0.0;
+        decode_.add(share, Seconds(mean), SecondsSquared(mean > 0 ? variance : 0.0));
     }
     e2e_.assign_sum(ttft_, decode_);
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include "model/capacity/instance_model.hpp"
 #include "model/capacity/mixture.hpp"
+#include "model/capacity/waiting.hpp"
 #include "model/spec/forecast.hpp"
 
 namespace plimsoll {
@@ -38,10 +39,27 @@ class Forecaster {
     void tpot_mixture(const StateDistribution& present, Seconds mean, double averaging);
     void e2e_mixture();
 
+    /// Answers of about as many decode steps; the shortest, whose TPOT is the tail, are told apart finest.
+    struct Answers {
+        double share, steps;
+    };
+    [[nodiscard]] static std::vector<Answers> answers_of(const Distribution& output);
+    void add_meeting(double weight, const Meetings::Kind& met, double gathered, const TimeMoments& rest);
+    /// Token intervals of requests that decode in like states: `alone` and what the stalls add.
+    struct Pace {
+        double weight;
+        Seconds alone;
+        Stalls stalls;
+        SecondsSquared variance;  ///< of requests beside their stalls
+    };
+    void add_stalled(const Pace& pace);
+
     const InstanceModel* model_;
-    double prefill_spread_;  ///< variance of a prefill with its prompt's length, s^2
+    std::vector<Answers> answers_;
+    std::vector<Pace> paces_;  ///< of the last `tpot_mixture`
+    Mixture own_prefill_;      ///< of a prompt alone, by its length
     ChainWorkspace workspace_;
-    Mixture ttft_, tpot_, decode_, e2e_;
+    Mixture around_, ttft_, tpot_, decode_, e2e_;
 };
 
 /// Names what makes up most of the latency closest to its limit, and what comes second.
@@ -53,6 +71,10 @@ struct Capacity {
     PerSecond rate;
     Forecast forecast;  ///< at that load; with one user, or hardly any load, where even that is too much
 };
+/// The most users, up to `most_users`, with whom the promises hold; 0: not with one.
+[[nodiscard]] double most_users_within(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
+/// The highest arrival rate at which the promises hold; 0: hardly any.
+[[nodiscard]] PerSecond highest_rate_within(Forecaster& forecaster, const Slo& slo);
 /// Bisection over whole users up to `most_users`: latencies rise with the load.
 [[nodiscard]] Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
 /// Bisection over the arrival rate below saturation, to 0.1 %.

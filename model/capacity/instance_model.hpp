@@ -1,5 +1,6 @@
 #pragma once
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "model/capacity/chain.hpp"
@@ -13,17 +14,17 @@ namespace plimsoll {
 /// What n requests in one instance mean on average: the mean field from which the chain's rates and the latencies of
 /// an arrival follow.
 struct InstanceState {
-    double present = 0;            ///< n, at most the batch limit
-    double decoding = 0;           ///< of these in the running batch; the others wait for their prefill or are in it
-    Seconds admission;             ///< from arrival to the start of the own prefill, with a place free
-    Seconds prefill;               ///< duration of the own prefill, with its group or over its chunks
-    Seconds decode_step;           ///< a step without prompts
-    Seconds token_interval;        ///< between tokens, prefills of others included, mean over tokens
-    Seconds own_interval;          ///< the same as each request measures it for itself, mean over requests
-    Seconds residence;             ///< admission + prefill + (output - 1) intervals
-    Seconds met;                   ///< step or prefill that an arrival meets, mean; it waits for a uniform part of it
-    SecondsSquared ttft_variance;  ///< of admission + prefill beside that part and the own prompt's length
-    SecondsSquared own_variance;   ///< of `own_interval` over requests
+    double present = 0;      ///< n, at most the batch limit
+    double decoding = 0;     ///< of these in the running batch; the others wait for their prefill or are in it
+    Seconds admission;       ///< from arrival to the start of the own prefill, with a place free
+    Seconds prefill;         ///< duration of the own prefill, with its group or over its chunks
+    Seconds decode_step;     ///< a step without prompts
+    Seconds token_interval;  ///< between tokens, prefills of others included, mean over tokens
+    Seconds own_interval;    ///< the same as each request measures it for itself, mean over requests
+    Seconds residence;       ///< admission + prefill + (output - 1) intervals
+    Meetings meetings;
+    SecondsSquared own_variance;  ///< of `own_interval` over requests
+    Stalls stalls;                ///< none under static batching
     [[nodiscard]] PerSecond rate() const { return present / residence; }
 };
 
@@ -62,16 +63,20 @@ class InstanceModel {
     [[nodiscard]] Seconds lone_prefill(double prompt) const;
 
   private:
-    [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
-    [[nodiscard]] Seconds guess_at(double n) const;
-    [[nodiscard]] InstanceState evaluate(double n, Seconds residence) const;
+    /// Requests a second and what others do to each at that rate.
+    struct Flow {
+        double rate = 0;
+        PrefillModel::Course course;
+    };
+    [[nodiscard]] std::optional<Flow> flow(double n, double decoding) const;
+    [[nodiscard]] InstanceState state_of(double n, double decoding, const Flow& flow) const;
+    [[nodiscard]] InstanceState solve(double n) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
     Seconds think_time_;
     double context_, decode_steps_;
-    Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;
     bool limited_by_memory_ = false;
     PrefillModel prefill_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 
 #include "model/capacity/mixture.hpp"
@@ -7,6 +8,41 @@
 #include "model/spec/load.hpp"
 
 namespace plimsoll {
+
+/// What the prefills of others add to the decoding of a request, by the number of its steps: the part of the spread of
+/// TPOT that is larger the shorter an answer is.
+struct Stalls {
+    Seconds a_step;        ///< mean stall of a step
+    Seconds at_start;      ///< beside it, once a request; may be negative
+    Seconds one;           ///< a single stall, mean
+    Seconds size_spread;   ///< variance of the stalls of a request over their mean, by their sizes
+    Seconds count_spread;  ///< the same by their number, where few steps have one
+    /// Steps in a row that have one, where a step has one at the most; 0 where any number may fall between two steps.
+    double in_a_row = 0;
+
+    /// Mean of all stalls over `steps` decode steps.
+    [[nodiscard]] Seconds over(double steps) const { return std::max(Seconds(0), a_step * steps + at_start); }
+    /// Probability that `steps` decode steps meet none.
+    [[nodiscard]] double none(double steps) const;
+    /// Variance of all stalls over `steps` decode steps.
+    [[nodiscard]] SecondsSquared variance(double steps) const;
+    /// Share of the steps that have one, where a step has one at the most; otherwise 0.
+    [[nodiscard]] double share(double steps) const;
+};
+
+/// The step or episode that an arrival meets: it waits for a uniform part of it, and for the prompts that it gathers.
+struct Meetings {
+    struct Kind {
+        double share = 0;         ///< of the arrivals; what is missing to 1 meets nobody
+        Seconds length;           ///< mean
+        SecondsSquared variance;  ///< of the wait and of the other prompts, beside the uniform part
+    };
+    Kind step, episode;
+    double gathered = 0;  ///< time of others' prompts a time met
+    [[nodiscard]] Seconds mean() const {
+        return (step.length * step.share + episode.length * episode.share) * (0.5 + gathered);
+    }
+};
 
 /// What the prompts of others do to a request: it waits for their prefills, is prefilled with them, and later its
 /// tokens wait for theirs.
@@ -19,7 +55,7 @@ namespace plimsoll {
 ///   E[t^2] (1 - a^2 x^2) = i d^2 + (1 - i) D0^2 + (2 a D0 + a^2 (1 + cv^2)) x E[t],  cv of the prompts,
 ///   i = e^(-x D) / (1 - e^(-x d) + e^(-x D)).
 ///
-/// E[t^3] follows from D as of a gamma law of these moments. An arrival waits for the rest of the step or episode that
+/// E[D^3] is that of a gamma law of the first two moments. An arrival waits for the rest of the step or episode that
 /// it meets, E[t^2] / (2 E[t]), and shares its own episode with the x E[t^2] / E[t] others that the same step gathers.
 /// Episodes by the engine's rules, each of as many passes as the prompts fill the budget:
 ///
@@ -41,15 +77,15 @@ class PrefillModel {
         double busy = 1;      ///< probability that others are there
         double prompts = 1;   ///< a guess of the prompts in an episode
     };
+    /// How tokens come meanwhile: what a fixed point of the decoding requests asks again and again.
+    struct Course;
+    [[nodiscard]] Course course(const Surroundings& around) const;
     struct Effect {
-        double prompts = 1;      ///< in an episode, mean
-        bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
-        Seconds admission, prefill, decode_step, token_interval, own_interval;
-        Seconds met;  ///< mean length of the step or episode that an arrival meets; it waits for a part
-        SecondsSquared ttft_variance;  ///< of admission + prefill beside that part
-        SecondsSquared own_variance;   ///< of `own_interval` over requests
+        Seconds admission, prefill, own_interval;
+        Meetings meetings;
     };
-    [[nodiscard]] Effect effect(const Surroundings& around) const;
+    /// The rest of what a course that is not saturated does to a request.
+    [[nodiscard]] Effect effect(const Course& course) const;
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -72,8 +108,8 @@ class PrefillModel {
     };
     struct Steps {
         double idle = 1, mean = 0, second_moment = 0, prompts = 1;
-        double fixed = 0, each = 0;                                ///< D(k) = fixed + each k
-        double episode = 0, episode_square = 0, third_moment = 0;  ///< E[D], E[D^2], E[t^3]
+        double fixed = 0, each = 0;              ///< D(k) = fixed + each k
+        double episode = 0, episode_square = 0;  ///< E[D], E[D^2]
         bool saturated = false;
     };
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
@@ -82,9 +118,11 @@ class PrefillModel {
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    [[nodiscard]] Stalls stalls(const Batch& batch, const Steps& steps, double start, double regularity) const;
+    [[nodiscard]] double token_interval(double decode_step, const Stalls& stalls) const;
+    [[nodiscard]] Seconds own_interval(const Course& course) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
-    void add_variance(const Surroundings& around, const Steps& steps, Effect& effect) const;
+    [[nodiscard]] Meetings meetings(const Surroundings& around, const Batch& batch, const Steps& steps) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
     [[nodiscard]] double attention(const StepShape& shape) const;
 
@@ -97,7 +135,21 @@ class PrefillModel {
     OctaveTable group_times_;  ///< of so many prompts prefilled alone, seconds
     OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds
     OctaveTable one_cut_;      ///< what one chunk more adds to that
-    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
+    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely, rising; steps: output - 1
+};
+
+struct PrefillModel::Course {
+    double prompts = 1;      ///< in an episode, mean
+    bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
+    Seconds decode_step, token_interval;
+    Stalls stalls;
+
+  private:
+    friend class PrefillModel;
+    Surroundings around;
+    Batch batch;
+    Steps steps;
+    double group = 1;  ///< prompts in a request's own episode
 };
 
 }  // namespace plimsoll

@@ -56,7 +56,7 @@ InstanceState StaticBatch::at(double present) const {
     state.decoding = k;
     state.prefill = batch.prefill;
     state.decode_step = batch.decode_step;
-    state.met = batch.time * std::min(1.0, present - 1.0);
+    state.meetings.episode = {std::min(1.0, present - 1.0), batch.time, {}};
     state.residence = batch.time * (present / k);
     state.admission = state.residence - batch.time;
     const double steps = std::max(0.0, batch.output - 1.0);
