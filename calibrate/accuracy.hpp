@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "calibrate/fit_report.hpp"
@@ -32,6 +33,8 @@ struct TableAccuracy {
     std::vector<GroupAccuracy> groups;
     std::vector<GroupAccuracy> pooled;  ///< by operator and rule; collectives within a host and between hosts apart
 };
+/// Why a group of the published measurements fits worse than its kind, where that is known; else empty.
+[[nodiscard]] std::string_view known_cause(const KernelGroup& group);
 /// Fits every group of GPUs that the catalog knows; the rest of the table is passed over.
 [[nodiscard]] TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_t seeds, Catalog& catalog,
                                         std::uint32_t threads);

@@ -31,7 +31,8 @@ struct Candidate {
     const KernelForm* form = nullptr;
     ConstantFit constants;
     std::optional<LearnerShape> shape;
-    VectorXd held_out;  ///< ln(measured / predicted) of each row when it was left out
+    VectorXd fitted;    ///< ln(measured / predicted) of each row
+    VectorXd held_out;  ///< the same when it was left out
     VectorXd shape_held_out;
     [[nodiscard]] double error() const { return held_out.cwiseAbs().sum(); }
 };
@@ -130,22 +131,24 @@ VectorXd left_out_residuals(const Parts& parts, const std::vector<VectorXd>& by_
 
 Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& rows, const ConstantPrior& prior,
                    const FitOptions& options) {
-    Candidate result{name, &form, fit_constants(form, rows.data, prior, prior.center), {}, {}, {}};
+    Candidate result{name, &form, fit_constants(form, rows.data, prior, prior.center), {}, {}, {}, {}};
     const Parts parts = random_parts(rows.rows.size()), shapes = parts_by_shape(rows.rows);
     const auto by_part = residuals_by_part(form, rows.data, prior, result.constants.logs, parts);
     const auto by_shape = residuals_by_part(form, rows.data, prior, result.constants.logs, shapes);
     result.held_out = left_out_residuals(parts, by_part, nullptr, {}, 0);
+    result.fitted = log_residuals(form, rows.data, result.constants.logs);
     if (!options.learner || rows.rows.size() < fewest_for_learner) {
         result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
         return result;
     }
     const LearnerFit learner(features_of(form, rows.data), options.most_centers);
-    const VectorXd residuals = log_residuals(form, rows.data, result.constants.logs);
-    const LearnerShape shape = learner.choose(residuals, huber_weights(residuals, result.constants.scale));
+    const VectorXd weights = huber_weights(result.fitted, result.constants.scale);
+    const LearnerShape shape = learner.choose(result.fitted, weights);
     VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
     if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
         result.shape = shape;
         result.held_out = std::move(corrected);
+        result.fitted -= learner.corrections(shape, VectorXd(result.fitted), weights, options.learner_bound);
     }
     result.shape_held_out =
         left_out_residuals(shapes, by_shape, result.shape ? &learner : nullptr, shape, options.learner_bound);
@@ -181,16 +184,13 @@ std::vector<ValidRange> ranges_of(const KernelForm& form, const FitData& data) {
 }
 
 /// Residuals as wide as those of rows that the fit has not seen. Of rows drawn at random these are the ones left out.
-/// Spread rows left out lie farther from the rest than any row between them: such a residual is r / (1 - h), r that of
-/// the form fitted with it and h its leverage, of standard deviation s / sqrt(1 - h); what has s is the geometric mean
-/// of both (the studentized residual: Cook, Weisberg 1982, section 2.2.1).
+/// Spread rows left out lie farther from the rest than any row between them; what the form misses by grows from the
+/// fitted residual in proportion to that distance, as a smooth misfit does, so that other rows miss by a share of it.
 std::vector<double> as_predicted(const Candidate& fit, const Rows& rows) {
-    std::vector<double> result(fit.held_out.begin(), fit.held_out.end());
-    if (std::none_of(rows.rows.begin(), rows.rows.end(), [](const KernelRow* row) { return row->stands_for > 1; }))
-        return result;
-    const VectorXd fitted = log_residuals(*fit.form, rows.data, fit.constants.logs);
-    for (std::size_t i = 0; i < result.size(); ++i)
-        result[i] = std::copysign(std::sqrt(std::abs(result[i] * fitted[static_cast<Index>(i)])), result[i]);
+    std::vector<double> result;
+    for (Index i = 0; i < fit.held_out.size(); ++i)
+        result.push_back(fit.fitted[i] +
+                         rows.rows[static_cast<std::size_t>(i)]->reach * (fit.held_out[i] - fit.fitted[i]));
     return result;
 }
 

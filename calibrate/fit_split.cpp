@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
 
 #include <Eigen/Core>
@@ -90,28 +91,51 @@ Rows at_even_steps(const std::vector<KernelRow>& rows, const Rows& members, std:
     return result;
 }
 
-/// Rows of a group that are fitted, and how many of its rows each stands for.
+/// A row that is fitted, with what KernelRow says of it.
 struct Chosen {
     std::size_t row = 0;
-    double stands_for = 1;
+    double stands_for = 1, reach = 1;
 };
 
-/// Chosen rows lie evenly over the sizes, the others where they may: each stands for those nearest to it.
+/// Mean distance to the so many nearest.
+double mean_of_nearest(Eigen::VectorXd distances, Eigen::Index count) {
+    std::sort(distances.begin(), distances.end());
+    return distances.head(std::min(count, distances.size())).mean();
+}
+
+/// Chosen rows lie evenly over the sizes, the others where they may: each stands for those nearest to it. As many
+/// neighbours as surround a point of that many sizes say how far rows lie from the chosen, and these from each other.
 std::vector<Chosen> standing_for(const std::vector<KernelRow>& rows, const Rows& members, const Rows& chosen) {
     const Eigen::MatrixXd scaled = scaled_columns(features_of(rows, members));
+    const Eigen::Index around = (scaled.colwise().maxCoeff().array() > 0).count() + 1;
     std::vector<Chosen> result;
     Eigen::MatrixXd places(static_cast<Eigen::Index>(chosen.size()), scaled.cols());
+    std::vector<bool> fitted(members.size(), false);
     for (const std::size_t row : chosen) {
         const auto at = std::find(members.begin(), members.end(), row) - members.begin();
         places.row(static_cast<Eigen::Index>(result.size())) = scaled.row(at);
+        fitted[static_cast<std::size_t>(at)] = true;
         result.push_back({row, 0.0});
     }
+    double of_others = 0, others = 0, of_chosen = 0;
     for (Eigen::Index i = 0; i < scaled.rows(); ++i) {
         Eigen::Index nearest = 0;
-        (places.rowwise() - scaled.row(i)).rowwise().squaredNorm().minCoeff(&nearest);
+        Eigen::VectorXd distances = (places.rowwise() - scaled.row(i)).rowwise().norm();
+        distances.minCoeff(&nearest);
         result[static_cast<std::size_t>(nearest)].stands_for += 1;
+        if (!fitted[static_cast<std::size_t>(i)]) {
+            of_others += mean_of_nearest(distances, around), others += 1;
+            continue;
+        }
+        distances[nearest] = distances.maxCoeff();  // itself
+        of_chosen += mean_of_nearest(distances, around);
     }
-    for (Chosen& one : result) one.stands_for = std::max(one.stands_for, 1.0);  // of several at one place
+    const double reach =
+        others > 0 && of_chosen > 0 ? of_others / others / (of_chosen / static_cast<double>(chosen.size())) : 1.0;
+    for (Chosen& one : result) {
+        one.stands_for = std::max(one.stands_for, 1.0);  // of several at one place
+        one.reach = std::min(reach, 1.0);
+    }
     return result;
 }
 
@@ -123,7 +147,7 @@ std::vector<Chosen> train_rows(const std::vector<KernelRow>& rows, const Rows& m
             rule.share ? static_cast<std::size_t>(std::llround(*rule.share * static_cast<double>(members.size())))
                        : rule.count.value_or(members.size());
         for (const std::size_t row : rule.share || rule.count ? drawn(members, count, random) : members)
-            result.push_back({row, 1});
+            result.push_back({row});
         return result;
     }
     if (rule.per.empty()) return standing_for(rows, members, spread(rows, members, *rule.count, random));
@@ -176,13 +200,15 @@ RowSplit split_rows(const std::vector<KernelRow>& rows, const SplitRule& rule, s
     std::map<KernelGroup, Rows> groups;
     for (std::size_t i = 0; i < rows.size(); ++i) groups[rows[i].group].push_back(i);
     std::mt19937_64 random(seed);
-    std::vector<double> stands_for(rows.size(), 0.0);
+    std::vector<std::optional<Chosen>> chosen(rows.size());
     for (const auto& [group, members] : groups)
-        for (const Chosen& one : train_rows(rows, members, rule, random)) stands_for[one.row] = one.stands_for;
+        for (const Chosen& one : train_rows(rows, members, rule, random)) chosen[one.row] = one;
     RowSplit split;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        (stands_for[i] > 0 ? split.train : split.test).push_back(rows[i]);
-        if (stands_for[i] > 0) split.train.back().stands_for = stands_for[i];
+        (chosen[i] ? split.train : split.test).push_back(rows[i]);
+        if (!chosen[i]) continue;
+        split.train.back().stands_for = chosen[i]->stands_for;
+        split.train.back().reach = chosen[i]->reach;
     }
     return split;
 }

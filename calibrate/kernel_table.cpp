@@ -34,6 +34,10 @@ const std::vector<TableKind>& table_kinds() {
          {"gpu", "framework", "dtype", "kv_dtype", "batch", "query_len", "kv_len", "heads", "kv_heads", "head_dim"},
          attention_row,
          {"heads", "kv_heads", "head_dim"}},
+        {"collective",
+         {"gpu", "topology", "library", "collective", "ranks", "bytes", "dtype"},
+         collective_row,
+         {"ranks"}},
         {"all_reduce", {"gpu", "topology", "library", "ranks", "bytes", "dtype"}, all_reduce_row, {"ranks"}},
         {"gemm", {"gpu", "framework", "dtype", "m", "n", "k"}, gemm_row, {"n", "k"}},
         {"elementwise", {"gpu", "framework", "dtype", "m", "n", "bytes", "path"}, elementwise_row, {"path"}}};
@@ -99,10 +103,11 @@ KernelRow read_row(const Csv& csv, std::size_t row, const TableKind& kind, Catal
     result.source = text_or_empty(csv, row, "source");
     result.group = {.kernel = kind.kernel,
                     .gpu = catalog.gpus.at(csv.text(row, "gpu"), csv.place(row) + " gpu").name,
-                    .library = text_or_empty(csv, row, kind.kernel == "all_reduce" ? "library" : "framework"),
+                    .library = text_or_empty(csv, row, is_communication(result.op.kind) ? "library" : "framework"),
                     .topology = text_or_empty(csv, row, kind.kernel == "moe" ? "distribution" : "topology"),
                     .dtype = csv.text(row, "dtype"),
                     .kv_dtype = text_or_empty(csv, row, "kv_dtype")};
+    if (kind.kernel == "collective") result.group.kernel = result.op.name;
     if (kind.kernel == "attention")
         result.group.kernel =
             result.op.kind == OperatorKind::decode_attention ? "attention_decode" : "attention_prefill";
@@ -144,7 +149,7 @@ struct Plausible {
 /// 0.1 ms and a link of 1 GB/s.
 Plausible plausible(const KernelRow& row, Catalog& catalog) {
     constexpr double launch = 5e-6, faster = 30.0, slower = 300.0;
-    if (row.group.kernel == "all_reduce") {
+    if (is_communication(row.op.kind)) {
         constexpr double fast_link = 1e12, slow_start = 1e-4, slow_link = 1e9;
         const double bytes = row.op.work.message.value();
         return {(launch + bytes / fast_link) / faster, faster * (slow_start + bytes / slow_link)};
@@ -190,6 +195,28 @@ void judge(KernelTable& table, Catalog& catalog) {
     });
 }
 
+/// Takes products out that read faster than memory can although most smaller ones by the same weights took three times
+/// as long: a cache that held the weights would have served those too.
+void drop_contradicted(KernelTable& table, Catalog& catalog) {
+    constexpr double beyond_memory = 1.5, longer = 3.0;
+    std::map<std::pair<KernelGroup, std::string>, std::vector<KernelRow>> shapes;
+    for (const KernelRow& row : table.rows)
+        if (row.group.kernel == "gemm") shapes[{row.group, row.shape}].push_back(row);
+    std::erase_if(table.rows, [&](const KernelRow& row) {
+        if (row.group.kernel != "gemm") return false;
+        const GpuPeaks peaks = peaks_of(catalog.gpus.at(row.group.gpu, row.place), row.op.arithmetic);
+        const Seconds read = (row.op.work.bytes_read + row.op.work.bytes_written) / peaks.memory;
+        if (row.seconds * beyond_memory > read.value()) return false;
+        std::vector<double> smaller;
+        for (const KernelRow& other : shapes[{row.group, row.shape}])
+            if (other.op.m < row.op.m) smaller.push_back(other.seconds);
+        if (smaller.empty() || median(smaller) < longer * row.seconds) return false;
+        table.implausible.push_back(fmt::format("{}: {} s, but smaller products by these weights took {:.3g} s",
+                                                row.place, row.seconds, median(smaller)));
+        return true;
+    });
+}
+
 }  // namespace
 
 std::string KernelGroup::text() const {
@@ -228,6 +255,7 @@ KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& c
     if (table.rows.empty()) return table;
     table.duplicates = merge_duplicates(table.rows);
     judge(table, catalog);
+    drop_contradicted(table, catalog);
     return table;
 }
 

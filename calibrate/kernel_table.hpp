@@ -28,6 +28,7 @@ struct KernelRow {
     std::string place;  ///< file:line
     std::string source;
     double stands_for = 1;  ///< rows of the table that a chosen row stands for: what lies nearest to it
+    double reach = 1;       ///< distance of other rows from the fitted ones over that of these from each other
     std::string shape;      ///< what stays when the load varies: weights [n, k], heads, rank count
 };
 

@@ -51,8 +51,7 @@ class Rows {
         return replicate(static_cast<std::uint32_t>(trials.size()), threads_, [&](std::uint32_t i) {
             const ServingTableRow& row = calibration_.table.rows[trials[i].row];
             const ChangedRow changed(row.measured, calibration_.constants, trials[i].values);
-            const RowPredictor predictor(changed.deployment(), row.measured.workload, assumptions_,
-                                         row.measured.requests);
+            const RowPredictor predictor(changed.deployment(), row.measured, assumptions_);
             const InstanceMeans means = predictor.at(row.users, fitted_runs);
             return ServingMeans{means.ttft.value(), means.tpot.value()};
         });
@@ -64,8 +63,7 @@ class Rows {
         return replicate(static_cast<std::uint32_t>(calibration_.table.rows.size()), threads_, [&](std::uint32_t i) {
             const ServingTableRow& row = calibration_.table.rows[i];
             const ChangedRow changed(row.measured, calibration_.constants, values(i));
-            const RowPredictor predictor(changed.deployment(), row.measured.workload, assumptions_,
-                                         row.measured.requests);
+            const RowPredictor predictor(changed.deployment(), row.measured, assumptions_);
             const InstanceMeans means = predictor.at(row.users);
             ServingPrediction result;
             result.ttft = means.ttft.value();

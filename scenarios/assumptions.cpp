@@ -18,6 +18,9 @@ ValidationAssumptions::Rule read_rule(const Fields& fields) {
     };
     rule.max_waiting_tokens = tokens("max_waiting_tokens");
     rule.reserved_output_tokens = tokens("reserved_output_tokens");
+    rule.requests = tokens("requests");
+    if (fields.has("think_time"))
+        rule.think_time = Distribution::parse_seconds(fields.string("think_time"), fields.place("think_time"));
     rule.reason = fields.string("reason");
     fields.finish();
     return rule;

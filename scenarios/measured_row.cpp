@@ -94,10 +94,14 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
     std::string workload = table.text(row, "load");
     if (!assumptions.scheduler.empty()) result.engine->scheduler = assumptions.scheduler;
     if (assumptions.max_waiting_tokens) result.engine->max_waiting_tokens = assumptions.max_waiting_tokens;
+    result.think_time = assumptions.think_time;
+    result.least_requests = assumptions.requests;
     if (const auto* rule = rule_for(assumptions, *d.model, workload, catalog)) {
         if (rule->max_waiting_tokens) result.engine->max_waiting_tokens = rule->max_waiting_tokens;
         if (rule->reserved_output_tokens) result.engine->reserved_output_tokens = rule->reserved_output_tokens;
         if (!rule->workload.empty()) workload = rule->workload;
+        result.think_time = rule->think_time.value_or(result.think_time);
+        result.least_requests = rule->requests.value_or(result.least_requests);
     }
     result.workload = catalog.workloads.at(workload, place + " load");
     result.prompt_scale = assumptions.prompt_scale.value_or(result.workload.printed_prompt_scale);
@@ -111,16 +115,20 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
     return result;
 }
 
-RowPredictor::RowPredictor(const Deployment& deployment, const Workload& workload,
-                           const ValidationAssumptions& assumptions, std::optional<int> requests)
-    : deployment_(deployment), assumptions_(assumptions), requests_(requests) {
+RowPredictor::RowPredictor(const Deployment& deployment, const MeasuredRow& row,
+                           const ValidationAssumptions& assumptions)
+    : deployment_(deployment), row_(row), assumptions_(assumptions) {
     if (!problem().empty()) return;
-    instance_.emplace(deployment, &workload);
-    runner_.emplace(*instance_, workload, assumptions.think_time);
+    instance_.emplace(deployment, &row.workload);
+    runner_.emplace(*instance_, row.workload, row.think_time);
 }
 
 std::string RowPredictor::problem() const {
     return refusal_of(deployment_).value_or("");
+}
+
+int RowPredictor::queue(int users) const {
+    return row_.requests ? std::max(*row_.requests, users) : queue_for(users, row_.least_requests);
 }
 
 InstanceMeans RowPredictor::at(int users) const {
@@ -134,8 +142,7 @@ InstanceMeans RowPredictor::at(int users, std::uint32_t runs) const {
                       .ramp = assumptions_.ramp,
                       .tpot_over_tokens = assumptions_.tpot_over_tokens,
                       .runs = runs};
-    const int queue = requests_ ? std::max(*requests_, users) : queue_for(users, assumptions_.requests);
-    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users) : queue);
+    load.requests = static_cast<std::uint64_t>(load.steady_state ? std::max(2000, 10 * users) : queue(users));
     return runner_->run(load);
 }
 

@@ -20,6 +20,8 @@ struct MeasuredRow {
     Workload workload;
     double prompt_scale = 1.0;    ///< of the printed prompt tokens, in `workload`
     std::optional<int> requests;  ///< of this run's shared queue, where the table says it
+    Distribution think_time;      ///< seconds
+    int least_requests = 0;       ///< of the shared queue, where the table does not say it
     std::string problem;          ///< why nothing can be predicted; empty otherwise
 };
 
@@ -39,12 +41,13 @@ struct MeasuredRow {
 /// Predicts the benchmark's runs of one deployment.
 class RowPredictor {
   public:
-    /// All must outlive the predictor. `requests`: of the run's shared queue, instead of the assumed ones.
-    RowPredictor(const Deployment& deployment, const Workload& workload, const ValidationAssumptions& assumptions,
-                 std::optional<int> requests = {});
+    /// All must outlive the predictor. `deployment`: the row's, or that with other constants.
+    RowPredictor(const Deployment& deployment, const MeasuredRow& row, const ValidationAssumptions& assumptions);
 
     /// Why the deployment cannot run, if so; nothing else may be asked then.
     [[nodiscard]] std::string problem() const;
+    /// Requests of the queue that so many users drain.
+    [[nodiscard]] int queue(int users) const;
     /// Means over `runs` seeds with so many users.
     [[nodiscard]] InstanceMeans at(int users, std::uint32_t runs) const;
     [[nodiscard]] InstanceMeans at(int users) const;
@@ -53,8 +56,8 @@ class RowPredictor {
 
   private:
     const Deployment& deployment_;
+    const MeasuredRow& row_;
     const ValidationAssumptions& assumptions_;
-    std::optional<int> requests_;
     std::optional<Instance> instance_;  ///< absent: there is a problem
     std::optional<InstanceRunner> runner_;
 };

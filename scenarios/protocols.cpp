@@ -99,7 +99,7 @@ ProtocolComparison compare_protocols(const Csv& table, const ValidationAssumptio
         row.tensor_parallel = from.tensor_parallel;
         row.load = from.load;
         row.users = static_cast<int>(*users);
-        row.requests = queue_for(row.users, assumptions.requests);
+        row.requests = from.requests;
         for (std::size_t c = 0; c < positions.size(); ++c) {
             const ValidatedValue& value = from.values[positions[c]];
             row.values[c] = {.measured = value.not_judged.empty() ? value.measured : std::nullopt,

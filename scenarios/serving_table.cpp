@@ -51,8 +51,7 @@ ServingTable read_serving_table(const Csv& table, const ValidationAssumptions& a
                             .users = static_cast<int>(positive(table, i, "users", 1e6)),
                             .measured = measured_row(table, i, assumptions, catalog)};
         std::string problem = row.measured.problem;
-        if (problem.empty())
-            problem = RowPredictor(row.measured.deployment, row.measured.workload, assumptions).problem();
+        if (problem.empty()) problem = RowPredictor(row.measured.deployment, row.measured, assumptions).problem();
         if (!problem.empty()) {
             result.skipped.push_back(place + ": " + problem);
             continue;

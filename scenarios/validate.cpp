@@ -99,6 +99,8 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
         if (rule.max_waiting_tokens) what += ", max_waiting_tokens " + std::to_string(*rule.max_waiting_tokens);
         if (rule.reserved_output_tokens)
             what += ", at least " + std::to_string(*rule.reserved_output_tokens) + " output tokens reserved";
+        if (rule.think_time) what += ", think time " + to_text(Seconds(rule.think_time->mean())) + " in the mean";
+        if (rule.requests) what += ", a queue of " + std::to_string(*rule.requests) + " requests at least";
         text.push_back(where + what + ": " + rule.reason);
     }
     return text;
@@ -140,9 +142,10 @@ Validation validate(const Csv& table, const ValidationAssumptions& assumptions, 
         row.skipped = prepared.problem;
         if (!row.skipped.empty()) continue;
         row.node = prepared.deployment.node->name;
-        const RowPredictor predictor(prepared.deployment, prepared.workload, assumptions, prepared.requests);
+        const RowPredictor predictor(prepared.deployment, prepared, assumptions);
         row.skipped = predictor.problem();
         if (!row.skipped.empty()) continue;
+        if (row.values[users].measured) row.requests = predictor.queue(static_cast<int>(*row.values[users].measured));
         predict(row, predictor, prepared.workload.output.mean() - (assumptions.tpot_over_tokens ? 0 : 1),
                 assumptions.search_users);
         if (prepared.requests) scaled["requests"] = "requests of a queue: the row's own, where it has them";

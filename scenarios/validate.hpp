@@ -35,6 +35,8 @@ struct ValidationAssumptions {
         std::string workload;             ///< library workload for the shape of the lengths; empty: the row's `load`
         std::optional<int> max_waiting_tokens;
         std::optional<int> reserved_output_tokens;
+        std::optional<Distribution> think_time;  ///< seconds
+        std::optional<int> requests;             ///< of the shared queue, at least twice the users
         std::string reason;
     };
     std::vector<Rule> rules;
@@ -62,6 +64,7 @@ struct ValidationRow {
     std::string model, gpu, node;
     int tensor_parallel = 0;
     std::string load;
+    int requests = 0;     ///< of the queue that the row's users drained; 0: their number is not known
     std::string skipped;  ///< why nothing is predicted; empty otherwise
     std::array<ValidatedValue, validated_columns.size()> values;
 };

@@ -50,6 +50,15 @@ TEST_CASE("Closed loads: forecast and run agree below saturation") {
     const Tolerance usual{0.015, 0.05, 0.03, 0.15};
     const Case cases[] = {
         {"llama-13b", "a100-40gb-sxm-8", 4, "tgi-lightllm-2023", chat_prompt, chat_output, 0.3, usual},
+        // Near the batch limit: half a hundred prompts a prefill, two thirds of its budget.
+        {"llama-13b",
+         "a100-40gb-sxm-8",
+         8,
+         "tgi-lightllm-2023",
+         chat_prompt,
+         chat_output,
+         1.0,
+         {0.015, 0.08, 0.03, 0.15}},
         {"llama-7b", "a40-48gb-pcie-8", 1, "tgi-lightllm-2023", "300", "geometric:mean=150", 0.9, usual},
         {"llama-3.1-8b", "a100-80gb-sxm-8", 1, "vllm-v0", chat_prompt, chat_output, 0.6, usual},
         {"llama-13b", "a40-48gb-pcie-8", 2, "vllm-v0", "300", "geometric:mean=150", 0.9, usual},
@@ -96,8 +105,8 @@ TEST_CASE("The tails of wide loads follow from the lengths of prompts and answer
         const RunPlan plan{
             .users = 150, .requests = 20'000, .warm_up = 1'500, .ramp = Seconds(15.0), .draws = Draws::independent};
         const Forecast forecast = forecaster.closed(150, Seconds(15.0), Detail::percentiles);
-        const RunResult run = run_instance(*one.cost, one.deployment, one.memory, one.workload,
-                                           Distribution::uniform(5.0, 25.0), plan);
+        const RunResult run =
+            run_instance(*one.cost, one.deployment, one.memory, one.workload, Distribution::uniform(5.0, 25.0), plan);
         const auto error = [&](Metric metric, Statistic statistic) {
             return std::abs(forecast.latencies[metric][statistic] / run.latencies[metric][statistic] - 1.0);
         };

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "model/capacity/planner.hpp"
+#include "scenarios/measured_row.hpp"
 #include "tests/catch.hpp"
 #include "tests/instance.hpp"
 
@@ -72,6 +73,27 @@ TEST_CASE("Conclusion 3: 13B over NVLink, TP8 against two of TP4") {
                  << " (documents: 900 and 700)");
     CHECK(a_two > 0.9 * a_one);
     CHECK(a_two < 1.8 * a_one);
+}
+
+TEST_CASE("Conclusion 3 in the documents' own run: on A100 two instances of TP4 carry more than one of TP8") {
+    Catalog& catalog = TestInstance::catalog();
+    const ValidationAssumptions assumptions = assumptions_named("serving-matrix-2023", catalog);
+    const Csv runs = Csv::from_text(
+        "model,gpu,gpu_mem_gb,link,tp,load,prompt_tokens,output_tokens,users\n"
+        "llama-13b,A100,40,nvlink,4,chat,237.4,243.1,450\n"
+        "llama-13b,A100,40,nvlink,8,chat,237.4,239.5,700\n",
+        "runs.csv");
+    const auto most = [&](std::size_t row) {
+        const MeasuredRow run = measured_row(runs, row, assumptions, catalog);
+        return RowPredictor(run.deployment, run, assumptions).most_users(3.15, 0.1);
+    };
+    const double instance = most(0), one = most(1);
+    WARN(verdict(2 * instance > one) << ": 2 x TP4 " << 2 * instance << ", 1 x TP8 " << one
+                                     << " (documents: 900 and 700)");
+    // The short run begins with a prefill of everybody, which TP8 does hardly faster than TP4 does half of it.
+    CHECK(2 * instance > 1.1 * one);
+    CHECK(instance == Approx(450).epsilon(0.15));
+    CHECK(one == Approx(700).epsilon(0.15));
 }
 
 TEST_CASE("Conclusion 4: more tensor parallelism pays less over PCIe than over NVLink") {

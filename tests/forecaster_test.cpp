@@ -60,6 +60,37 @@ TEST_CASE("A closed forecast keeps Little's law and its latencies rise with the 
     }
 }
 
+TEST_CASE("TTFT rises with the users up to the batch limit and beyond") {
+    // Where prefills of many prompts come near their budget, and where a CUDA graph ends and a step takes a quarter
+    // longer, more users once waited for less.
+    struct Case {
+        const char *node, *engine, *output;
+        int tensor_parallel;
+    };
+    constexpr const char *chat = "lognormal:mean=200,cv=1.5,max=512", *base = "lognormal:mean=240,cv=0.2,max=512";
+    for (const Case& c : {Case{"a100-40gb-sxm-8", "tgi-lightllm-2023", chat, 8},
+                          {"a100-40gb-sxm-8", "tgi-lightllm-2023", base, 8},
+                          {"a100-40gb-sxm-8", "tgi-lightllm-2023", chat, 4},
+                          {"v100-32gb-sxm2-8", "tgi-lightllm-2023", base, 8},
+                          {"a40-48gb-pcie-8", "tgi-lightllm-2023", base, 4},
+                          {"a100-40gb-sxm-8", "tgi-3", chat, 8},
+                          {"v100-32gb-sxm2-8", "tgi-3", base, 8}}) {
+        TestInstance one("llama-13b", c.node, c.tensor_parallel, c.engine, "lognormal:mean=237.4,cv=0.6,max=1024",
+                         c.output);
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        const auto most = static_cast<std::size_t>(1.3 * model.batch_limit());
+        double before = 0;
+        for (std::size_t users = 1; users <= most; users += 1 + users / 40) {
+            CAPTURE(c.node, c.engine, c.output, c.tensor_parallel, users);
+            const double ttft = mean(forecaster.closed(users, Seconds(2.0), Detail::means), Metric::ttft);
+            CHECK(ttft >= before * (1 - 2e-3));
+            before = ttft;
+        }
+    }
+}
+
 TEST_CASE("An open forecast keeps Little's law up to saturation and is overloaded from there on") {
     for (const char* engine : engines) {
         const Chat one(engine);

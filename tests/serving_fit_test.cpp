@@ -78,7 +78,7 @@ TEST_CASE("Constants that made a simulated serving table are found in it") {
     std::vector<std::pair<double, double>> latencies;
     for (const ServingTableRow& row : table.rows) {
         const ChangedRow changed(row.measured, constants, truth);
-        const InstanceMeans means = RowPredictor(changed.deployment(), row.measured.workload, with).at(row.users);
+        const InstanceMeans means = RowPredictor(changed.deployment(), row.measured, with).at(row.users);
         latencies.emplace_back(means.ttft.value(), means.tpot.value());
     }
     const Csv made = Csv::from_text(table_of(latencies), "runs.csv");
@@ -142,6 +142,29 @@ TEST_CASE("Only constants that are unsure are fitted, a machine's own where it h
     CHECK(names(3) == with_machine);
 }
 
+TEST_CASE("A rule gives its campaign a think time and a queue of its own") {
+    Catalog& catalog = plimsoll::testing::library();
+    const ValidationAssumptions with = read_assumptions(Fields::from_text(
+        R"({"schema": "plimsoll/assumptions/1", "engine": "tgi-lightllm-2023", "think_time": "2s", "protocol": "drain",
+            "requests": 100, "rules": [{"models": ["llama-65b"], "think_time": "0 s", "requests": 400, "reason": "x"}]})",
+        "assumptions.json"));
+    const Csv table = Csv::from_text(table_of(plain), "runs.csv");
+    const auto row = [&](std::size_t i) { return measured_row(table, i, with, catalog); };
+    const MeasuredRow of_rule = row(6), of_none = row(3);
+    CHECK(of_rule.think_time.mean() == 0.0);
+    CHECK(of_none.think_time.mean() == 2.0);
+    // Two requests a user at least, whatever the queue.
+    CHECK(RowPredictor(of_rule.deployment, of_rule, with).queue(10) == 400);
+    CHECK(RowPredictor(of_rule.deployment, of_rule, with).queue(250) == 500);
+    CHECK(RowPredictor(of_none.deployment, of_none, with).queue(10) == 100);
+    const auto rate = [&](const MeasuredRow& run) {
+        return RowPredictor(run.deployment, run, with).at(10, 2).request_rate.value();
+    };
+    MeasuredRow thinking = row(6);
+    thinking.think_time = of_none.think_time;
+    CHECK(rate(of_rule) > rate(thinking));
+}
+
 TEST_CASE("A table of serving runs that cannot be right is refused by the row") {
     const std::string good = table_of(plain);
     CHECK(complaint(good).empty());
@@ -164,6 +187,38 @@ TEST_CASE("calibrate fit asks for one table of one kind") {
     CHECK(cli::run({"calibrate", "fit", "--serving", "nowhere.csv"}, cli::shipped_data).code == 4);
 }
 
+namespace {
+
+/// A deployment of the documents for 10,000 users.
+struct Published {
+    std::string model, gpu;
+    int tensor_parallel, instances;
+};
+const std::vector<Published> deployments{
+    {"llama-13b", "a30", 4, 2},   {"llama-13b", "a40", 2, 2},  {"llama-13b", "v100", 8, 1},
+    {"llama-13b", "a100", 4, 2},  {"llama-65b", "a30", 8, 1},  {"llama-65b", "a40", 4, 1},
+    {"llama-65b", "v100", 8, 1},  {"llama-65b", "a100", 8, 1}, {"llama2-70b", "v100", 8, 1},
+    {"llama2-70b", "a100", 8, 1}, {"llama2-70b", "a40", 4, 2}};
+
+/// Node counts, each without its own row, that are within a fifth of those that the measured users ask for.
+int node_counts_within_a_fifth(const ServingCalibration& fit) {
+    int within = 0;
+    for (const Published& p : deployments)
+        for (std::size_t i = 0; i < fit.table.rows.size(); ++i) {
+            const ServingTableRow& row = fit.table.rows[i];
+            const Deployment& d = row.measured.deployment;
+            if (row.campaign != p.model + " chat" || !d.gpu->name.starts_with(p.gpu + "-") ||
+                d.tensor_parallel != p.tensor_parallel)
+                continue;
+            const auto nodes = [&](double users) { return std::ceil(10000.0 / (users * p.instances)); };
+            const int predicted = fit.without_row[i].users;
+            if (predicted > 0 && std::abs(nodes(predicted) / nodes(row.users) - 1.0) <= 0.2) ++within;
+        }
+    return within;
+}
+
+}  // namespace
+
 TEST_CASE("The documents' serving matrix: rows and campaigns left out stay within the bar") {
     const auto file = plimsoll::testing::measurements("source_documents/serving_matrix.csv");
     if (!file) {
@@ -184,6 +239,7 @@ TEST_CASE("The documents' serving matrix: rows and campaigns left out stay withi
     CHECK(tpot.model.median < 0.5 * tpot.constant.median);
     CHECK(users.model.median < 0.5 * users.constant.median);
     CHECK(fit.leave_one_campaign_out[1].model.median < 0.09);
+    CHECK(node_counts_within_a_fifth(fit) >= 8);
     for (std::size_t i = 0; i < fit.constants.size(); ++i) {
         INFO(fit.constants[i].name());
         CHECK(fit.fits.all.values[i] > 0);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -60,12 +61,34 @@ Row accuracy_row(const GroupAccuracy& one) {
             Cell::fraction(one.mean.coverage90)};
 }
 
+/// Groups that fit worse than their kind for a reason that is known, each once.
+Table causes_table(const std::vector<GroupAccuracy>& groups) {
+    Table table{"causes",
+                "Worse than their kind",
+                {{"operator", "operator", 0},
+                 {"gpu", "GPU", 0},
+                 {"library", "library", 0},
+                 {"dtype", "type", 0},
+                 {"cause", "cause", 0}},
+                {}};
+    std::set<KernelGroup> told;
+    for (const GroupAccuracy& one : groups) {
+        const KernelGroup& group = one.group;
+        const std::string_view cause = known_cause(group);
+        if (cause.empty() || !told.insert(group).second) continue;
+        table.rows.push_back(
+            {Cell(group.kernel), Cell(group.gpu), Cell(group.library), Cell(group.dtype), Cell(std::string(cause))});
+    }
+    return table;
+}
+
 Document run(const Arguments& arguments, Session& session) {
     const std::filesystem::path folder = *arguments.value("DIR");
     const auto seeds = static_cast<std::uint64_t>(arguments.integer("seeds", {1, 1000}).value_or(3));
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
     Table groups = accuracy_table("groups", "Errors on rows that were not fitted, means over seeds");
     Table pooled = accuracy_table("operators", "All groups together");
+    std::vector<GroupAccuracy> judged;
     bool found = false;
     for (const AccuracyRule& rule : accuracy_rules()) {
         if (!std::filesystem::exists(folder / rule.file)) continue;
@@ -73,6 +96,7 @@ Document run(const Arguments& arguments, Session& session) {
         const TableAccuracy accuracy =
             judge_table(Csv::from_file((folder / rule.file).string()), rule, seeds, session.catalog(), threads);
         for (const GroupAccuracy& one : accuracy.groups) groups.rows.push_back(accuracy_row(one));
+        judged.insert(judged.end(), accuracy.groups.begin(), accuracy.groups.end());
         for (const GroupAccuracy& one : accuracy.pooled) pooled.rows.push_back(accuracy_row(one));
     }
     if (!found) {
@@ -87,6 +111,8 @@ Document run(const Arguments& arguments, Session& session) {
                                   AccuracyRule{}.fewest)});
     document.items.emplace_back(std::move(groups));
     document.items.emplace_back(std::move(pooled));
+    Table causes = causes_table(judged);
+    if (!causes.rows.empty()) document.items.emplace_back(std::move(causes));
     return document;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "model/base/error.hpp"
 #include "model/capacity/static_batch.hpp"
@@ -62,6 +63,33 @@ double batch_by_memory(const Engine& engine, const MemoryBudget& memory, const W
     return (memory.kv_tokens - rest) / held;
 }
 
+/// Logarithm that stands for a load beyond all that the engine can do.
+constexpr double none_fits = 50.0;
+/// Answers of one token do not decode; this many steps stand for none.
+constexpr double least_steps = 1e-6;
+
+/// The place below which a rising `f` is negative, between `low`, where it is, and `high`, where it is not; f may jump
+/// there. Regula falsi (Illinois), bisection where f is `none_fits`.
+template <class Function>
+double root_below(double low, double f_low, double high, double f_high, Function f) {
+    int side = 0;
+    for (int i = 0; i < 60 && high - low > 1e-7; ++i) {
+        const double share = f_high < 0.9 * none_fits ? -f_low / (f_high - f_low) : 0.5;
+        const double middle = low + share * (high - low), at = f(middle);
+        if (std::abs(at) < 1e-6) return middle;
+        if (at < 0) {
+            low = middle, f_low = at;
+            if (side < 0 && f_high < 0.9 * none_fits) f_high /= 2.0;
+            side = -1;
+        } else {
+            high = middle, f_high = at;
+            if (side > 0) f_low /= 2.0;
+            side = 1;
+        }
+    }
+    return low;
+}
+
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
@@ -72,7 +100,6 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
       think_time_(think_time),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
-      lone_step_(cost.decode(1.0, context_)),
       prefill_(cost, deployment, workload, context_, 0.0),
       rates_(std::vector<double>{1.0}, 1) {
     const Engine& engine = *deployment.engine;
@@ -91,29 +118,15 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
     const bool preempts = limited_by_memory_ && engine.reservation == KvReservation::paged;
     // The KV tokens held fluctuate about their mean by as much as some sqrt(n) requests hold.
     for (const double n : grid_points(preempts ? batch_limit_ - std::sqrt(batch_limit_) : batch_limit_)) {
-        grid_.push_back(solve(n, guess_at(n)));
+        grid_.push_back(solve(n));
     }
     if (preempts) prefill_ = PrefillModel(cost, deployment, workload, context_, workload.output.mean());
-    if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_, guess_at(batch_limit_)));
+    if (preempts || grid_.empty()) grid_.push_back(solve(batch_limit_));
     // The chain has whole levels; its last one is the batch limit itself, whole or not.
     const auto levels = static_cast<std::size_t>(std::ceil(batch_limit_));
     std::vector<double> rates(levels);
     for (std::size_t n = 1; n <= levels; ++n) rates[n - 1] = at(static_cast<double>(n)).rate().value();
     rates_ = ServiceRates(rates, levels);
-}
-
-/// The residence of n requests from those of fewer, along a power of n.
-Seconds InstanceModel::guess_at(double n) const {
-    if (grid_.empty()) return evaluate(1.0, Seconds(HUGE_VAL), least_residence(1.0)).residence;
-    const InstanceState& last = grid_.back();
-    if (grid_.size() == 1) return last.residence;
-    const InstanceState& before = grid_[grid_.size() - 2];
-    const double power = std::log(last.residence / before.residence) / std::log(last.present / before.present);
-    return last.residence * std::pow(n / last.present, power);
-}
-
-Seconds InstanceModel::least_residence(double n) const {
-    return prefill_.occupied(n) * n;
 }
 
 Seconds InstanceModel::lone_prefill(double prompt) const {
@@ -128,34 +141,37 @@ Seconds InstanceModel::lone_prefill(double prompt) const {
     return sum;
 }
 
-/// What n requests would take if they stayed for `residence` each; infinite where that is too short to prefill all. The
-/// decoding ones follow from r = X (output - 1) interval(r), whose least root is the state that an empty instance
-/// fills up to; the interval is convex in r, so that Steffensen's steps from below stay below.
-InstanceState InstanceModel::evaluate(double n, Seconds residence, Seconds least) const {
-    const double rate = n / residence.value(), others = (n - 1.0) / n;
+/// The rate at which `decoding` of n requests decode: X (output - 1) interval(X) = r. The interval rises with the rate,
+/// so that there is one; none where the prompts of that rate come faster than they can be prefilled.
+std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding) const {
+    const double others = (n - 1.0) / n, steps = std::max(decode_steps_, least_steps);
+    Flow result;
+    const auto excess = [&](double log_rate) {
+        result.rate = std::exp(log_rate);
+        result.course = prefill_.course({.rate = result.rate * others,
+                                         .decoding = decoding * others,
+                                         .busy = std::min(1.0, n - 1.0),
+                                         .prompts = result.course.prompts});
+        if (result.course.saturated) return none_fits;
+        return std::log(result.rate * steps * result.course.token_interval.value() / decoding);
+    };
+    // A token takes a decode step at least.
+    const double high = std::log(decoding / (steps * cost_->decode(1.0, context_).value()));
+    const double f_high = excess(high);
+    if (std::abs(f_high) < 1e-6) return result;
+    double low = high - std::min(f_high, 1.0), f_low = excess(low);
+    for (; f_low > 0; f_low = excess(low)) low -= std::min(f_low, 1.0) + 1e-6;
+    if (std::abs(excess(root_below(low, f_low, high, f_high, excess))) > 1e-4) return std::nullopt;
+    return result;
+}
+
+/// What n requests mean if `decoding` of them decode; those that neither decode nor are prefilled wait for admission.
+InstanceState InstanceModel::state_of(double n, double decoding, const Flow& flow) const {
+    const PrefillModel::Course& course = flow.course;
+    const PrefillModel::Effect effect = prefill_.effect(course);
     InstanceState state;
     state.present = n;
-    PrefillModel::Course course;
-    const auto next = [&](double r) {
-        course = prefill_.course(
-            {.rate = rate * others, .decoding = r * others, .busy = std::min(1.0, n - 1.0), .prompts = course.prompts});
-        return course.saturated ? n : std::min(n, rate * decode_steps_ * course.token_interval.value());
-    };
-    double x = std::min(n, rate * decode_steps_ * lone_step_.value()), f = next(x);
-    for (int i = 0; i < 20 && !course.saturated && f - x > 1e-4 * n; ++i) {
-        const double y = f, g = next(y);
-        if (course.saturated) break;
-        const double bend = g - 2.0 * y + x;
-        const double guess = std::abs(bend) > 1e-12 ? x - (y - x) * (y - x) / bend : g;
-        x = guess >= g && guess <= n ? guess : g;
-        f = next(x);
-    }
-    state.decoding = f;
-    if (course.saturated) {
-        state.residence = Seconds(HUGE_VAL);
-        return state;
-    }
-    const PrefillModel::Effect effect = prefill_.effect(course);
+    state.decoding = decoding;
     state.admission = effect.admission;
     state.prefill = effect.prefill;
     state.decode_step = course.decode_step;
@@ -164,54 +180,42 @@ InstanceState InstanceModel::evaluate(double n, Seconds residence, Seconds least
     state.meetings = effect.meetings;
     state.stalls = course.stalls;
     const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
-    state.residence = std::max(stay, least);
+    state.residence = std::max(stay, Seconds(flow.rate > 0 ? n / flow.rate : 0.0));
     state.admission += state.residence - stay;
     return state;
 }
 
-/// The residence R that reproduces itself: the shorter the stay, the higher the rate and the longer the waits, so that
-/// what n requests would take falls with R and meets it once. Regula falsi in log R (Illinois).
-InstanceState InstanceModel::solve(double n, Seconds guess) const {
+/// The number r of decoding requests with r + X(r) (admission + prefill) = n: the more decode, the longer their steps
+/// and the more wait, so that there is one. Where prompts saturate the engine, it is the most that can decode.
+InstanceState InstanceModel::solve(double n) const {
     if (deployment_->engine->scheduling == Scheduling::static_batch)
         return StaticBatch(*cost_, *workload_, think_time_).at(n);
-    const Seconds least = least_residence(n);
-    if (n <= 1.0) return evaluate(n, guess, least);
-    InstanceState state, above;  // `above`: at the upper end, where the prompts are surely prefilled in time
-    const auto excess = [&](double log_residence, InstanceState& result) {
-        result = evaluate(n, Seconds(std::exp(log_residence)), least);
-        return std::min(50.0, std::log(result.residence.value()) - log_residence);
+    if (n <= 1.0) {
+        InstanceState state =
+            state_of(n, 0, {.rate = 0, .course = prefill_.course({.rate = 0, .decoding = 0, .busy = 0, .prompts = 1})});
+        state.decoding = n * (state.token_interval * decode_steps_ / state.residence);
+        return state;
+    }
+    // No rate is beyond that of prefills alone, in groups of all present.
+    const double most = 1.0 / prefill_.occupied(n).value();
+    std::optional<Flow> found;
+    const auto excess = [&](double log_decoding) {
+        const double decoding = std::exp(log_decoding);
+        found = flow(n, decoding);
+        if (!found || found->rate > most) return none_fits;
+        const PrefillModel::Effect effect = prefill_.effect(found->course);
+        return std::log((decoding + found->rate * (effect.admission + effect.prefill).value()) / n);
     };
-    double low = std::log(guess.value()), f_low = excess(low, state);
-    double high = low, f_high = f_low;
-    above = state;
-    for (double step = 0.005; f_high > 0; step *= 2.0) {
-        low = high, f_low = f_high;
-        high += std::max(step, std::min(f_low, 1.0));
-        f_high = excess(high, above);
-    }
-    for (double step = 0.005; f_low < 0; step *= 2.0) {
-        high = low, f_high = f_low, above = state;
-        low -= step;
-        f_low = excess(low, state);
-    }
-    int side = 0;
-    for (int i = 0; i < 60 && high - low > 1e-6 && f_high < -1e-5; ++i) {
-        const double middle = f_low < 49.0 ? high - f_high * (high - low) / (f_high - f_low) : (low + high) / 2.0;
-        const double f = excess(middle, state);
-        if (f > 1e-5) {
-            low = middle, f_low = f;
-            if (side > 0) f_high /= 2.0;
-            side = 1;
-        } else {
-            high = middle, f_high = f, above = state;
-            if (side < 0) f_low /= 2.0;
-            side = -1;
-        }
-    }
-    // Where the prompts saturate the engine the rest of the stay is waiting for the own prefill.
-    above.admission += std::max(Seconds(0), Seconds(std::exp(high)) - above.residence);
-    above.residence = above.admission + above.prefill + above.token_interval * decode_steps_;
-    return above;
+    double above = std::log(n), f_above = none_fits;
+    double low = above - 0.1;
+    if (!grid_.empty() && grid_.back().decoding > 0)
+        low = std::log(n * grid_.back().decoding / grid_.back().present) - 1e-3;
+    double f_low = excess(low);
+    for (; f_low >= 0; f_low = excess(low)) above = low, f_above = f_low, low -= std::clamp(2.0 * f_low, 1e-3, 0.5);
+    low = root_below(low, f_low, above, f_above, excess);
+    (void)excess(low);
+    PLIMSOLL_ASSERT(found.has_value());
+    return state_of(n, std::exp(low), *found);
 }
 
 InstanceState InstanceModel::at(double n) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "model/capacity/chain.hpp"
@@ -62,18 +63,20 @@ class InstanceModel {
     [[nodiscard]] Seconds lone_prefill(double prompt) const;
 
   private:
-    [[nodiscard]] InstanceState solve(double n, Seconds guess) const;
-    [[nodiscard]] Seconds guess_at(double n) const;
-    /// No rate is beyond that of prefills alone, in groups of all n present.
-    [[nodiscard]] Seconds least_residence(double n) const;
-    [[nodiscard]] InstanceState evaluate(double n, Seconds residence, Seconds least) const;
+    /// Requests a second and what others do to each at that rate.
+    struct Flow {
+        double rate = 0;
+        PrefillModel::Course course;
+    };
+    [[nodiscard]] std::optional<Flow> flow(double n, double decoding) const;
+    [[nodiscard]] InstanceState state_of(double n, double decoding, const Flow& flow) const;
+    [[nodiscard]] InstanceState solve(double n) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
     Seconds think_time_;
     double context_, decode_steps_;
-    Seconds lone_step_;  ///< decode step of one request
     double batch_limit_ = 1;
     bool limited_by_memory_ = false;
     PrefillModel prefill_;

@@ -163,7 +163,10 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
     double &fixed = result.fixed, &each = result.each;
     const double none_in_step = std::exp(-rate * d);
     for (int i = 0; i < 60; ++i) {
-        const double before = result.prompts, many = std::max(2.0, 1.5 * before);
+        const double before = result.prompts;
+        // The line ends where the numbers of prompts do: further on it would count the passes of numbers that never
+        // come.
+        const double many = std::max(2.0, before + std::min(0.5 * before, std::sqrt(before)));
         each = (episode(many, batch).time - first) / (many - 1.0);
         fixed = first - each;
         result.saturated = each * rate >= 1.0;

@@ -1,9 +1,10 @@
 // The best of a library's tile sizes and splits of k: a grid of [bm, bn] tiles runs in waves over the multiprocessors,
 // waves = w ceil(blocks / SM) + (1 - w) max(1, blocks / SM), w the share of a wave that its last blocks cannot hide;
-// compute = waves x 2 bm bn k / split x (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM), where h is what a tile of 128
-// x 128 loses to loading its edges; memory = bytes / (W em min(1, c blocks / SM)): a block alone draws c times its
-// share of the bandwidth. The split's partial sums are written and read once. t = t0 + pnorm(compute, memory).
-// Quantization as in NVIDIA's "Matrix Multiplication Background" guide, sections on tile and wave quantization.
+// compute = waves x 2 bm bn k / split x (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM) + ceil(blocks / SM) tw, where h
+// is what a tile of 128 x 128 loses to loading its edges and tw the time in which a wave fills and drains; memory =
+// bytes / (W em min(1, c blocks / SM)): a block alone draws c times its share of the bandwidth. The split's partial
+// sums are written and read once. t = t0 + pnorm(compute, memory). Quantization as in NVIDIA's "Matrix Multiplication
+// Background" guide, sections on tile and wave quantization.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -22,7 +23,8 @@ enum Constant {
     wave_share,
     tile_loss,
     block_bandwidth,
-    split_cost
+    split_cost,
+    wave_latency
 };
 
 struct Tile {
@@ -49,7 +51,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
         for (double split = 1.0; split <= most_split && (split == 1.0 || op.k / split >= fewest_k); split *= 2.0) {
             const double blocks = grid * split, full = blocks / sm;
             const double waves = c[wave_share] * std::ceil(full) + (1.0 - c[wave_share]) * std::max(1.0, full);
-            const double compute = waves * of_one / split;
+            const double compute = waves * of_one / split + std::ceil(full) * c[wave_latency];
             const double partial = split > 1.0 ? 2.0 * split * partial_sum_bytes * op.m * op.n : 0.0;
             const double memory = (bytes + partial) / (bandwidth * std::min(1.0, c[block_bandwidth] * full));
             const double start = c[launch] + (split > 1.0 ? c[split_cost] : 0.0);
@@ -86,14 +88,15 @@ std::string_view path(const Operator& op) {
 void register_gemm_tiles(Registry<KernelForm>& registry) {
     registry.add("gemm_tiles", {.kernel = "gemm",
                                 .constants = {{"compute_efficiency", "", 0.85, 0.05, 1.0, 0.5},
-                                              {"memory_efficiency", "", 0.8, 0.05, 3.0, 0.5},
+                                              {"memory_efficiency", "", 0.8, 0.05, 1.0, 0.5},
                                               {"launch", "s", 5e-6, 2e-7, 2e-4, 1.0},
-                                              {"sharpness", "", 3.0, 0.6, 10.0, 0.7},
+                                              {"sharpness", "", 2.0, 1.0, 10.0, 0.7},
                                               {"dequantization", "", 0.5, 0.01, 10.0, 1.0},
                                               {"wave_share", "", 0.5, 0.02, 1.0, 1.0},
                                               {"tile_loss", "", 0.1, 0.005, 2.0, 1.0},
                                               {"block_bandwidth", "", 2.0, 0.2, 20.0, 0.7},
-                                              {"split_cost", "s", 1e-6, 1e-8, 1e-4, 1.0}},
+                                              {"split_cost", "s", 1e-6, 1e-8, 1e-4, 1.0},
+                                              {"wave_latency", "s", 1e-6, 1e-8, 3e-5, 1.0}},
                                 .time = time,
                                 .feature_names = {"m", "n", "k", "wave_use"},
                                 .features = features,
