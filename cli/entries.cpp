@@ -215,7 +215,7 @@ Facts model_facts(Catalog& catalog, const std::string& name) {
     return {"derived",
             "Derived",
             {{"parameters", "parameters", Cell::count(static_cast<double>(architecture.parameters()))},
-             {"prediction_parameters", prediction > 0 ? "in modules that predict further tokens, not loaded" : "",
+             {"prediction_parameters", prediction > 0 ? "in modules that predict further tokens, loaded to speculate" : "",
               Cell::count(prediction)},
              {"weight_bytes", "weights in " + std::string(to_string(native)), architecture.weight_bytes(native)},
              {"weight_bytes_awq_int4", "weights in awq-int4", architecture.weight_bytes(Dtype::awq_int4)},

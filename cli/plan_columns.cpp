@@ -18,7 +18,7 @@ struct Field {
 };
 
 double instances(const Candidate& c) {
-    return static_cast<double>(c.nodes_needed) * c.deployment.instances_per_node;
+    return c.deployment.instances_on(c.nodes_needed);
 }
 
 std::vector<Field> size_fields() {
@@ -32,6 +32,8 @@ std::vector<Field> size_fields() {
         {{"attention_data_parallel", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.attention_data_parallel); }},
         {{"context_parallel", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.context_parallel); }},
+        {{"hosts_per_instance", "", 0},
+         [](const Candidate& c) { return Cell::count(c.deployment.hosts_per_instance); }},
         {{"instances_per_node", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.instances_per_node); }},
         {{"max_sequences", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.max_sequences); }},
@@ -54,7 +56,7 @@ Cell with(Cell cell, const Candidate& c, Read read) {
 
 /// Of users or rate.
 Interval per_node(const Candidate& c, const Uncertainty& u) {
-    const double instances = c.deployment.instances_per_node;
+    const double instances = c.deployment.instances_a_node();
     return {u.capacity.low * instances, u.capacity.high * instances};
 }
 
@@ -179,7 +181,7 @@ std::vector<Field> simulated_fields() {
         {{"", "simulated", 3},
          [](const Candidate& c) {
              return simulated(c, [&](const Simulated& s) {
-                 const int instances = c.deployment.instances_per_node;
+                 const double instances = c.deployment.instances_a_node();
                  return s.users_per_instance > 0 ? Cell::count(s.users_per_instance * instances)
                                                  : Cell::number(s.rate_per_instance.value() * instances);
              });
@@ -219,10 +221,14 @@ std::vector<Field> simulated_fields() {
     };
 }
 
-std::vector<Field> fields() {
-    std::vector<Field> all = size_fields();
-    for (const auto& part : {uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
-        all.insert(all.end(), part.begin(), part.end());
+const std::vector<Field>& fields() {
+    static const std::vector<Field> all = [] {
+        std::vector<Field> together;
+        for (const auto& part :
+             {size_fields(), uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
+            together.insert(together.end(), part.begin(), part.end());
+        return together;
+    }();
     return all;
 }
 
@@ -350,7 +356,7 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
     const bool works = candidate && !candidate->refusal;
     Row row{model->name, used ? Cell(used->name) : Cell(), used ? Cell(used->gpu) : Cell()};
     std::size_t index = 0;
-    const std::size_t of_layout = size_fields().size() - 1;  // known before a candidate is judged
+    static const std::size_t of_layout = size_fields().size() - 1;  // known before a candidate is judged
     for (const Field& field : fields()) {
         const bool known = works || (candidate && (index < of_layout || field.column.title == "layout"));
         row.push_back(known ? field.cell(*candidate) : Cell());
@@ -359,9 +365,9 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
         if (field.column.key == simulated_behind) add_simulated(works ? candidate : nullptr, row);
     }
     row.push_back(reason.empty() ? Cell() : Cell(reason));
-    const bool open = scenario.load.kind == Load::Kind::open;
-    const std::vector<Column> columns = candidate_columns(scenario, false);
-    for (std::size_t i = 0; open && i < row.size(); ++i)
+    if (scenario.load.kind != Load::Kind::open) return row;
+    static const std::vector<Column> columns = candidate_columns(scenario, false);  // keys are those of any scenario
+    for (std::size_t i = 0; i < row.size(); ++i)
         if (columns[i].key.find("users_") != std::string::npos) row[i] = Cell();
     return row;
 }

@@ -34,8 +34,9 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
         text += fmt::format(", 80 % interval {}, promises kept with {}", interval_text(best.uncertainty->nodes),
                             to_text(Cell::fraction(best.uncertainty->promise_probability)));
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
-    text += fmt::format(", {} on each, {} weights, {}", layout_text(best.deployment),
-                        to_string(best.deployment.weights), best.deployment.engine->name);
+    text += fmt::format(", {}{}, {} weights, {}", layout_text(best.deployment),
+                        best.deployment.hosts_per_instance > 1 ? "" : " on each", to_string(best.deployment.weights),
+                        best.deployment.engine->name);
     text += ", " + (best.cost ? to_text(Cell(best.cost)) : "cost unknown (" + best.cost_unknown + ")");
     text += ", " + to_text(Cell(best.power)) + ".";
     if (scenario.load.kind == Load::Kind::closed)
@@ -257,6 +258,16 @@ Paragraph unable(const Plan& plan, const Transformer* model) {
                         names)};
 }
 
+/// What drafts, and what a step gains by it.
+Paragraph speculated(const Scenario& scenario) {
+    if (!scenario.speculation) return {};
+    const Speculation& s = *scenario.speculation;
+    const std::string source = scenario.acceptance_source.empty() ? "" : " (" + scenario.acceptance_source + ")";
+    return {fmt::format("{} drafted a step by {}, each accepted with {:.3g}{}: {:.3g} tokens a step.",
+                        plural(s.tokens, "token"), s.draft ? s.draft->name : "the model's own prediction modules",
+                        s.acceptance, source, s.expected_tokens())};
+}
+
 }  // namespace
 
 const Answer* best_answer(const Plan& plan, const Transformer* model) {
@@ -269,6 +280,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     auto& items = document.items;
     items.push_back(RawJson{"scenario", scenario.resolved_json});
     items.push_back(Paragraph{question(scenario)});
+    items.push_back(speculated(scenario));
     items.push_back(answers_table(scenario, plan, detail.verbose));
     for (const Transformer* model : scenario.models) {
         items.push_back(Paragraph{sentence(scenario, plan, model)});

@@ -31,7 +31,7 @@ std::string simulated_sentence(const Candidate& best) {
     if (!best.simulated) return "";
     const Simulated& s = *best.simulated;
     if (!s.refusal.empty()) return " It could not be simulated: " + s.refusal + ".";
-    const double instances = best.deployment.instances_per_node;
+    const double instances = best.deployment.instances_a_node();
     const bool closed = best.users_per_instance > 0;
     const double load = closed ? s.users_per_instance : s.rate_per_instance.value();
     if (!(load > 0)) return " In the simulation no load keeps the promises.";

@@ -181,7 +181,8 @@ std::string subject_of(const SimulationQuestion& question, const Candidate& chos
                                    d.node->name, split_text(d), to_string(d.weights), d.engine->name,
                                    d.engine->scheduler, replicas, replicas == 1 ? "" : "s");
     if (!given && chosen.nodes_needed > 0)
-        text += fmt::format(" of {} on {} node{}", to_text(Cell::count(chosen.nodes_needed * d.instances_per_node)),
+        text += fmt::format(" of {} on {} node{}",
+                            to_text(Cell::count(chosen.deployment.instances_on(chosen.nodes_needed))),
                             to_text(Cell::count(chosen.nodes_needed)), chosen.nodes_needed == 1 ? "" : "s");
     return text;
 }
@@ -235,7 +236,8 @@ void read_deployment(const Arguments& arguments, Session& session, SimulationQue
     question.cluster = simulated_cluster(chosen->deployment, questions.terms, &asked.workload);
     question.deployment = question.cluster.instances.front()->deployment();
     question.setup = question.cluster.setup;
-    const double instances = std::max(1, chosen->nodes_needed) * chosen->deployment.instances_per_node;
+    const Deployment& one = chosen->deployment;
+    const double instances = one.instances_on(std::max(one.hosts_per_instance, chosen->nodes_needed));
     // Pools stand for the whole deployment, and get the whole load.
     const bool all = questions.given || questions.terms.whole();
     const Load load = asked.load.part(all ? 1.0 : question.front() / instances);

@@ -65,6 +65,7 @@ Facts deployment_facts(const Deployment& d) {
              {"expert_parallel", "", Cell::count(d.expert_parallel)},
              {"attention_data_parallel", "", Cell::count(d.attention_data_parallel)},
              {"context_parallel", "", Cell::count(d.context_parallel)},
+             {"hosts_per_instance", "", Cell::count(d.hosts_per_instance)},
              {"instances_per_node", "", Cell::count(d.instances_per_node)}}};
 }
 

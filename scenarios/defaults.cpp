@@ -35,6 +35,7 @@ const std::vector<ScenarioDefault>& scenario_defaults() {
          "1, and all ranks for a model with experts whose KV values ranks copy, on an engine that can"},
         {"context_parallel", "",
          "1, and as many ranks as copy the KV values of a model with experts or latents, on an engine that can"},
+        {"hosts_per_instance", "", "1, and more only where the weights do not fit otherwise, on an engine that can"},
         {"instances_per_node", "", "as many as the GPUs of a node hold"},
         {"max_sequences", "", "the limit of the engine"},
         {"profile", "", "kernels as measured on the GPU or its next of kin, else the constants of its class"},

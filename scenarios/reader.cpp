@@ -180,8 +180,14 @@ void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptio
     scenario.expert_parallel = read_layout("expert_parallel", &Layouts::expert);
     scenario.attention_data_parallel = read_layout("attention_data_parallel", &Layouts::attention_data);
     scenario.context_parallel = read_layout("context_parallel", &Layouts::context);
+    scenario.hosts_per_instance = read_layout("hosts_per_instance", &Layouts::hosts);
     scenario.instances_per_node = read_counts(fields, "instances_per_node", 1024, assumptions);
     scenario.max_sequences = read_counts(fields, "max_sequences", 1e6, assumptions);
+    if (given(fields, "speculation")) {
+        const Fields terms = fields.object("speculation");
+        scenario.speculation = read_speculation(terms, catalog);
+        if (given(terms, "source")) scenario.acceptance_source = terms.string("source");
+    }
     if (assumptions.given_or_free(fields, "profile"))
         scenario.profiles = profile_choice(fields.string("profile"), fields.place("profile"), catalog);
 }

@@ -40,10 +40,12 @@ Deployment deployment_with(const Deployment& chosen, const PoolTerms& pool) {
     result.expert_parallel = pool.expert_parallel.value_or(chosen.expert_parallel);
     result.attention_data_parallel = pool.attention_data_parallel.value_or(chosen.attention_data_parallel);
     result.context_parallel = pool.context_parallel.value_or(chosen.context_parallel);
+    result.hosts_per_instance = pool.hosts_per_instance.value_or(chosen.hosts_per_instance);
     result.max_sequences = std::min(pool.max_sequences.value_or(result.max_sequences), result.engine->max_sequences);
-    if (result.gpus_per_instance() > result.node->gpus)
+    if (const auto why = adapter_refusal(result)) throw InputError(pool.place, *why);
+    if (result.gpus_per_host() > result.node->gpus)
         throw InputError(pool.place, result.node->name + " has " + std::to_string(result.node->gpus) + " GPUs, not " +
-                                         std::to_string(result.gpus_per_instance()));
+                                         std::to_string(result.gpus_per_host()));
     const auto& weights = result.engine->weights;
     const bool known = std::find(weights.begin(), weights.end(), result.weights) != weights.end();
     if (!known || !result.gpu->supports(result.weights))

@@ -85,6 +85,7 @@ PoolTerms read_pool(const Fields& pool, Catalog& catalog) {
     read_small(pool, "expert_parallel", {1, 1024}, terms.expert_parallel);
     read_small(pool, "attention_data_parallel", {1, 1024}, terms.attention_data_parallel);
     read_small(pool, "context_parallel", {1, 1024}, terms.context_parallel);
+    read_small(pool, "hosts_per_instance", {1, 1024}, terms.hosts_per_instance);
     read_small(pool, "max_sequences", {1, 1e6}, terms.max_sequences);
     pool.finish();
     return terms;

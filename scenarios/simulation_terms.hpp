@@ -41,7 +41,7 @@ struct PoolTerms {
     const Engine* engine = nullptr;
     std::optional<Dtype> weights;
     std::optional<int> tensor_parallel, pipeline_parallel, max_sequences;
-    std::optional<int> expert_parallel, attention_data_parallel, context_parallel;
+    std::optional<int> expert_parallel, attention_data_parallel, context_parallel, hosts_per_instance;
 };
 
 /// Decoding on replicas of its own.

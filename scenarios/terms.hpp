@@ -19,6 +19,9 @@ namespace plimsoll {
 /// The object `cost`.
 [[nodiscard]] CostTerms read_cost(const Fields& cost, Assumptions& assumptions);
 
+/// The object `speculation`.
+[[nodiscard]] Speculation read_speculation(const Fields& speculation, Catalog& catalog);
+
 /// One entry of `measured`.
 [[nodiscard]] MeasuredValue read_measured(const Fields& entry, Catalog& catalog);
 

@@ -25,8 +25,8 @@ class FoldedTimer final : public StepTimer {
         double until = std::numeric_limits<double>::infinity();
         Seconds at_zero{}, per_token{};
     };
-    /// As many as two windows of the attention and the knots of the overlap make.
-    using Line = std::array<Piece, 9>;
+    /// As many as two windows of the attention and the knots of the overlap make, of a model and of its draft.
+    using Line = std::array<Piece, 17>;
     [[nodiscard]] Line line(double decodes) const;
 
     const StepCost& cost_;

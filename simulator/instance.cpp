@@ -1,5 +1,6 @@
 #include "simulator/instance.hpp"
 
+#include "model/cost/speculation.hpp"
 #include "simulator/engine_rule.hpp"
 
 namespace plimsoll {
@@ -18,6 +19,7 @@ std::optional<std::string> refusal_of(const Deployment& deployment) {
     const Architecture architecture(*deployment.model);
     if (const auto why = architecture.refusal(split_of(deployment))) return *why;
     if (const auto why = engine_refusal(deployment)) return *why;
+    if (const auto why = speculation_refusal(deployment)) return *why;
     if (const auto why = memory_budget(architecture, deployment).refusal(*deployment.gpu)) return why->why;
     return std::nullopt;
 }

@@ -143,6 +143,7 @@ TEST_CASE("What cannot be is refused in words") {
 
 TEST_CASE("Pipelines are tried where the weights fit no tensor degree alone, and only there") {
     Scenario s = chat("llama-65b", "t4-16gb-pcie-8", "vllm-v0");  // 130 GB on 8 x 16 GB: not even by pipelines
+    s.hosts_per_instance = {1};
     const auto degrees = [](const Plan& result) {
         int most = 1;
         for (const Candidate& c : result.candidates) most = std::max(most, c.deployment.pipeline_parallel);
@@ -246,6 +247,15 @@ TEST_CASE("Owned and rented cost, power and energy by hand") {
         c.nodes = 2;
         price(s, c);
         CHECK(c.power.value() == Approx(2 * (4 * 400 + 4 * 120 + 1000) * 1.5));
+    }
+    SECTION("each of two hosts draws and costs") {
+        c.deployment.pipeline_parallel = 4;  // two stages of four GPUs on each
+        c.deployment.hosts_per_instance = 2;
+        c.deployment.instances_per_node = 1;
+        price(s, c);
+        CHECK(c.power.value() == Approx((2 * 4200 + 1960) * 1.5));
+        CHECK(c.energy_per_token.value() == Approx(15540.0 / 1000));  // one instance on the two
+        CHECK(c.cost->value() == Approx(3e5 / 1e8 + 15.54 * 0.1 / 3600));
     }
     SECTION("an unknown price stays unknown") {
         gpu.list_price.reset();

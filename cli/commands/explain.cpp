@@ -49,7 +49,8 @@ Case case_of_options(const Arguments& arguments, Catalog& catalog) {
     d.expert_parallel = degree(arguments, "expert-parallel");
     d.attention_data_parallel = degree(arguments, "attention-data-parallel");
     d.context_parallel = degree(arguments, "context-parallel");
-    d.instances_per_node = std::max(1, d.node->gpus / d.gpus_per_instance());
+    d.hosts_per_instance = degree(arguments, "hosts-per-instance");
+    d.instances_per_node = std::max(1, d.node->gpus / std::max(1, d.gpus_per_host()));
     d.max_sequences = d.engine->max_sequences;
     const auto profile = arguments.value("profile");
     set_kernels(d, catalog, profile ? profile_choice(*profile, "--profile", catalog) : ProfileChoice{});
@@ -76,10 +77,11 @@ Case case_of_scenario(const std::string& file, const Arguments& arguments, Catal
 }
 
 void check(const Deployment& d, const Architecture& architecture) {
-    if (d.gpus_per_instance() > d.node->gpus)
+    if (d.gpus_per_instance() > d.node->gpus * d.hosts_per_instance)
         throw InputError("explain",
                          fmt::format("TP{} x PP{} needs {} GPUs; {} has {}", d.tensor_parallel, d.pipeline_parallel,
                                      d.gpus_per_instance(), d.node->name, d.node->gpus));
+    if (const auto why = adapter_refusal(d)) throw InputError("explain", *why);
     if (const auto why = architecture.refusal(split_of(d))) throw InputError("explain", d.model->name + ": " + *why);
     if (const auto why = engine_refusal(d)) throw InputError("explain", *why);
     if (!d.gpu->supports(arithmetic_dtype(d.weights)))
@@ -196,6 +198,7 @@ Document run(const Arguments& arguments, Session& session) {
          {"attention_data_parallel", d.attention_data_parallel > 1 ? "attention data parallel" : "",
           Cell::count(d.attention_data_parallel)},
          {"context_parallel", d.context_parallel > 1 ? "context parallel" : "", Cell::count(d.context_parallel)},
+         {"hosts_per_instance", d.hosts_per_instance > 1 ? "hosts an instance" : "", Cell::count(d.hosts_per_instance)},
          {"origin", "weakest origin", to_string(cost.origin())}}});
     document.items.push_back(Paragraph{"Arithmetic, traffic and messages are of one GPU" +
                                        std::string(d.pipeline_parallel > 1 ? " of every pipeline stage." : ".")});
@@ -244,6 +247,7 @@ void register_explain(Registry<Command>& registry) {
                      {.name = "context-parallel",
                       .value = "N",
                       .help = "tensor ranks that divide the context of a sequence; 1 if absent"},
+                     {.name = "hosts-per-instance", .value = "N", .help = "nodes that an instance spans; 1 if absent"},
                      {.name = "prompt", .value = "N", .help = "tokens of the prefill; the scenario's mean, or 1024"},
                      {.name = "batch", .value = "N", .help = "sequences of the decode step; the plan's mean, or 1"},
                      {.name = "context", .value = "N", .help = "tokens of each; the plan's mean, or 1024"}},

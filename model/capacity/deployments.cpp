@@ -4,6 +4,7 @@
 
 #include "model/cost/kernel_choice.hpp"
 #include "model/cost/memory.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,12 +22,12 @@ std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& m
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
-    if (architecture.refusal(split_of(d)) || d.gpus_per_instance() > d.node->gpus) return false;
+    if (architecture.refusal(split_of(d)) || speculation_refusal(d) || d.gpus_per_host() > d.node->gpus) return false;
     return !memory_budget(architecture, d).refusal(*d.gpu);
 }
 
 struct Degrees {
-    int tensor, pipeline;
+    int tensor, pipeline, hosts;
 };
 
 /// What becomes of experts and attention among the ranks of a stage.
@@ -70,30 +71,51 @@ std::vector<Inside> inside_to_try(const Scenario& scenario, const Architecture& 
     return result;
 }
 
-/// Tensor and pipeline degrees to try for engine and weights of `d`.
-std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture& architecture, Deployment d) {
+/// Appends the tensor and pipeline degrees to try for engine and weights of `d` over `hosts` hosts; says whether the
+/// weights fit with any.
+bool add_degrees(const Scenario& scenario, const Architecture& architecture, Deployment d, int hosts,
+                 std::vector<Degrees>& degrees) {
     const std::vector<int> tensors =
         scenario.tensor_parallel.empty() ? powers_of_two(1, d.node->gpus) : scenario.tensor_parallel;
-    std::vector<Degrees> degrees;
+    const bool asked = !scenario.pipeline_parallel.empty();
     bool any_fits = false;
-    for (const int tensor : tensors) {
-        for (const int pipeline :
-             scenario.pipeline_parallel.empty() ? std::vector<int>{1} : scenario.pipeline_parallel) {
-            degrees.push_back({tensor, pipeline});
-            d.tensor_parallel = tensor;
-            d.pipeline_parallel = pipeline;
-            any_fits = any_fits || fits(architecture, d);
-        }
-    }
-    if (any_fits || !scenario.pipeline_parallel.empty()) return degrees;
+    const auto add = [&](int tensor, int pipeline) {
+        degrees.push_back({tensor, pipeline, hosts});
+        d.tensor_parallel = tensor;
+        d.pipeline_parallel = pipeline;
+        d.hosts_per_instance = hosts;
+        any_fits = any_fits || fits(architecture, d);
+    };
     for (const int tensor : tensors)
-        for (const int pipeline : powers_of_two(2, d.node->gpus / tensor)) degrees.push_back({tensor, pipeline});
+        for (const int pipeline : asked ? scenario.pipeline_parallel : std::vector<int>{hosts}) add(tensor, pipeline);
+    // A draft has no stages.
+    if (any_fits || asked || scenario.speculation) return any_fits;
+    for (const int tensor : tensors)
+        for (const int stages : powers_of_two(2, d.node->gpus / tensor)) add(tensor, hosts * stages);
+    return any_fits;
+}
+
+/// The degrees to try: over more than one host only where one is not enough, and then as few as are.
+std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture& architecture, const Deployment& d) {
+    /// Unless more are asked for.
+    constexpr int most_hosts = 8;
+    std::vector<Degrees> degrees;
+    for (const int hosts : scenario.hosts_per_instance) add_degrees(scenario, architecture, d, hosts, degrees);
+    if (!scenario.hosts_per_instance.empty()) return degrees;
+    if (add_degrees(scenario, architecture, d, 1, degrees)) return degrees;
+    if (!d.engine->layouts.hosts || d.node->nics == 0 || scenario.speculation) return degrees;
+    for (int hosts = 2; hosts <= most_hosts; hosts *= 2) {
+        std::vector<Degrees> over_hosts;
+        if (!add_degrees(scenario, architecture, d, hosts, over_hosts)) continue;
+        degrees.insert(degrees.end(), over_hosts.begin(), over_hosts.end());
+        break;
+    }
     return degrees;
 }
 
 /// Appends the deployment with every number of instances and every limit to try.
 void add_counts(const Scenario& scenario, Deployment d, std::vector<Deployment>& result) {
-    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / d.gpus_per_instance());
+    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / d.gpus_per_host());
     const auto limits = scenario.max_sequences.empty() ? std::vector<int>{most} : scenario.max_sequences;
     const auto counts = scenario.instances_per_node.empty() ? std::vector<int>{fill} : scenario.instances_per_node;
     for (const int instances : counts)
@@ -111,16 +133,18 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     std::vector<Deployment> result;
     Deployment d{.node = &node, .gpu = &catalog.gpus.at(node.gpu, node.name), .model = &architecture.model()};
     d.kv = scenario.kv;
+    d.speculation = scenario.speculation;
     for (const Engine* engine : scenario.engines) {
         d.engine = engine;
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {
             d.weights = weights;
             set_kernels(d, catalog, scenario.profiles);
             d.max_sequences = engine->max_sequences;
-            d.expert_parallel = d.attention_data_parallel = d.context_parallel = 1;
+            d.expert_parallel = d.attention_data_parallel = d.context_parallel = d.hosts_per_instance = 1;
             for (const Degrees degrees : degrees_to_try(scenario, architecture, d)) {
                 d.tensor_parallel = degrees.tensor;
                 d.pipeline_parallel = degrees.pipeline;
+                d.hosts_per_instance = degrees.hosts;
                 for (const Inside inside : inside_to_try(scenario, architecture, d)) {
                     d.expert_parallel = inside.expert;
                     d.attention_data_parallel = inside.attention_data;

@@ -212,14 +212,13 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
     });
 }
 
-/// A Poisson number of stalls falls into an answer, so that of the short ones some meet none and the others carry a
-/// whole one over few tokens.
+/// Of short answers some meet no stall and the others carry a whole one over few tokens.
 void Forecaster::add_stalled(const Pace& pace) {
     if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone, pace.variance);
     for (const Answers& a : answers_) {
         const double own = stalls_a_step(pace.stalls, a.steps);
-        const double variance = pace.stalls.spread.value() * own / a.steps;
-        const double none = std::exp(-own * a.steps / pace.stalls.one.value());
+        const double variance = pace.stalls.variance(a.steps).value() / squared(a.steps);
+        const double none = pace.stalls.none(a.steps);
         const double some = 1.0 - none, stalled = some > 0 ? own / some : 0.0;
         const double rest = some > 0 ? (variance + squared(own)) / some - squared(stalled) : 0.0;
         tpot_.add(pace.weight * a.share * none, pace.alone);
@@ -238,14 +237,17 @@ void Forecaster::e2e_mixture() {
             i < points / 2 ? 0.9 * (i + 0.5) / (points / 2) : 0.9 + 0.1 * (i - points / 2 + 0.5) / (points / 2);
         const double share = i < points / 2 ? 0.9 : 0.1;
         const double steps = std::max(0.0, model_->workload().output.quantile(u) - 1.0);
+        if (steps <= 0) {
+            decode_.add(share, Seconds(0));
+            continue;
+        }
         double weight = 0, mean = 0, square = 0;
         for (const Pace& pace : paces_) {
-            const double stalled = steps > 0 ? pace.stalls.over(steps).value() : 0.0;
-            const double time = steps * pace.alone.value() + stalled;
+            const double time = steps * pace.alone.value() + pace.stalls.over(steps).value();
             weight += pace.weight;
             mean += pace.weight * time;
-            square += pace.weight *
-                      (time * time + pace.stalls.spread.value() * stalled + steps * steps * pace.variance.value());
+            const SecondsSquared variance = pace.stalls.variance(steps) + pace.variance * (steps * steps);
+            square += pace.weight * (time * time + variance.value());
         }
         mean = weight > 0 ? mean / weight : 0.0;
         const double variance = weight > 0 ? std::max(0.0, square / weight - mean * mean) : 0.0;

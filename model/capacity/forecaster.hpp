@@ -71,6 +71,10 @@ struct Capacity {
     PerSecond rate;
     Forecast forecast;  ///< at that load; with one user, or hardly any load, where even that is too much
 };
+/// The most users, up to `most_users`, with whom the promises hold; 0: not with one.
+[[nodiscard]] double most_users_within(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
+/// The highest arrival rate at which the promises hold; 0: hardly any.
+[[nodiscard]] PerSecond highest_rate_within(Forecaster& forecaster, const Slo& slo);
 /// Bisection over whole users up to `most_users`: latencies rise with the load.
 [[nodiscard]] Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users);
 /// Bisection over the arrival rate below saturation, to 0.1 %.

@@ -23,8 +23,12 @@ Quantity mix(Quantity a, Quantity b, double share) {
 }
 
 Stalls mix(const Stalls& a, const Stalls& b, double share) {
-    return {mix(a.a_step, b.a_step, share), mix(a.at_start, b.at_start, share), mix(a.one, b.one, share),
-            mix(a.spread, b.spread, share)};
+    return {mix(a.a_step, b.a_step, share),
+            mix(a.at_start, b.at_start, share),
+            mix(a.one, b.one, share),
+            mix(a.size_spread, b.size_spread, share),
+            mix(a.count_spread, b.count_spread, share),
+            mix(a.in_a_row, b.in_a_row, share)};
 }
 
 Meetings mix(const Meetings& a, const Meetings& b, double share) {
@@ -143,12 +147,12 @@ std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding
     Flow result;
     const auto excess = [&](double log_rate) {
         result.rate = std::exp(log_rate);
-        result.effect = prefill_.effect({.rate = result.rate * others,
+        result.course = prefill_.course({.rate = result.rate * others,
                                          .decoding = decoding * others,
                                          .busy = std::min(1.0, n - 1.0),
-                                         .prompts = result.effect.prompts});
-        if (result.effect.saturated) return none_fits;
-        return std::log(result.rate * steps * result.effect.token_interval.value() / decoding);
+                                         .prompts = result.course.prompts});
+        if (result.course.saturated) return none_fits;
+        return std::log(result.rate * steps * result.course.token_interval.value() / decoding);
     };
     // A token takes a decode step at least.
     const double high = std::log(decoding / (steps * cost_->decode(1.0, context_).value()));
@@ -162,18 +166,18 @@ std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding
 
 /// What n requests mean if `decoding` of them decode; those that neither decode nor are prefilled wait for admission.
 InstanceState InstanceModel::state_of(double n, double decoding, const Flow& flow) const {
-    const PrefillModel::Effect& effect = flow.effect;
+    const PrefillModel::Course& course = flow.course;
+    const PrefillModel::Effect effect = prefill_.effect(course);
     InstanceState state;
     state.present = n;
     state.decoding = decoding;
     state.admission = effect.admission;
     state.prefill = effect.prefill;
-    state.decode_step = effect.decode_step;
-    state.token_interval = effect.token_interval;
+    state.decode_step = course.decode_step;
+    state.token_interval = course.token_interval;
     state.own_interval = effect.own_interval;
     state.meetings = effect.meetings;
-    state.own_variance = effect.own_variance;
-    state.stalls = effect.stalls;
+    state.stalls = course.stalls;
     const Seconds stay = state.admission + state.prefill + state.token_interval * decode_steps_;
     state.residence = std::max(stay, Seconds(flow.rate > 0 ? n / flow.rate : 0.0));
     state.admission += state.residence - stay;
@@ -187,7 +191,7 @@ InstanceState InstanceModel::solve(double n) const {
         return StaticBatch(*cost_, *workload_, think_time_).at(n);
     if (n <= 1.0) {
         InstanceState state =
-            state_of(n, 0, {.rate = 0, .effect = prefill_.effect({.rate = 0, .decoding = 0, .busy = 0, .prompts = 1})});
+            state_of(n, 0, {.rate = 0, .course = prefill_.course({.rate = 0, .decoding = 0, .busy = 0, .prompts = 1})});
         state.decoding = n * (state.token_interval * decode_steps_ / state.residence);
         return state;
     }
@@ -198,7 +202,8 @@ InstanceState InstanceModel::solve(double n) const {
         const double decoding = std::exp(log_decoding);
         found = flow(n, decoding);
         if (!found || found->rate > most) return none_fits;
-        return std::log((decoding + found->rate * (found->effect.admission + found->effect.prefill).value()) / n);
+        const PrefillModel::Effect effect = prefill_.effect(found->course);
+        return std::log((decoding + found->rate * (effect.admission + effect.prefill).value()) / n);
     };
     double above = std::log(n), f_above = none_fits;
     double low = above - 0.1;

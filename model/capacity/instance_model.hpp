@@ -66,7 +66,7 @@ class InstanceModel {
     /// Requests a second and what others do to each at that rate.
     struct Flow {
         double rate = 0;
-        PrefillModel::Effect effect;
+        PrefillModel::Course course;
     };
     [[nodiscard]] std::optional<Flow> flow(double n, double decoding) const;
     [[nodiscard]] InstanceState state_of(double n, double decoding, const Flow& flow) const;

@@ -5,6 +5,7 @@
 
 #include "model/base/units_text.hpp"
 #include "model/capacity/pricing.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,8 +22,10 @@ double demand_of(const Scenario& scenario) {
 }
 
 double nodes_for(const Scenario& scenario, const Deployment& deployment, double per_instance) {
-    const double per_node = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
-    return per_node > 0 ? std::max(1.0, std::ceil(demand_of(scenario) / per_node * (1.0 - 1e-12))) : HUGE_VAL;
+    // Nodes that an instance spans come together.
+    const double per_group = per_instance * deployment.instances_per_node * (1.0 - scenario.headroom);
+    if (!(per_group > 0)) return HUGE_VAL;
+    return deployment.hosts_per_instance * std::max(1.0, std::ceil(demand_of(scenario) / per_group * (1.0 - 1e-12)));
 }
 
 Candidate Judge::operator()(const Deployment& deployment) const {
@@ -53,9 +56,11 @@ Candidate Judge::operator()(const Deployment& deployment) const {
 std::optional<Infeasible> Judge::refuse(const Deployment& d) const {
     if (const auto why = architecture_->refusal(split_of(d))) return Infeasible{*why};
     if (const auto why = engine_refusal(d)) return Infeasible{*why};
-    if (d.gpus_per_instance() * d.instances_per_node > d.node->gpus)
-        return Infeasible{std::to_string(d.instances_per_node) + " instances of " +
-                          std::to_string(d.gpus_per_instance()) + " GPUs on a node of " + std::to_string(d.node->gpus)};
+    if (const auto why = speculation_refusal(d)) return Infeasible{*why};
+    if (const auto why = adapter_refusal(d)) return Infeasible{*why};
+    if (d.gpus_per_host() * d.instances_per_node > d.node->gpus)
+        return Infeasible{std::to_string(d.instances_per_node) + " instances of " + std::to_string(d.gpus_per_host()) +
+                          " GPUs on a node of " + std::to_string(d.node->gpus)};
     const std::string weights(to_string(d.weights));
     if (std::find(d.engine->weights.begin(), d.engine->weights.end(), d.weights) == d.engine->weights.end())
         return Infeasible{d.engine->name + " does not run " + weights + " weights"};
@@ -82,8 +87,13 @@ std::optional<Infeasible> Judge::refuse_lengths(const Deployment& d) const {
 }
 
 Capacity Judge::capacity_of(Forecaster& forecaster) const {
-    return closed() ? closed_capacity(forecaster, Seconds(scenario_->load.think_time.mean()), scenario_->slo, demand())
+    return closed() ? closed_capacity(forecaster, think_time(), scenario_->slo, demand())
                     : open_capacity(forecaster, scenario_->slo);
+}
+
+double Judge::most_carried(Forecaster& forecaster) const {
+    return closed() ? most_users_within(forecaster, think_time(), scenario_->slo, demand())
+                    : highest_rate_within(forecaster, scenario_->slo).value();
 }
 
 void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
@@ -95,7 +105,7 @@ void Judge::find_capacity(Forecaster& forecaster, Candidate& candidate) const {
         candidate.refusal = Infeasible{broken_promise(capacity.forecast)};
         return;
     }
-    const double instances = candidate.deployment.instances_per_node;
+    const double instances = candidate.deployment.instances_a_node();
     candidate.users_per_node = capacity.users * instances;
     candidate.rate_per_node = capacity.rate * instances;
 }
@@ -113,7 +123,7 @@ std::string Judge::broken_promise(const Forecast& forecast) const {
 
 /// One instance when the load is spread evenly over `nodes` nodes; the fullest one where users do not divide.
 Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const {
-    const double share = demand() / (nodes * deployment.instances_per_node);
+    const double share = demand() / deployment.instances_on(nodes);
     const Seconds think_time(scenario_->load.think_time.mean());
     const auto users = static_cast<std::size_t>(std::max(1.0, std::ceil(share - 1e-9)));
     Forecast forecast = closed() ? forecaster.closed(users, think_time, Detail::percentiles)
@@ -124,8 +134,7 @@ Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, i
 
 void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
-    const double nodes =
-        nodes_for(*scenario_, d, closed() ? candidate.users_per_instance : candidate.rate_per_instance.value());
+    const double nodes = nodes_for(*scenario_, d, carried(candidate));
     if (!(nodes <= 1e6)) {
         candidate.refusal = Infeasible{"more than a million nodes"};
         return;
@@ -134,7 +143,7 @@ void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
     candidate.nodes = candidate.nodes_needed + scenario_->spares;
     candidate.gpus = candidate.nodes * d.node->gpus;
     candidate.at_load = at_nodes(forecaster, d, candidate.nodes_needed);
-    if (candidate.nodes <= 1) return;
+    if (d.instances_on(candidate.nodes - 1) == 0) return;
     candidate.one_node_down = at_nodes(forecaster, d, candidate.nodes - 1);
     candidate.survives_one_node_down = !candidate.one_node_down->overloaded &&
                                        candidate.one_node_down->latencies.worst_ratio(scenario_->slo) <= 1.0 + 1e-9;

@@ -32,15 +32,23 @@ class Judge {
     [[nodiscard]] std::optional<Infeasible> refuse(const Deployment& deployment) const;
     [[nodiscard]] std::optional<Infeasible> refuse_lengths(const Deployment& deployment) const;
     [[nodiscard]] Capacity capacity_of(Forecaster& forecaster) const;
+    /// The users or requests a second of that capacity alone.
+    [[nodiscard]] double most_carried(Forecaster& forecaster) const;
+    /// What was found of it.
+    [[nodiscard]] double carried(const Candidate& candidate) const {
+        return closed() ? candidate.users_per_instance : candidate.rate_per_instance.value();
+    }
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
     /// A decode step of the batch at capacity with one mean prompt in it.
     [[nodiscard]] StepShape typical_step(const Candidate& candidate) const;
     /// Directions of the constants' errors that move an instance of the candidate.
-    [[nodiscard]] std::vector<ByCause<double>> directions(const Candidate& candidate,
+    [[nodiscard]] std::vector<ByCause<double>> directions(const StepCost& cost, const Candidate& candidate,
                                                           const ByCause<double>& spread) const;
+    struct Evaluations;
+    void evaluate(const StepCost& cost, const Candidate& candidate, const MemoryBudget& budget, Evaluations& all) const;
     /// Whether what the memory account may be off by moves the capacity of an instance.
-    [[nodiscard]] bool memory_counts(const Candidate& candidate) const;
+    [[nodiscard]] bool memory_counts(const StepCost& cost, const Candidate& candidate) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
     void size(Forecaster& forecaster, Candidate& candidate) const;
 

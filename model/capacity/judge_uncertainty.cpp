@@ -12,44 +12,20 @@ struct Sensitivities {
     ByCause<double> decode, prefill;
 };
 
-Sensitivities sensitivities(const Architecture& architecture, const Deployment& deployment,
-                            const ByCause<double>& spread, const StepShape& decode, const StepShape& prefill) {
+Sensitivities sensitivities(const StepCost& cost, const Deployment& deployment, const ByCause<double>& spread,
+                            const StepShape& decode, const StepShape& prefill) {
     Sensitivities result;
     const std::array<StepShape, 2> shapes{decode, prefill};
-    const auto nominal = StepCost::logarithms(architecture, deployment, {}, shapes);
+    const auto nominal = cost.logarithms(deployment, {}, shapes);
     for (std::size_t i = 0; i < cause_count; ++i) {
         if (spread.values[i] == 0.0) continue;
         ByCause<double> z;
         z.values[i] = 1.0;
-        const auto moved = StepCost::logarithms(architecture, deployment, TimeFactors(spread, z), shapes);
+        const auto moved = cost.logarithms(deployment, TimeFactors(spread, z), shapes);
         result.decode.values[i] = moved[0] - nominal[0];
         result.prefill.values[i] = moved[1] - nominal[1];
     }
     return result;
-}
-
-/// Values of everything that an interval is asked of, at the points of the surfaces.
-struct Evaluations {
-    std::vector<double> capacity, worst_ratio;
-    std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies;
-};
-
-/// A cache that holds no request.
-void add_nothing(bool closed, Evaluations& all) {
-    all.capacity.push_back(closed ? std::log(0.5) : -HUGE_VAL);
-    for (auto& metric : all.latencies)
-        for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
-    all.worst_ratio.push_back(HUGE_VAL);
-}
-
-void add_forecast(const Forecast& forecast, const Slo& slo, Evaluations& all) {
-    for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s)
-            all.latencies[m][s].push_back(
-                forecast.overloaded
-                    ? HUGE_VAL
-                    : std::log(forecast.latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)].value()));
-    all.worst_ratio.push_back(forecast.overloaded ? HUGE_VAL : std::log(forecast.latencies.worst_ratio(slo)));
 }
 
 /// Logarithms are closer to straight lines than the times are.
@@ -58,6 +34,32 @@ Interval back(Interval of_logarithm) {
 }
 
 }  // namespace
+
+/// Values of everything that an interval is asked of, at the points of the surfaces.
+struct Judge::Evaluations {
+    bool closed;
+    std::vector<double> capacity{}, worst_ratio{};
+    std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies{};
+
+    void add(double carried, const Forecast& forecast, const Slo& slo) {
+        // Half a user where one is too many, so that there is a logarithm.
+        capacity.push_back(std::log(closed ? std::max(0.5, carried) : carried));
+        for (std::size_t m = 0; m < metric_names.size(); ++m)
+            for (std::size_t s = 0; s < statistic_names.size(); ++s)
+                latencies[m][s].push_back(
+                    forecast.overloaded
+                        ? HUGE_VAL
+                        : std::log(forecast.latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)].value()));
+        worst_ratio.push_back(forecast.overloaded ? HUGE_VAL : std::log(forecast.latencies.worst_ratio(slo)));
+    }
+    /// A cache that holds no request.
+    void add_nothing() {
+        capacity.push_back(closed ? std::log(0.5) : -HUGE_VAL);
+        for (auto& metric : latencies)
+            for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
+        worst_ratio.push_back(HUGE_VAL);
+    }
+};
 
 StepShape Judge::typical_step(const Candidate& candidate) const {
     const Workload& workload = scenario_->workload;
@@ -69,57 +71,59 @@ StepShape Judge::typical_step(const Candidate& candidate) const {
             .context_tokens = batch * (prompt + workload.output.mean() / 2.0)};
 }
 
-std::vector<ByCause<double>> Judge::directions(const Candidate& candidate, const ByCause<double>& spread) const {
+std::vector<ByCause<double>> Judge::directions(const StepCost& cost, const Candidate& candidate,
+                                               const ByCause<double>& spread) const {
     StepShape decode = typical_step(candidate), prefill = decode;
     decode.prefill_sequences = decode.prefill_tokens = decode.attention_pairs = 0.0;
     prefill.decode_sequences = prefill.context_tokens = 0.0;
-    const Sensitivities found = sensitivities(*architecture_, candidate.deployment, spread, decode, prefill);
+    const Sensitivities found = sensitivities(cost, candidate.deployment, spread, decode, prefill);
     return main_directions(found.decode, found.prefill);
 }
 
-bool Judge::memory_counts(const Candidate& candidate) const {
+bool Judge::memory_counts(const StepCost& cost, const Candidate& candidate) const {
     // Far from a full cache, and where less of it changes nothing, two directions are enough.
     constexpr double full = 0.5, change = 0.005;
     const Deployment& d = candidate.deployment;
     if (candidate.memory.deviation <= Bytes(0)) return false;
     if (candidate.at_capacity.running < full * candidate.largest_batch) return false;
-    const StepCost cost(*architecture_, d);
-    const auto capacity = [&](const MemoryBudget& memory) {
-        if (largest_batch(memory, d, scenario_->workload) < 1.0) return 0.0;
-        const InstanceModel model(cost, d, memory, scenario_->workload, think_time());
-        Forecaster forecaster(model);
-        const Capacity found = capacity_of(forecaster);
-        return closed() ? found.users : found.rate.value();
-    };
     const MemoryBudget less = with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * -1.0);
-    return capacity(less) < (1.0 - change) * capacity(candidate.memory);
+    if (largest_batch(less, d, scenario_->workload) < 1.0) return true;
+    const InstanceModel model(cost, d, less, scenario_->workload, think_time());
+    Forecaster forecaster(model);
+    return most_carried(forecaster) < (1.0 - change) * carried(candidate);
+}
+
+void Judge::evaluate(const StepCost& cost, const Candidate& candidate, const MemoryBudget& budget,
+                     Evaluations& all) const {
+    const Deployment& d = candidate.deployment;
+    const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
+    Forecaster forecaster(model);
+    const double most = most_carried(forecaster);
+    all.add(most, at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo);
 }
 
 void Judge::add_uncertainty(Candidate& candidate) const {
     const Deployment& d = candidate.deployment;
+    const StepCost nominal(*architecture_, d);
     std::vector<Operator> operators;
-    StepCost(*architecture_, d).operators(typical_step(candidate), operators);
+    nominal.operators(typical_step(candidate), operators);
     const ByCause<double> spread = deviations(d, operators);
-    const std::vector<ByCause<double>> ways = directions(candidate, spread);
-    const bool memory = memory_counts(candidate);
-    Evaluations all;
+    const std::vector<ByCause<double>> ways = directions(nominal, candidate, spread);
+    const bool memory = memory_counts(nominal, candidate);
+    Evaluations all{.closed = closed()};
     for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
         ByCause<double> z;
         for (std::size_t way = 0; way < ways.size(); ++way)
             for (std::size_t i = 0; i < cause_count; ++i) z.values[i] += point[way] * ways[way].values[i];
         const Bytes more = memory ? candidate.memory.deviation * point[ways.size()] : Bytes(0);
         const MemoryBudget budget = with_more_kv(candidate.memory, *d.engine, more);
-        if (largest_batch(budget, d, scenario_->workload) < 1.0) {
-            add_nothing(closed(), all);
-            continue;
+        if (point == Surface::Point{}) {
+            all.add(carried(candidate), candidate.at_load, scenario_->slo);
+        } else if (largest_batch(budget, d, scenario_->workload) < 1.0) {
+            all.add_nothing();
+        } else {
+            evaluate(StepCost(nominal, d, TimeFactors(spread, z)), candidate, budget, all);
         }
-        const StepCost cost(*architecture_, d, TimeFactors(spread, z));
-        const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
-        Forecaster forecaster(model);
-        const Capacity capacity = capacity_of(forecaster);
-        // Half a user where one is too many, so that there is a logarithm.
-        all.capacity.push_back(std::log(closed() ? std::max(0.5, capacity.users) : capacity.rate.value()));
-        add_forecast(at_nodes(forecaster, d, candidate.nodes_needed), scenario_->slo, all);
     }
     Uncertainty result;
     result.capacity = back(Surface(all.capacity).middle_80_percent());

@@ -1,6 +1,7 @@
 #include "model/capacity/planner.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "model/base/parallel.hpp"
 #include "model/capacity/deployments.hpp"
@@ -77,7 +78,7 @@ void compare(const Scenario& scenario, Answer& answer) {
 
 /// Picks the best of the candidates of one answer, orders the rest.
 Answer answer_from(const Scenario& scenario, const Transformer* model, const Node* node,
-                   const std::vector<Candidate>& candidates) {
+                   std::span<const Candidate> candidates) {
     Answer answer{.model = model, .node = node, .best = {}, .runners_up = {}, .reason = {}, .comparisons = {}};
     std::vector<Candidate> feasible;
     for (const Candidate& candidate : candidates)
@@ -104,17 +105,21 @@ Plan plan(const Scenario& scenario, Catalog& catalog, std::uint32_t threads) {
     for (const Transformer* model : scenario.models) {
         const Architecture architecture(*model);
         const Judge judge(scenario, architecture);
-        std::vector<Candidate> of_model;
-        const std::size_t first = result.answers.size();
+        std::vector<Deployment> all;
+        std::vector<std::size_t> ends;  // of each node's deployments
         for (const Node* node : scenario.nodes) {
-            std::vector<Candidate> of_node;
-            for (const Deployment& deployment : deployments(scenario, architecture, *node, catalog))
-                of_node.push_back(judge(deployment));
-            if (scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, node, of_node));
-            of_model.insert(of_model.end(), of_node.begin(), of_node.end());
+            const std::vector<Deployment> of_node = deployments(scenario, architecture, *node, catalog);
+            all.insert(all.end(), of_node.begin(), of_node.end());
+            ends.push_back(all.size());
         }
+        std::vector<Candidate> of_model(all.size());
+        in_parallel(static_cast<std::uint32_t>(all.size()), threads,
+                    [&](std::uint32_t i) { of_model[i] = judge(all[i]); });
+        const std::size_t first = result.answers.size();
+        for (std::size_t i = 0, begin = 0; scenario.compare_nodes && i < ends.size(); begin = ends[i++])
+            result.answers.push_back(
+                answer_from(scenario, model, scenario.nodes[i], std::span(of_model).subspan(begin, ends[i] - begin)));
         if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model));
-        // The errors of the constants take most of the time, and no answer looks at another's.
         in_parallel(static_cast<std::uint32_t>(result.answers.size() - first), threads, [&](std::uint32_t i) {
             if (auto& best = result.answers[first + i].best) judge.add_uncertainty(*best);
         });

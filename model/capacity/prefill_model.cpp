@@ -24,6 +24,21 @@ OctaveTable prompts_a_step(const Deployment& deployment, double prompt, double l
 
 }  // namespace
 
+double Stalls::share(double steps) const {
+    return in_a_row > 0 && one > Seconds(0) ? std::min(1.0, over(steps) / (one * steps)) : 0.0;
+}
+
+double Stalls::none(double steps) const {
+    if (in_a_row > 0) return std::pow(1.0 - share(steps), std::max(1.0, steps / in_a_row));
+    return one > Seconds(0) ? std::exp(-(over(steps) / one)) : 1.0;
+}
+
+SecondsSquared Stalls::variance(double steps) const {
+    // Of an answer shorter than a row all steps are of it or none.
+    const double row = in_a_row > 0 ? std::min(1.0, steps / in_a_row) : 1.0;
+    return over(steps) * (size_spread + count_spread * (1.0 - share(steps))) * row;
+}
+
 PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, const Workload& workload, double context,
                            double recomputed)
     : cost_(&cost),
@@ -67,6 +82,7 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
     batch.decode_step = cost_->decode(sequences, sequences * context_).value();
     if (!chunked_) return batch;
     batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
+    if (prompt_points_.back() <= batch.room) return batch;
     batch.alone = 0;
     for (const double p : prompt_points_) batch.alone += std::ceil(p / batch.room);
     batch.alone /= static_cast<double>(prompt_points_.size());
@@ -76,7 +92,8 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
 /// Of k prompts in s chunks, max(1, k) <= s <= k + 1.
 double PrefillModel::attention(const StepShape& shape) const {
     const double prompts = shape.prefill_tokens / prompt_;
-    return attention_(prompts) + (shape.prefill_sequences - std::max(1.0, prompts)) * one_cut_(prompts);
+    const OctaveTable::Place place = attention_.place(prompts);
+    return attention_(place) + (shape.prefill_sequences - std::max(1.0, prompts)) * one_cut_(place);
 }
 
 /// One of `passes` equal passes over `prompts` prompts, without the decode steps of a window. Each end of a full
@@ -201,39 +218,46 @@ double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& s
            (1.0 - steps.each * rate);
 }
 
-/// Token intervals from the stalls between the first and the last token: over s steps q s stalls in the mean, and what
-/// the start adds, but never less than none. Their number has the variance `regularity` times its mean (1: Poisson).
-void PrefillModel::add_stalls(const Batch& batch, const Steps& steps, double start, double regularity,
-                              Effect& effect) const {
-    const double d = batch.decode_step;
+/// Over s steps q s stalls in the mean, and what the start adds, but never less than none. Their number has the
+/// variance `regularity` times its mean (1: Poisson), or, where a step has one at the most and those of a prompt follow
+/// each other, that of a share f of s / (steps in a row) drawings.
+Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start, double regularity) const {
     const Episode mean = episode(steps.prompts, batch);
-    const double stall = std::max(0.0, mean.time - mean.decode_steps * d) / mean.passes;
+    const double all = std::max(0.0, mean.time - mean.decode_steps * batch.decode_step), stall = all / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
     const double decodes = steps.idle + (1.0 - steps.idle) * mean.decode_steps;
-    const double a_step = decodes > 0 ? stall * passes / decodes : 0.0;
     // One stall: E[Y^2] = Var(D) + E[Y]^2; a sum of N stalls has the variance E[N] Var(Y) + Var(N) E[Y]^2.
     const double of_stall = std::max(0.0, steps.episode_square - steps.episode * steps.episode);
-    const double a_stall = stall > 0 ? of_stall / stall + regularity * stall : 0.0;
-    effect.stalls = {Seconds(a_step), Seconds(start), Seconds(stall), Seconds(a_stall)};
-    double total = 0, own = 0, own_square = 0, sum = 0, requests = 0, spread = 0;
+    Stalls result{.a_step = Seconds(decodes > 0 ? stall * passes / decodes : 0.0),
+                  .at_start = Seconds(start),
+                  .one = Seconds(stall),
+                  .size_spread = {},
+                  .count_spread = Seconds(chunked_ ? all : regularity * stall),
+                  .in_a_row = chunked_ ? mean.passes : 0.0};
+    if (stall > 0) result.size_spread = Seconds(of_stall / (chunked_ ? all : stall));
+    return result;
+}
+
+/// Mean over tokens.
+double PrefillModel::token_interval(double decode_step, const Stalls& stalls) const {
+    double total = 0, steps = 0;
     for (const double s : step_points_) {
         if (s <= 0) continue;
-        const double stalled = effect.stalls.over(s).value();
-        total += stalled;
-        own += stalled / s;
-        own_square += stalled / s * (stalled / s);
-        spread += a_stall * stalled / (s * s);
-        sum += s;
+        total += stalls.over(s).value();
+        steps += s;
+    }
+    return steps > 0 ? decode_step + total / steps : decode_step;
+}
+
+/// Mean over requests.
+Seconds PrefillModel::own_interval(const Course& course) const {
+    double own = 0, requests = 0;
+    for (const double s : step_points_) {
+        if (s <= 0) continue;
+        own += course.stalls.over(s).value() / s;
         requests += 1;
     }
-    if (requests == 0) {
-        effect.token_interval = effect.own_interval = Seconds(d);
-        return;
-    }
-    own /= requests;
-    effect.token_interval = Seconds(d + total / sum);
-    effect.own_interval = Seconds(d + own);
-    effect.own_variance = SecondsSquared(std::max(0.0, own_square / requests - own * own) + spread / requests);
+    return requests > 0 ? course.decode_step + Seconds(own / requests) : course.decode_step;
 }
 
 /// Arrivals meet steps and episodes in proportion to their lengths. Given a length t that an arrival meets, it waits
@@ -255,34 +279,38 @@ Meetings PrefillModel::meetings(const Surroundings& around, const Batch& batch, 
     return result;
 }
 
-PrefillModel::Effect PrefillModel::effect(const Surroundings& around) const {
-    Batch batch = batch_of(1.0 + around.decoding);
+PrefillModel::Course PrefillModel::course(const Surroundings& around) const {
+    Course course;
+    course.around = around;
+    Batch& batch = course.batch = batch_of(1.0 + around.decoding);
     batch.window = window(around, batch, 1.0);
-    Batch own = batch;  // while a request is prefilled the others alone decode
-    own.sequences = around.decoding;
-    Effect effect;
-    effect.decode_step = Seconds(batch.decode_step);
-    if (around.rate <= 0) {
-        effect.prefill = Seconds(own_prefill(1.0, own));
-        effect.token_interval = effect.own_interval = effect.decode_step;
-        return effect;
-    }
-    Steps steps = this->steps(around, batch);
+    course.decode_step = course.token_interval = Seconds(batch.decode_step);
+    if (around.rate <= 0) return course;
+    Steps& steps = course.steps = this->steps(around, batch);
     if (windowed_ && !steps.saturated && batch.window < *deployment_->engine->max_waiting_tokens) {
         batch.window = window(around, batch, steps.prompts);
         steps = this->steps(around, batch);
     }
-    own.window = batch.window;
-    effect.saturated = steps.saturated;
-    effect.prompts = steps.saturated ? 1.0 : steps.prompts;
-    if (effect.saturated) return effect;
-    const double biased = around.busy * steps.second_moment / steps.mean;
-    effect.admission = Seconds(biased / 2.0);
-    const double group = 1.0 + around.rate * biased;
-    effect.prefill = Seconds(own_prefill(group, own));
-    add_stalls(batch, steps, start_stall(around.rate, batch, steps, episode(group, batch).time),
-               window_cv2(around.rate, batch, steps), effect);
-    effect.meetings = meetings(around, batch, steps);
+    course.saturated = steps.saturated;
+    if (course.saturated) return course;
+    course.prompts = steps.prompts;
+    course.group = 1.0 + around.rate * (around.busy * steps.second_moment / steps.mean);
+    const double start = start_stall(around.rate, batch, steps, episode(course.group, batch).time);
+    course.stalls = stalls(batch, steps, start, window_cv2(around.rate, batch, steps));
+    course.token_interval = Seconds(token_interval(batch.decode_step, course.stalls));
+    return course;
+}
+
+PrefillModel::Effect PrefillModel::effect(const Course& course) const {
+    Batch own = course.batch;  // while a request is prefilled the others alone decode
+    own.sequences = course.around.decoding;
+    Effect effect;
+    effect.prefill = Seconds(own_prefill(course.group, own));
+    effect.own_interval = course.decode_step;
+    if (course.around.rate <= 0) return effect;
+    effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / 2.0);
+    effect.own_interval = own_interval(course);
+    effect.meetings = meetings(course.around, course.batch, course.steps);
     return effect;
 }
 

@@ -12,12 +12,22 @@ namespace plimsoll {
 /// What the prefills of others add to the decoding of a request, by the number of its steps: the part of the spread of
 /// TPOT that is larger the shorter an answer is.
 struct Stalls {
-    Seconds a_step;    ///< mean stall of a step
-    Seconds at_start;  ///< beside it, once a request; may be negative
-    Seconds one;       ///< a single stall, mean
-    Seconds spread;    ///< variance of the stalls of a request over their mean
+    Seconds a_step;        ///< mean stall of a step
+    Seconds at_start;      ///< beside it, once a request; may be negative
+    Seconds one;           ///< a single stall, mean
+    Seconds size_spread;   ///< variance of the stalls of a request over their mean, by their sizes
+    Seconds count_spread;  ///< the same by their number, where few steps have one
+    /// Steps in a row that have one, where a step has one at the most; 0 where any number may fall between two steps.
+    double in_a_row = 0;
+
     /// Mean of all stalls over `steps` decode steps.
     [[nodiscard]] Seconds over(double steps) const { return std::max(Seconds(0), a_step * steps + at_start); }
+    /// Probability that `steps` decode steps meet none.
+    [[nodiscard]] double none(double steps) const;
+    /// Variance of all stalls over `steps` decode steps.
+    [[nodiscard]] SecondsSquared variance(double steps) const;
+    /// Share of the steps that have one, where a step has one at the most; otherwise 0.
+    [[nodiscard]] double share(double steps) const;
 };
 
 /// The step or episode that an arrival meets: it waits for a uniform part of it, and for the prompts that it gathers.
@@ -67,15 +77,15 @@ class PrefillModel {
         double busy = 1;      ///< probability that others are there
         double prompts = 1;   ///< a guess of the prompts in an episode
     };
+    /// How tokens come meanwhile: what a fixed point of the decoding requests asks again and again.
+    struct Course;
+    [[nodiscard]] Course course(const Surroundings& around) const;
     struct Effect {
-        double prompts = 1;      ///< in an episode, mean
-        bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
-        Seconds admission, prefill, decode_step, token_interval, own_interval;
+        Seconds admission, prefill, own_interval;
         Meetings meetings;
-        SecondsSquared own_variance;  ///< of `own_interval` over requests
-        Stalls stalls;
     };
-    [[nodiscard]] Effect effect(const Surroundings& around) const;
+    /// The rest of what a course that is not saturated does to a request.
+    [[nodiscard]] Effect effect(const Course& course) const;
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
@@ -108,7 +118,9 @@ class PrefillModel {
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    void add_stalls(const Batch& batch, const Steps& steps, double start, double regularity, Effect& effect) const;
+    [[nodiscard]] Stalls stalls(const Batch& batch, const Steps& steps, double start, double regularity) const;
+    [[nodiscard]] double token_interval(double decode_step, const Stalls& stalls) const;
+    [[nodiscard]] Seconds own_interval(const Course& course) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
     [[nodiscard]] Meetings meetings(const Surroundings& around, const Batch& batch, const Steps& steps) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
@@ -123,7 +135,21 @@ class PrefillModel {
     OctaveTable group_times_;  ///< of so many prompts prefilled alone, seconds
     OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds
     OctaveTable one_cut_;      ///< what one chunk more adds to that
-    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely; steps: output - 1
+    std::array<double, 16> prompt_points_{}, step_points_{};  ///< equally likely, rising; steps: output - 1
+};
+
+struct PrefillModel::Course {
+    double prompts = 1;      ///< in an episode, mean
+    bool saturated = false;  ///< prompts come faster than they can be prefilled: everything below is empty
+    Seconds decode_step, token_interval;
+    Stalls stalls;
+
+  private:
+    friend class PrefillModel;
+    Surroundings around;
+    Batch batch;
+    Steps steps;
+    double group = 1;  ///< prompts in a request's own episode
 };
 
 }  // namespace plimsoll

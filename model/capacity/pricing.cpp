@@ -35,11 +35,11 @@ std::optional<DollarsPerSecond> purchase(const CostTerms& terms, const Deploymen
 void price(const Scenario& scenario, Candidate& candidate) {
     const Deployment& d = candidate.deployment;
     const CostTerms& terms = scenario.cost;
-    const double used = static_cast<double>(d.gpus_per_instance() * d.instances_per_node) / d.node->gpus;
+    const double used = static_cast<double>(d.gpus_per_host() * d.instances_per_node) / d.node->gpus;
     const Watts at_work = node_power(d, used * std::min(1.0, candidate.at_load.running));
     const double spares = candidate.nodes - candidate.nodes_needed;
     candidate.power = (at_work * candidate.nodes_needed + node_power(d, 0.0) * spares) * terms.pue;
-    const double tokens = candidate.at_load.output_tokens_per_s * candidate.nodes_needed * d.instances_per_node;
+    const double tokens = candidate.at_load.output_tokens_per_s * d.instances_on(candidate.nodes_needed);
     if (tokens > 0) candidate.energy_per_token = Joules(candidate.power.value() / tokens);
     candidate.origin = weakest(candidate.origin, d.node->host_power.origin);
 

@@ -45,6 +45,9 @@ bool needs_percentiles(const Slo& slo) {
                        [](const SloTerm& term) { return term.statistic != Statistic::mean; });
 }
 
+/// Bisection stops at this share of the saturated rate.
+constexpr double rate_share = 5e-4;
+
 }  // namespace
 
 void name_constraints(const InstanceModel& model, const Slo& slo, Forecast& forecast) {
@@ -66,7 +69,7 @@ void name_constraints(const InstanceModel& model, const Slo& slo, Forecast& fore
     forecast.next = static_cast<Constraint>(std::max_element(causes.begin(), causes.end()) - causes.begin());
 }
 
-Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users) {
+double most_users_within(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users) {
     const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
     const auto holds = [&](std::size_t users) {
         return forecaster.closed(users, think_time, detail).latencies.worst_ratio(slo) <= 1.0;
@@ -82,15 +85,20 @@ Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& 
         const std::size_t middle = (good + bad) / 2;
         (holds(middle) ? good : bad) = middle;
     }
+    return static_cast<double>(good);
+}
+
+Capacity closed_capacity(Forecaster& forecaster, Seconds think_time, const Slo& slo, double most_users) {
     Capacity capacity;
-    capacity.users = static_cast<double>(good);
-    capacity.forecast = forecaster.closed(std::max<std::size_t>(1, good), think_time, Detail::percentiles);
-    capacity.rate = good > 0 ? capacity.forecast.request_rate : PerSecond(0);
+    capacity.users = most_users_within(forecaster, think_time, slo, most_users);
+    const auto users = static_cast<std::size_t>(std::max(1.0, capacity.users));
+    capacity.forecast = forecaster.closed(users, think_time, Detail::percentiles);
+    capacity.rate = capacity.users > 0 ? capacity.forecast.request_rate : PerSecond(0);
     name_constraints(forecaster.model(), slo, capacity.forecast);
     return capacity;
 }
 
-Capacity open_capacity(Forecaster& forecaster, const Slo& slo) {
+PerSecond highest_rate_within(Forecaster& forecaster, const Slo& slo) {
     const Detail detail = needs_percentiles(slo) ? Detail::percentiles : Detail::means;
     const PerSecond most = forecaster.model().rates().saturated();
     const auto holds = [&](double share) {
@@ -98,13 +106,18 @@ Capacity open_capacity(Forecaster& forecaster, const Slo& slo) {
         return !forecast.overloaded && forecast.latencies.worst_ratio(slo) <= 1.0;
     };
     double good = 0.0, bad = 1.0;
-    while (bad - good > 5e-4) {
+    while (bad - good > rate_share) {
         const double middle = (good + bad) / 2.0;
         (holds(middle) ? good : bad) = middle;
     }
+    return most * good;
+}
+
+Capacity open_capacity(Forecaster& forecaster, const Slo& slo) {
     Capacity capacity;
-    capacity.rate = most * good;
-    capacity.forecast = forecaster.open(most * std::max(good, 5e-4), Detail::percentiles);
+    capacity.rate = highest_rate_within(forecaster, slo);
+    const PerSecond least = forecaster.model().rates().saturated() * rate_share;
+    capacity.forecast = forecaster.open(std::max(capacity.rate, least), Detail::percentiles);
     name_constraints(forecaster.model(), slo, capacity.forecast);
     return capacity;
 }

@@ -37,10 +37,10 @@ double between(double a, double b, double share) {
     return a + (b - a) * share;
 }
 
-std::vector<double> normal_strata(std::size_t strata) {
-    std::vector<double> result(strata);
+std::vector<Place> normal_strata(std::size_t strata) {
+    std::vector<Place> result;
     for (std::size_t i = 0; i < strata; ++i)
-        result[i] = normal_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(strata));
+        result.push_back(place_of(normal_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(strata))));
     return result;
 }
 
@@ -49,12 +49,15 @@ std::size_t directions_of(std::size_t values) {
     return values == 1 ? 0 : values == 3 ? 1 : values == 9 ? 2 : 3;
 }
 
-/// Between the values in order.
-double percentile(const std::vector<double>& sorted, double share) {
-    const double last = static_cast<double>(sorted.size() - 1);
-    const double place = std::clamp(share * static_cast<double>(sorted.size()) - 0.5, 0.0, last);
-    const auto below = static_cast<std::size_t>(place);
-    return between(sorted[below], sorted[std::min(below + 1, sorted.size() - 1)], place - static_cast<double>(below));
+/// Between the two values that lie there in order; changes the order.
+double percentile(std::vector<double>& values, double share) {
+    const double last = static_cast<double>(values.size() - 1);
+    const double place = std::clamp(share * static_cast<double>(values.size()) - 0.5, 0.0, last);
+    const double whole = std::floor(place);
+    const auto below = values.begin() + static_cast<std::ptrdiff_t>(whole);
+    std::nth_element(values.begin(), below, values.end());
+    const auto above = below + 1 == values.end() ? below : std::min_element(below + 1, values.end());
+    return between(*below, *above, place - whole);
 }
 
 }  // namespace
@@ -80,16 +83,11 @@ std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const
 
 std::vector<Surface::Point> Surface::points(std::size_t directions) {
     PLIMSOLL_ASSERT(directions <= 3);
-    return grid(directions, {nodes.begin(), nodes.end()});
-}
-
-/// All combinations of `values` along the directions, the first one slowest.
-std::vector<Surface::Point> Surface::grid(std::size_t directions, const std::vector<double>& values) {
     std::vector<Point> result{Point{}};
     for (std::size_t axis = 0; axis < directions; ++axis) {
         std::vector<Point> finer;
         for (Point point : result)
-            for (const double value : values) {
+            for (const double value : nodes) {
                 point[axis] = value;
                 finer.push_back(point);
             }
@@ -111,28 +109,36 @@ double Surface::at(Point point) const {
     return values[0];
 }
 
+/// One direction after the other, the last first, so that nearly all of the work is one line a draw.
 std::vector<double> Surface::draws() const {
-    // The same points for every quantity.
-    static const std::array<std::vector<Point>, 4> places{grid(0, {}), grid(1, normal_strata(strata_of_two)),
-                                                          grid(2, normal_strata(strata_of_two)),
-                                                          grid(3, normal_strata(strata_of_three))};
-    std::vector<double> result;
-    const std::vector<Point>& points = places[directions_of(values_.size())];
-    result.reserve(points.size());
-    for (const Point& point : points) result.push_back(at(point));
-    std::sort(result.begin(), result.end());
+    static const std::vector<Place> many = normal_strata(strata_of_two), few = normal_strata(strata_of_three);
+    const std::size_t directions = directions_of(values_.size());
+    const std::vector<Place>& places = directions < 3 ? many : few;
+    std::vector<double> result = values_;
+    std::size_t drawn = 1;  // points of the directions that are done
+    for (std::size_t axis = 0; axis < directions; ++axis) {
+        std::vector<double> finer;
+        finer.reserve(result.size() / nodes.size() * places.size());
+        for (std::size_t block = 0; block < result.size(); block += nodes.size() * drawn)
+            for (const auto& [below, share] : places)
+                for (std::size_t i = block + below * drawn; i < block + (below + 1) * drawn; ++i)
+                    finer.push_back(between(result[i], result[i + drawn], share));
+        result = std::move(finer);
+        drawn *= places.size();
+    }
     return result;
 }
 
 Interval Surface::middle_80_percent() const {
-    const std::vector<double> sorted = draws();
-    return {percentile(sorted, 0.1), percentile(sorted, 0.9)};
+    std::vector<double> values = draws();
+    const double low = percentile(values, 0.1);
+    return {low, percentile(values, 0.9)};
 }
 
 double Surface::probability_of_at_most(double limit) const {
-    const std::vector<double> sorted = draws();
-    const auto within = std::upper_bound(sorted.begin(), sorted.end(), limit) - sorted.begin();
-    return static_cast<double>(within) / static_cast<double>(sorted.size());
+    const std::vector<double> values = draws();
+    const auto within = std::count_if(values.begin(), values.end(), [=](double value) { return value <= limit; });
+    return static_cast<double>(within) / static_cast<double>(values.size());
 }
 
 }  // namespace plimsoll

@@ -41,7 +41,6 @@ class Surface {
     [[nodiscard]] double probability_of_at_most(double limit) const;
 
   private:
-    [[nodiscard]] static std::vector<Point> grid(std::size_t directions, const std::vector<double>& values);
     [[nodiscard]] std::vector<double> draws() const;
     std::vector<double> values_;
 };

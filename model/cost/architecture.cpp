@@ -72,12 +72,15 @@ std::int64_t Architecture::active_parameters() const {
     return sum;
 }
 
+std::int64_t Architecture::joining_parameters() const {
+    return 2 * std::int64_t{model_->hidden} * model_->hidden + 3 * norm_parameters();
+}
+
 std::int64_t Architecture::prediction_parameters() const {
     const Group& last = groups_.back();
     const std::int64_t layer =
         last.matrix_parameters() + last.other_parameters() + model_->norms_per_layer * norm_parameters();
-    return model_->prediction_layers *
-           (layer + 2 * std::int64_t{model_->hidden} * model_->hidden + 3 * norm_parameters());
+    return model_->prediction_layers * (layer + joining_parameters());
 }
 
 Bytes Architecture::weight_bytes(Dtype weights) const {
@@ -147,6 +150,7 @@ Bytes Architecture::weight_bytes_per_rank(Split split, Dtype weights) const {
         const auto small = static_cast<double>(group.other_parameters() + model_->norms_per_layer * norm_parameters());
         return group.matrix_bytes(split, weights) + small * activation;
     });
+    if (model_->joins_hidden_state) return Bytes(layers + static_cast<double>(joining_parameters()) * activation);
     const double vocabulary_rows = share(model_->vocabulary, split.attention_ranks()) * model_->hidden;
     // One stage holds both tables; of several, the first holds one and the last the other (or a copy of a tied one).
     const double tables = split.pipeline == 1 && !model_->tied_embeddings ? 2.0 : 1.0;
@@ -256,6 +260,9 @@ void Architecture::operators(const StepShape& shape, Split split, Storage storag
     operators.push_back(
         elementwise_operator("embedding", "embedding", tokens * hidden * bytes, tokens * hidden * bytes));
     operators.back().count = stage_share;
+    if (model_->joins_hidden_state)
+        operators.push_back(
+            gemm_operator("joined_hidden_state", "", tokens, hidden, 2.0 * hidden, activation_dtype(storage.weights)));
     operators.push_back(elementwise_operator("final_norm", "_ffn_norm", residual, residual));
     operators.back().count = stage_share;
     follow(outside, Follows::own_tokens);

@@ -18,8 +18,7 @@ class Architecture {
     [[nodiscard]] std::int64_t active_parameters() const;
     /// Parameters of the modules that predict further tokens, which no other count holds: each a layer of the last
     /// kind, a matrix that joins the hidden state with the embedding, and a norm for each and for the head, which they
-    /// share with the model (DeepSeek-V3 README_WEIGHTS.md). Engines load them for speculative decoding only, which no
-    /// forecast does here.
+    /// share with the model (DeepSeek-V3 README_WEIGHTS.md). Engines load them for speculative decoding only.
     [[nodiscard]] std::int64_t prediction_parameters() const;
     /// Bytes of all weights: matrices in the weight dtype, embedding, LM head and norms in the activation dtype.
     [[nodiscard]] Bytes weight_bytes(Dtype weights) const;
@@ -91,6 +90,8 @@ class Architecture {
     };
     [[nodiscard]] std::int64_t embedding_parameters() const;
     [[nodiscard]] std::int64_t norm_parameters() const;
+    /// Of the matrix and the norms that a module which predicts a further token has beside its layer.
+    [[nodiscard]] std::int64_t joining_parameters() const;
     [[nodiscard]] std::int64_t head_parameters() const;
     [[nodiscard]] std::int64_t position_parameters() const;
     [[nodiscard]] std::int64_t outer_parameters() const;

@@ -10,6 +10,9 @@
 namespace plimsoll {
 namespace {
 
+/// Base latency of a ring of small messages (ring_latency_from_links).
+constexpr Seconds launch_of_ring(6.6e-6);
+
 /// Calls `visit` with every set of `ranks` out of `gpus` GPUs, as a mask of their indices.
 template <class Visit>
 void for_each_subset(int gpus, int ranks, Visit visit) {
@@ -105,7 +108,7 @@ BytesPerSecond ring_bandwidth_from_links(const Node& node, int ranks) {
 
 Seconds ring_latency_from_links(const Node& node, int ranks) {
     const double hop = all_on_nvlink(node, ranks) ? 0.6e-6 : 1.0e-6;
-    return Seconds(6.6e-6 + 2.0 * (ranks - 1) * hop);
+    return launch_of_ring + Seconds(2.0 * (ranks - 1) * hop);
 }
 
 CollectiveBasis collective_basis(const Node& node, int ranks, const MeasuredKernel* measured) {
@@ -138,6 +141,23 @@ CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, 
     if (times_.empty()) return;
     latency_ = times_.front().second;
     bus_bandwidth_ = ring_all_reduce_bytes(times_.back().first, ranks) / times_.back().second;
+}
+
+CollectiveTimes CollectiveTimes::across_hosts(const Node& node, int senders, const CollectiveTimes& inside) {
+    PLIMSOLL_ASSERT(node.nics > 0);
+    // What NCCL takes for a hop of the protocol Simple through the network, as it sends between hosts
+    // (src/graph/tuning.cc at 5067397).
+    constexpr Seconds network_hop(14.0e-6);
+    CollectiveTimes times = inside;
+    const BytesPerSecond adapter = node.nic.effective.value * std::min(1.0, static_cast<double>(node.nics) / senders);
+    const bool alone = inside.ranks_ == 1;  // a host with one GPU has no way inside
+    times.ranks_ = 2;
+    times.times_.clear();
+    times.latency_ = (alone ? launch_of_ring : inside.latency_) + network_hop + node.nic.latency.value;
+    times.bus_bandwidth_ = alone ? adapter : std::min(adapter, inside.bus_bandwidth_);
+    times.origin_ = weakest(alone ? Origin::estimated : inside.origin_,
+                            weakest(node.nic.effective.origin, node.nic.latency.origin));
+    return times;
 }
 
 /// A fitted curve as a table over the sizes that were measured, an octave apart: beyond them as beyond a table.

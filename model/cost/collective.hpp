@@ -29,6 +29,10 @@ class CollectiveTimes {
     /// `overhead` is added to every call (the engine's launch and skew); `measured`: of a profile, or null.
     CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured = nullptr);
 
+    /// Messages from `senders` ranks of a host at once, each to its counterpart on the next host: `inside` and the
+    /// way through the adapters, of which each sender has its share, one at the most.
+    [[nodiscard]] static CollectiveTimes across_hosts(const Node& node, int senders, const CollectiveTimes& inside);
+
     [[nodiscard]] Seconds all_reduce(Bytes size) const;
     /// Each rank contributes `size`; (p - 1) `size` cross each link.
     [[nodiscard]] Seconds all_gather(Bytes size) const;

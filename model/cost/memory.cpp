@@ -5,6 +5,7 @@
 #include <map>
 
 #include "model/base/units_text.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 namespace {
@@ -33,6 +34,13 @@ void add_windows(const std::vector<Architecture::KvKind>& kinds, const Engine& e
     budget.kv_of_new_token = budget.kv_of_new_token * (filled / all);
     for (const auto& [window, value] : values)
         if (window) budget.windows.push_back({value / filled, static_cast<double>(*window)});
+}
+
+/// A draft keeps its own keys and values of every token, whatever windows the layers of its target have.
+void add_draft_cache(Bytes per_token, MemoryBudget& budget) {
+    const double share = budget.kv_of_new_token / (budget.kv_of_new_token + per_token);
+    for (MemoryBudget::Window& window : budget.windows) window.share *= share;
+    budget.kv_of_new_token += per_token;
 }
 
 /// Mean over the steps of requests, weighted by their length, of the tokens in all layers that take their memory, over
@@ -88,7 +96,10 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     budget.usable = deployment.gpu->usable_memory.value * engine.memory_fraction.value;
     budget.weights = architecture.weight_bytes_per_rank(split, deployment.weights);
     const int tokens = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
-    const double rows = std::min(deployment.max_sequences, tokens);
+    const auto draft = draft_of(deployment);
+    const int checked = draft ? deployment.speculation->tokens + 1 : 1;
+    const double rows = std::min<double>(deployment.max_sequences * static_cast<double>(checked), tokens);
+    if (draft) budget.weights += draft->weight_bytes_per_rank();
     const bool mxfp4 = deployment.weights == Dtype::mxfp4, triton = engine.mxfp4_kernels == Mxfp4Kernels::triton;
     if (mxfp4 && engine.mxfp4_kernels != Mxfp4Kernels::plain)
         budget.weights += architecture.filling_per_rank(split, deployment.weights, 256, triton ? 1 : 128);
@@ -103,6 +114,7 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     budget.deviation = Bytes(deviation_of_kv(deployment, budget));
     budget.kv_of_new_token = architecture.kv_bytes_per_token_per_rank(split, deployment.kv);
     add_windows(architecture.kv_kinds(split), engine, budget);
+    if (draft) add_draft_cache(draft->kv_bytes_per_token_per_rank(), budget);
     budget.kv_per_token = budget.kv_of_new_token;
     if (workload != nullptr && !budget.windows.empty())
         budget.kv_per_token = budget.kv_of_new_token * held_share(budget, engine, *workload);

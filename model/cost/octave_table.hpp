@@ -23,8 +23,12 @@ class OctaveTable {
     }
     [[nodiscard]] double& operator[](std::size_t point) { return values_[point]; }
 
-    [[nodiscard]] double operator()(double x) const {
-        if (!(x > 0.0)) return 0.0;
+    /// Where a positive number lies: `share` of the way from one point to the next. Tables alike have the same places.
+    struct Place {
+        std::size_t below;
+        double share;
+    };
+    [[nodiscard]] Place place(double x) const {
         // The exponent and the two highest bits of the mantissa of an IEEE 754 double count the points.
         const auto bits = std::bit_cast<std::uint64_t>(x);
         int index = static_cast<int>(bits >> 50) - offset_;
@@ -34,9 +38,13 @@ class OctaveTable {
             const double from = at(static_cast<std::size_t>(index));
             share = (x - from) / (at(static_cast<std::size_t>(index) + 1) - from);
         }
-        const double* value = values_.data() + index;
-        return value[0] + share * (value[1] - value[0]);
+        return {static_cast<std::size_t>(index), share};
     }
+    [[nodiscard]] double operator()(Place place) const {
+        const double* value = values_.data() + place.below;
+        return value[0] + place.share * (value[1] - value[0]);
+    }
+    [[nodiscard]] double operator()(double x) const { return x > 0.0 ? (*this)(place(x)) : 0.0; }
 
   private:
     int offset_;  ///< of the first point, in points from the smallest normal number

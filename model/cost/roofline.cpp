@@ -34,7 +34,8 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
 /// pairs only and there are more GPUs, stages are not all joined by a bridge.
 int ranks_between_stages(const Deployment& deployment) {
     if (deployment.pipeline_parallel == 1) return 1;
-    return deployment.node->nvlink == NvlinkKind::bridge ? deployment.gpus_per_instance() : 2;
+    const int ranks = deployment.node->nvlink == NvlinkKind::bridge ? std::max(2, deployment.gpus_per_host()) : 2;
+    return std::min(ranks, deployment.node->gpus);
 }
 
 const MeasuredKernel* measured_all_reduce(const Deployment& deployment) {
@@ -72,6 +73,10 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
     if (const Split split = split_of(deployment); split.dispatches())
         exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value);
+    if (deployment.hosts_per_instance > 1) {
+        between_hosts_ = CollectiveTimes::across_hosts(*deployment.node, deployment.tensor_parallel, point_to_point_);
+        origin_ = weakest(origin_, between_hosts_->origin());
+    }
     const EfficiencyClass& c = *deployment.efficiency;
     const auto& p = c.prefill_attention;
     const auto& d = c.decode_attention;
@@ -166,7 +171,7 @@ KernelParts KernelTimes::product(const Operator& op) const {
             others.sharpness};
 }
 
-KernelParts KernelTimes::nominal(const Operator& op) const {
+KernelParts KernelTimes::kernel(const Operator& op) const {
     const Kind& kind = kind_of(op);
     if (op.experts > 0 && !experts_.paths.empty()) return of_experts(op);
     // Grouped products are other kernels than the single ones that were measured.
@@ -179,34 +184,49 @@ KernelParts KernelTimes::nominal(const Operator& op) const {
     return parts;
 }
 
-KernelParts KernelTimes::parts(const Operator& op) const {
-    KernelParts parts = nominal(op);
+KernelTimes::Nominal KernelTimes::nominal(const Operator& op) const {
+    const KernelParts parts =
+        is_communication(op.kind) ? KernelParts{.launch = communication(op), .compute = {}, .memory = {}} : kernel(op);
+    return {op.kind, op.experts > 0, parts};
+}
+
+KernelParts KernelTimes::drawn(const Nominal& nominal) const {
+    KernelParts parts = nominal.parts;
     const auto scale = [&](double compute, double memory) {
         parts.launch *= factors_[Cause::kernel_launch], parts.compute *= compute, parts.memory *= memory;
         return parts;
     };
     const double engine = factors_[Cause::engine_kernels] / kernel_efficiency_;
-    switch (op.kind) {
+    switch (nominal.kind) {
         case OperatorKind::gemm:
-            if (op.experts > 0) return scale(factors_[Cause::experts] * engine, factors_[Cause::experts]);
+            if (nominal.experts) return scale(factors_[Cause::experts] * engine, factors_[Cause::experts]);
             return scale(factors_[Cause::gemm_compute] * engine, factors_[Cause::gemm_memory]);
         case OperatorKind::prefill_attention:
             return scale(factors_[Cause::prefill_attention] * engine, factors_[Cause::prefill_attention]);
         case OperatorKind::decode_attention:
             return scale(factors_[Cause::decode_attention], factors_[Cause::decode_attention]);
-        default:
+        case OperatorKind::elementwise:
             return scale(1.0, factors_[Cause::elementwise]);
+        default:
+            parts.launch *= factors_[Cause::links];
+            return parts;
     }
 }
 
+KernelTimes KernelTimes::with(const TimeFactors& factors) const {
+    KernelTimes result = *this;
+    result.factors_ = factors;
+    return result;
+}
+
 Seconds KernelTimes::communication(const Operator& op) const {
-    const double factor = factors_[Cause::links];
-    if (op.kind == OperatorKind::send_recv) return point_to_point_.send_recv(op.work.message) * factor;
-    if (op.kind == OperatorKind::all_to_all) return exchange_->all_to_all(op.work.message) * factor;
+    if (op.kind == OperatorKind::send_recv)
+        return (op.hosts > 1 ? *between_hosts_ : point_to_point_).send_recv(op.work.message);
+    if (op.kind == OperatorKind::all_to_all) return exchange_->all_to_all(op.work.message);
     const CollectiveTimes& times = among(op.ranks);
-    if (op.kind == OperatorKind::all_reduce) return times.all_reduce(op.work.message) * factor;
-    if (op.kind == OperatorKind::reduce_scatter) return times.reduce_scatter(op.work.message) * factor;
-    return times.all_gather(op.work.message) * factor;
+    if (op.kind == OperatorKind::all_reduce) return times.all_reduce(op.work.message);
+    if (op.kind == OperatorKind::reduce_scatter) return times.reduce_scatter(op.work.message);
+    return times.all_gather(op.work.message);
 }
 
 const CollectiveTimes& KernelTimes::among(int ranks) const {
@@ -215,13 +235,9 @@ const CollectiveTimes& KernelTimes::among(int ranks) const {
     return collectives_;
 }
 
-Seconds KernelTimes::time(const Operator& op) const {
-    return is_communication(op.kind) ? communication(op) : parts(op).total();
-}
-
 Bound KernelTimes::bound(const Operator& op) const {
     if (is_communication(op.kind)) return Bound::communication;
-    const KernelParts p = parts(op);
+    const KernelParts p = drawn(nominal(op));
     if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
     return p.compute > p.memory ? Bound::compute : Bound::memory;
 }

@@ -27,8 +27,20 @@ class KernelTimes {
   public:
     explicit KernelTimes(const Deployment& deployment, const TimeFactors& factors = {});
 
+    /// The same kernels under another draw of the constants.
+    [[nodiscard]] KernelTimes with(const TimeFactors& factors) const;
+
+    /// An operator as the constants are; what a message takes stands as its launch.
+    struct Nominal {
+        OperatorKind kind;
+        bool experts;
+        KernelParts parts;
+    };
+    [[nodiscard]] Nominal nominal(const Operator& op) const;
+    /// The same as drawn.
+    [[nodiscard]] KernelParts drawn(const Nominal& nominal) const;
     /// Time of one occurrence of any operator.
-    [[nodiscard]] Seconds time(const Operator& op) const;
+    [[nodiscard]] Seconds time(const Operator& op) const { return drawn(nominal(op)).total(); }
     /// The largest part of that time.
     [[nodiscard]] Bound bound(const Operator& op) const;
 
@@ -51,8 +63,7 @@ class KernelTimes {
     };
     void measure(Kind& kind, const MeasuredKernel& kernel);
     [[nodiscard]] const Kind& kind_of(const Operator& op) const { return kinds_[static_cast<std::size_t>(op.kind)]; }
-    [[nodiscard]] KernelParts parts(const Operator& op) const;
-    [[nodiscard]] KernelParts nominal(const Operator& op) const;
+    [[nodiscard]] KernelParts kernel(const Operator& op) const;
     [[nodiscard]] KernelParts product(const Operator& op) const;
     [[nodiscard]] KernelParts of_experts(const Operator& op) const;
     [[nodiscard]] KernelParts corrected(const Constants& constants, const Operator& op) const;
@@ -73,6 +84,7 @@ class KernelTimes {
     std::vector<CollectiveTimes> of_groups_;
     std::optional<ExchangeTimes> exchange_;
     CollectiveTimes point_to_point_;
+    std::optional<CollectiveTimes> between_hosts_;
     Origin origin_;
 };
 

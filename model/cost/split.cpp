@@ -10,6 +10,7 @@ Split split_of(const Deployment& d) {
             .attention_data = d.attention_data_parallel,
             .context = d.context_parallel,
             .pipeline = d.pipeline_parallel,
+            .hosts = d.hosts_per_instance,
             .all_to_all = d.engine != nullptr && d.engine->expert_dispatch == ExpertDispatch::all_to_all};
 }
 
@@ -18,6 +19,9 @@ std::optional<std::string> division_refusal(const Split& split) {
     if (split.tensor % split.attention_data != 0)
         return std::to_string(split.attention_data) + " attention groups do not divide " + ranks;
     if (split.tensor % split.expert != 0) return std::to_string(split.expert) + " expert ranks do not divide " + ranks;
+    if (split.pipeline % split.hosts != 0)
+        return std::to_string(split.hosts) + " hosts do not divide " + std::to_string(split.pipeline) +
+               (split.pipeline == 1 ? " pipeline stage" : " pipeline stages");
     return std::nullopt;
 }
 
@@ -27,7 +31,13 @@ std::optional<std::string> engine_refusal(const Deployment& d) {
     if (d.expert_parallel > 1 && !layouts.expert) return refuse("experts over ranks");
     if (d.attention_data_parallel > 1 && !layouts.attention_data) return refuse("requests over attention groups");
     if (d.context_parallel > 1 && !layouts.context) return refuse("contexts over ranks");
+    if (d.hosts_per_instance > 1 && !layouts.hosts) return refuse("an instance over hosts");
     return std::nullopt;
+}
+
+std::optional<std::string> adapter_refusal(const Deployment& d) {
+    if (d.hosts_per_instance == 1 || d.node->nics > 0) return std::nullopt;
+    return d.node->name + " has no network adapters ('nics') to other hosts";
 }
 
 std::optional<std::string> context_refusal(const Split& split, int copies) {
@@ -45,6 +55,7 @@ std::string split_text(const Deployment& d) {
     add("ADP", d.attention_data_parallel);
     add("CP", d.context_parallel);
     add("PP", d.pipeline_parallel);
+    if (d.hosts_per_instance > 1) text += " over " + std::to_string(d.hosts_per_instance) + " nodes";
     return text;
 }
 

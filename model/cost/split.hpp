@@ -16,6 +16,7 @@ struct Split {
     int attention_data = 1;  ///< groups of them whose attention has requests of its own; divides `tensor`
     int context = 1;         ///< ranks of such a group that hold different tokens of the same KV heads
     int pipeline = 1;
+    int hosts = 1;  ///< that the stages lie on, as many on each; divides `pipeline`
     int data = 1;
     bool all_to_all = false;  ///< tokens go to the ranks of their experts; otherwise every rank sees all tokens
 
@@ -31,13 +32,16 @@ struct Split {
 
 /// Why the engine of a deployment cannot split it so, if so.
 [[nodiscard]] std::optional<std::string> engine_refusal(const Deployment& deployment);
-/// Why the ranks of a stage cannot be divided so, if so, whatever the model.
+/// Why the node of a deployment cannot be one of several that an instance spans, if so.
+[[nodiscard]] std::optional<std::string> adapter_refusal(const Deployment& deployment);
+/// Why the ranks of a stage, or the stages, cannot be divided so, if so, whatever the model.
 [[nodiscard]] std::optional<std::string> division_refusal(const Split& split);
 /// Why the ranks of an attention group cannot share contexts so, if so: of `copies` ranks with the same KV heads the
 /// contexts can be divided over as many (vLLM docs/serving/context_parallel_deployment.md: at most ranks / KV heads).
 [[nodiscard]] std::optional<std::string> context_refusal(const Split& split, int copies);
 
-/// "TP8 EP8 ADP8 PP2": ranks of a stage, then the expert, attention-data, context and pipeline degrees above one.
+/// "TP8 EP8 ADP8 PP2 over 2 nodes": ranks of a stage, then the expert, attention-data, context and pipeline degrees and
+/// the hosts above one.
 [[nodiscard]] std::string split_text(const Deployment& deployment);
 
 }  // namespace plimsoll

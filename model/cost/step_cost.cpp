@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace plimsoll {
 namespace {
@@ -12,14 +13,31 @@ bool stands_alone(const Operator& op) {
     return op.follows == Follows::own_prompts || op.follows == Follows::own_context;
 }
 
+void add(const StepParts& more, double times, StepParts& parts) {
+    for (Seconds StepParts::*part :
+         {&StepParts::compute, &StepParts::weights_read, &StepParts::kv_read, &StepParts::communication,
+          &StepParts::launch, &StepParts::host_serial, &StepParts::host_launches})
+        parts.*part += more.*part * times;
+}
+
 }  // namespace
 
+/// The draft and its times, kept alive by the copies of a cost.
+struct StepCost::Drafting {
+    Drafting(std::shared_ptr<const Draft> drafted, const TimeFactors& factors)
+        : draft(std::move(drafted)), cost(draft->architecture(), draft->deployment(), factors) {}
+    Drafting(const Drafting& other, const TimeFactors& factors)
+        : draft(other.draft), cost(other.cost, draft->deployment(), factors) {}
+    std::shared_ptr<const Draft> draft;
+    StepCost cost;
+};
+
 StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
-                   bool folded)
+                   KernelTimes kernels)
     : architecture_(&architecture),
       split_(split_of(deployment)),
       storage_{deployment.weights, deployment.kv},
-      kernels_(deployment, factors),
+      kernels_(std::move(kernels)),
       overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
       graph_batch_(deployment.engine->host.graph_batch),
@@ -31,33 +49,53 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
     per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
     per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
     launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
-    if (folded) fold(architecture);
+    if (deployment.speculation && deployment.speculation->tokens > 0) {
+        queries_ = deployment.speculation->tokens + 1;
+        advance_ = deployment.speculation->expected_tokens();
+    }
 }
 
-std::array<double, 2> StepCost::logarithms(const Architecture& architecture, const Deployment& deployment,
-                                           const TimeFactors& factors, const std::array<StepShape, 2>& shapes) {
-    const StepCost cost(architecture, deployment, factors, false);
+StepCost::StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(architecture, deployment, factors, KernelTimes(deployment, factors)) {
+    if (auto draft = draft_of(deployment)) draft_ = std::make_shared<const Drafting>(std::move(draft), factors);
+    tabulated_ = std::make_shared<const std::vector<Tabulated>>(tabulated());
+    fold();
+}
+
+StepCost::StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors)
+    : StepCost(*other.architecture_, deployment, factors, other.kernels_.with(factors)) {
+    if (other.draft_ != nullptr) draft_ = std::make_shared<const Drafting>(*other.draft_, factors);
+    tabulated_ = other.tabulated_;
+    fold();
+}
+
+std::array<double, 2> StepCost::logarithms(const Deployment& deployment, const TimeFactors& factors,
+                                           const std::array<StepShape, 2>& shapes) const {
+    const StepCost cost(*architecture_, deployment, factors, kernels_.with(factors));
     std::array<double, 2> result{};
     std::vector<Operator> list;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
         list.clear();
-        cost.operators(shapes[i], list);
+        const StepShape shape = cost.checked(shapes[i]);
+        cost.operators(shape, list);
         Seconds gpu;
         for (const Operator& op : list) gpu += cost.kernels_.time(op) * (op.count * cost.stages_);
-        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shapes[i])) + cost.host_serial(shapes[i]);
+        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
         result[i] = std::log(step.value());
     }
     return result;
 }
 
-void StepCost::fold(const Architecture& architecture) {
+std::vector<StepCost::Tabulated> StepCost::tabulated() const {
     std::vector<Operator> operators;
+    std::vector<Tabulated> result;
     const auto add = [&](std::size_t i, double sequences, bool all, bool own) {
-        step_operators(architecture, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
+        step_operators(*architecture_, {.decode_sequences = sequences, .context_tokens = sequences}, split_, storage_,
                        operators);
+        if (i == 0) result.reserve(result.size() + by_tokens_.points() * operators.size());
         for (const Operator& op : operators)
             if (!stands_alone(op) && (op.follows == Follows::tokens ? all : own))
-                table_of(op.follows)[i] += op.count * kernels_.time(op).value();
+                result.push_back({op.follows, i, op.count, kernels_.nominal(op)});
     };
     const int groups = split_.attention_data;
     for (std::size_t i = 0; i < by_tokens_.points(); ++i) {
@@ -65,8 +103,13 @@ void StepCost::fold(const Architecture& architecture) {
         add(i, x, true, groups == 1);
         if (groups > 1) add(i, x * groups, false, true);  // so many in all that the group has x
     }
-    for (std::size_t group = 0; group < architecture.groups(); ++group)
-        decode_.push_back(decode_line(architecture, group));
+    return result;
+}
+
+void StepCost::fold() {
+    for (const Tabulated& entry : *tabulated_)
+        table_of(entry.follows)[entry.point] += entry.count * kernels_.drawn(entry.kernel).total().value();
+    for (std::size_t group = 0; group < architecture_->groups(); ++group) decode_.push_back(decode_line(group));
 }
 
 OctaveTable& StepCost::table_of(Follows follows) {
@@ -83,12 +126,12 @@ OctaveTable& StepCost::table_of(Follows follows) {
 }
 
 /// Three evaluations give the coefficients, within the window where there is one.
-StepCost::DecodeLine StepCost::decode_line(const Architecture& architecture, std::size_t group) const {
+StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
     DecodeLine line;
-    if (const auto window = architecture.window(group)) line.window = *window;
+    if (const auto window = architecture_->window(group)) line.window = *window;
     const auto time = [&](double sequences, double context) {
-        const Operator op = architecture.decode_attention(
-            group, {.decode_sequences = sequences, .context_tokens = context}, split_, storage_);
+        const Operator op = architecture_->decode_attention(
+            group, checked({.decode_sequences = sequences, .context_tokens = context}), split_, storage_);
         return op.count * kernels_.time(op).value();
     };
     const double far = std::min(1048576.0, line.window / 4.0);
@@ -105,7 +148,8 @@ StepShape StepCost::per_stage(const StepShape& shape) const {
             .prefill_tokens = shape.prefill_tokens,
             .attention_pairs = shape.attention_pairs,
             .decode_sequences = shape.decode_sequences * share,
-            .context_tokens = shape.context_tokens * share};
+            .context_tokens = shape.context_tokens * share,
+            .queries_per_decode = shape.queries_per_decode};
 }
 
 Seconds StepCost::prefill_attention(const StepShape& shape) const {
@@ -125,7 +169,7 @@ Seconds StepCost::stage_gpu(const StepShape& shape, Seconds prefill_attention) c
     const StepShape own = groups ? part_of(shape, split_.attention_data) : shape;
     double time = by_tokens_(shape.tokens()) + by_own_rows_(own.rows());
     if (groups) time += by_own_tokens_(own.tokens());
-    if (split_.context > 1) time += by_own_decodes_(own.decode_sequences);
+    if (split_.context > 1) time += by_own_decodes_(own.decode_tokens());
     if (own.decode_sequences > 0)
         for (const DecodeLine& line : decode_)
             time += line.launch + line.per_sequence * own.decode_sequences +
@@ -134,7 +178,8 @@ Seconds StepCost::stage_gpu(const StepShape& shape, Seconds prefill_attention) c
 }
 
 Seconds StepCost::host_serial(const StepShape& shape) const {
-    Seconds time = per_step_ + per_sequence_ * shape.rows() + per_request_ * shape.prefill_sequences;
+    const double sequences = shape.prefill_sequences + shape.decode_sequences;
+    Seconds time = per_step_ + per_sequence_ * sequences + per_request_ * shape.prefill_sequences;
     if (shape.prefill_tokens > 0) time += per_prefill_;
     return time;
 }
@@ -148,13 +193,46 @@ Seconds StepCost::step(const StepShape& shape) const {
     return step(shape, prefill_attention(shape));
 }
 
-Seconds StepCost::step(const StepShape& shape, Seconds prefill_attention) const {
+StepShape StepCost::checked(StepShape shape) const {
+    shape.queries_per_decode = queries_;
+    return shape;
+}
+
+Seconds StepCost::pass_without_host(const StepShape& shape, Seconds prefill_attention) const {
     const Seconds gpu = stage_gpu(per_stage(shape), prefill_attention) * static_cast<double>(stages_);
-    return overlap_.time(gpu, host_launches(shape)) + host_serial(shape);
+    return overlap_.time(gpu, host_launches(shape));
+}
+
+Seconds StepCost::pass(const StepShape& shape, Seconds prefill_attention) const {
+    return pass_without_host(shape, prefill_attention) + host_serial(shape);
+}
+
+Seconds StepCost::drafting(const StepShape& shape) const {
+    const StepCost& cost = draft_->cost;
+    const StepShape prompts = prompts_of(shape), decodes = decodes_of(shape);
+    Seconds time;
+    if (prompts.prefill_tokens > 0) time += cost.pass_without_host(prompts, cost.prefill_attention(prompts));
+    if (decodes.decode_sequences > 0) time += cost.pass_without_host(decodes, Seconds(0)) * (queries_ - 1.0);
+    return time;
+}
+
+Seconds StepCost::step(const StepShape& shape, Seconds prefill_attention) const {
+    if (draft_ == nullptr) return pass(shape, prefill_attention);
+    const Seconds whole = pass(checked(shape), prefill_attention) + drafting(shape);
+    if (shape.decode_sequences <= 0) return whole;
+    // The decodes alone would take so long for all the tokens that they gain; prompts add the rest in full.
+    const StepShape decodes = decodes_of(shape);
+    return whole - (pass(checked(decodes), Seconds(0)) + drafting(decodes)) * (1.0 - 1.0 / advance_);
 }
 
 double StepCost::next_breakpoint(double sequences, double context_tokens) const {
     const StepShape shape{.decode_sequences = sequences, .context_tokens = context_tokens};
+    const double own = pass_breakpoint(checked(shape));
+    return draft_ == nullptr ? own : std::min(own, draft_->cost.pass_breakpoint(shape));
+}
+
+double StepCost::pass_breakpoint(const StepShape& shape) const {
+    const double sequences = shape.decode_sequences, context_tokens = shape.context_tokens;
     const Seconds gpu = stage_gpu(per_stage(shape), Seconds(0)) * static_cast<double>(stages_);
     const Seconds launches = host_launches(shape);
     double slope = 0, edge = std::numeric_limits<double>::infinity();
@@ -178,7 +256,7 @@ void StepCost::operators(const StepShape& shape, std::vector<Operator>& operator
     step_operators(*architecture_, per_stage(shape), split_, storage_, operators);
 }
 
-StepParts StepCost::parts(const StepShape& shape) const {
+StepParts StepCost::pass_parts(const StepShape& shape) const {
     std::vector<Operator> list;
     operators(shape, list);
     StepParts parts;
@@ -201,6 +279,22 @@ StepParts StepCost::parts(const StepShape& shape) const {
     }
     parts.host_serial = host_serial(shape);
     parts.host_launches = host_launches(shape);
+    return parts;
+}
+
+StepParts StepCost::parts(const StepShape& shape) const {
+    StepParts parts = pass_parts(checked(shape));
+    if (draft_ != nullptr) {
+        const StepShape prompts = prompts_of(shape), decodes = decodes_of(shape);
+        const double gained = 1.0 - 1.0 / advance_, drafted = queries_ - 1.0;
+        if (prompts.prefill_tokens > 0) add(draft_->cost.pass_parts(prompts), 1.0, parts);
+        if (decodes.decode_sequences > 0) {
+            add(pass_parts(checked(decodes)), -gained, parts);
+            StepParts of_draft = draft_->cost.pass_parts(decodes);
+            of_draft.host_serial = Seconds(0);
+            add(of_draft, drafted * (1.0 - gained), parts);
+        }
+    }
     parts.total = step(shape);
     return parts;
 }

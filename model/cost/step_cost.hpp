@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "model/cost/launch_overlap.hpp"
@@ -8,6 +9,7 @@
 #include "model/cost/octave_table.hpp"
 #include "model/cost/parallelism.hpp"
 #include "model/cost/roofline.hpp"
+#include "model/cost/speculation.hpp"
 
 namespace plimsoll {
 
@@ -25,16 +27,20 @@ struct StepParts {
 /// requests of their own divide a batch likewise, in step with the fullest.
 ///
 /// step = overlap(GPU, host launches) + serial host time;
+/// Where a draft speculates, a step is the time in which every running sequence advances by one token in the mean: a
+/// pass that checks k + 1 tokens of each, after k passes of the draft, over the tokens that are expected of it. Prompts
+/// cost what they add to that pass, and a pass of the draft.
+///
 /// GPU = table(tokens) + own part's tables(tokens, rows, decodes) + prefill attention + decode attention (b, context).
 class StepCost {
   public:
     /// `factors`: another draw of what the constants may be.
-    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {})
-        : StepCost(architecture, deployment, factors, true) {}
-    /// Logarithms of the times of two steps from their operators, without the work of a fold.
-    [[nodiscard]] static std::array<double, 2> logarithms(const Architecture& architecture,
-                                                          const Deployment& deployment, const TimeFactors& factors,
-                                                          const std::array<StepShape, 2>& shapes);
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
+    /// Another draw of the constants of the same deployment, without evaluating its kernels again.
+    StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors);
+    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold.
+    [[nodiscard]] std::array<double, 2> logarithms(const Deployment& deployment, const TimeFactors& factors,
+                                                   const std::array<StepShape, 2>& shapes) const;
 
     /// Time from one token to the next of all running sequences.
     [[nodiscard]] Seconds step(const StepShape& shape) const;
@@ -71,14 +77,36 @@ class StepCost {
     [[nodiscard]] const LaunchOverlap& overlap() const { return overlap_; }
 
   private:
-    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors, bool folded);
+    StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors,
+             KernelTimes kernels);
+    /// A kernel at one point of one table.
+    struct Tabulated {
+        Follows follows;
+        std::size_t point;
+        double count;
+        KernelTimes::Nominal kernel;
+    };
+    /// One pass of the model over a step, its own host time included or not.
+    [[nodiscard]] Seconds pass(const StepShape& shape, Seconds prefill_attention) const;
+    [[nodiscard]] Seconds pass_without_host(const StepShape& shape, Seconds prefill_attention) const;
+    [[nodiscard]] double pass_breakpoint(const StepShape& shape) const;
+    [[nodiscard]] StepParts pass_parts(const StepShape& shape) const;
+    /// The shape with as many tokens of each decode as are checked at once.
+    [[nodiscard]] StepShape checked(StepShape shape) const;
+    /// What the draft takes beside such a pass: one of its own over the prompts, `tokens` over the decodes.
+    [[nodiscard]] Seconds drafting(const StepShape& shape) const;
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
-    void fold(const Architecture& architecture);
+    [[nodiscard]] std::vector<Tabulated> tabulated() const;
+    void fold();
     struct DecodeLine;
-    [[nodiscard]] DecodeLine decode_line(const Architecture& architecture, std::size_t group) const;
+    [[nodiscard]] DecodeLine decode_line(std::size_t group) const;
 
+    struct Drafting;
     const Architecture* architecture_;
+    std::shared_ptr<const Drafting> draft_;  ///< null without speculation
+    int queries_ = 1;                        ///< tokens of each decode that a pass checks
+    double advance_ = 1;                     ///< tokens that it adds to a sequence in the mean
     Split split_;
     Storage storage_;
     KernelTimes kernels_;
@@ -87,6 +115,7 @@ class StepCost {
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
+    std::shared_ptr<const std::vector<Tabulated>> tabulated_;
     [[nodiscard]] OctaveTable& table_of(Follows follows);
     OctaveTable by_tokens_{0, 16};  ///< with what follows the own tokens where these are all
     OctaveTable by_own_tokens_{0, 16}, by_own_rows_{0, 16}, by_own_decodes_{0, 16};

@@ -16,7 +16,18 @@ StepShape part_of(const StepShape& shape, int parts) {
             .prefill_tokens = shape.prefill_tokens * prompts,
             .attention_pairs = shape.attention_pairs * prompts,
             .decode_sequences = shape.decode_sequences * decodes,
-            .context_tokens = shape.context_tokens * decodes};
+            .context_tokens = shape.context_tokens * decodes,
+            .queries_per_decode = shape.queries_per_decode};
+}
+
+StepShape prompts_of(const StepShape& shape) {
+    return {.prefill_sequences = shape.prefill_sequences,
+            .prefill_tokens = shape.prefill_tokens,
+            .attention_pairs = shape.attention_pairs};
+}
+
+StepShape decodes_of(const StepShape& shape) {
+    return {.decode_sequences = shape.decode_sequences, .context_tokens = shape.context_tokens};
 }
 
 Operator gemm_operator(std::string_view name, std::string_view document_name, double m, double n, double k,

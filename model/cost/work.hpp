@@ -14,11 +14,13 @@ struct StepShape {
     double prefill_tokens = 0;     ///< their tokens
     double attention_pairs = 0;    ///< query-key pairs of these tokens under the causal mask
     double decode_sequences = 0;
-    double context_tokens = 0;  ///< KV tokens read by the decodes, summed
+    double context_tokens = 0;      ///< KV tokens read by the decodes, summed
+    double queries_per_decode = 1;  ///< tokens of each that the step checks at once: drafted ones and the one before
 
-    [[nodiscard]] double tokens() const { return prefill_tokens + decode_sequences; }
-    /// Rows that reach the LM head: the last position of each sequence.
-    [[nodiscard]] double rows() const { return prefill_sequences + decode_sequences; }
+    [[nodiscard]] double decode_tokens() const { return decode_sequences * queries_per_decode; }
+    [[nodiscard]] double tokens() const { return prefill_tokens + decode_tokens(); }
+    /// Rows that reach the LM head: the last position of each prompt, and all of the decodes.
+    [[nodiscard]] double rows() const { return prefill_sequences + decode_tokens(); }
 };
 
 /// Query-key pairs of a causal prefill of `query` tokens after `past` tokens that are already cached.
@@ -38,6 +40,9 @@ struct StepShape {
 }
 /// What the fullest of `parts` groups of ranks processes of a step where each has sequences of its own.
 [[nodiscard]] StepShape part_of(const StepShape& shape, int parts);
+/// The prompts of a step without its decodes, and the other way round, one token of each.
+[[nodiscard]] StepShape prompts_of(const StepShape& shape);
+[[nodiscard]] StepShape decodes_of(const StepShape& shape);
 
 enum class OperatorKind {
     gemm,
@@ -102,6 +107,7 @@ struct Operator {
     double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
 
     int ranks = 1;  ///< collectives
+    int hosts = 1;  ///< that these ranks lie on
 };
 
 /// A dense product [m, k] x [k, n] with weights and activations of the given types.

@@ -67,6 +67,7 @@ void read_layouts(const Fields& fields, Engine& engine) {
             static_cast<ExpertDispatch>(layouts.choice("expert_dispatch", {"all-gather", "all-to-all"}));
     engine.layouts.attention_data = layouts.boolean_or("attention_data", false);
     engine.layouts.context = layouts.boolean_or("context", false);
+    engine.layouts.hosts = layouts.boolean_or("hosts", false);
     layouts.finish();
 }
 

@@ -32,6 +32,7 @@ enum class ExpertDispatch {
 /// Ways of splitting a model that not every engine has; tensor and pipeline ranks all of them take.
 struct Layouts {
     bool expert = false, attention_data = false, context = false;
+    bool hosts = false;  ///< an instance may span hosts, its pipeline from one to the next
 };
 
 /// What the cache of layers that attend to a window of the last tokens keeps.

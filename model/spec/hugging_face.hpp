@@ -8,6 +8,7 @@
 
 #include "model/base/fields.hpp"
 #include "model/base/registry.hpp"
+#include "model/spec/dtype.hpp"
 
 namespace plimsoll {
 
@@ -33,17 +34,21 @@ class HuggingFaceConfig {
     /// The same under the first of several names that is there.
     [[nodiscard]] int size(std::initializer_list<std::string_view> keys, double most = most_of_anything) const;
     [[nodiscard]] std::optional<int> size_if(std::string_view key) const;
+    [[nodiscard]] std::optional<double> factor_if(std::string_view key) const;  ///< a number above zero
     /// `fallback` is what transformers take where the field is absent; it is noted as assumed.
     [[nodiscard]] int size_or(std::string_view key, int fallback) const;
     /// The same where a null means that there is none.
     [[nodiscard]] std::optional<int> size_or_none(std::string_view key, int fallback) const;
-    [[nodiscard]] int count_or(std::string_view key, int fallback) const;  ///< zero is fine
+    /// Zero is fine.
+    [[nodiscard]] int count_or(std::string_view key, int fallback, double most = most_of_anything) const;
     [[nodiscard]] bool flag_or(std::string_view key, bool fallback) const;
     [[nodiscard]] std::string text_or(std::string_view key, std::string_view fallback) const;
     [[nodiscard]] std::vector<int> sizes(std::string_view key) const;
     [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
     /// A part of the config; the fields of the whole that it does not have itself are not looked for.
     [[nodiscard]] HuggingFaceConfig part(std::string_view key) const;
+    /// The part about text of a model that reads images too, with what the whole says of both (tied embeddings).
+    [[nodiscard]] std::optional<HuggingFaceConfig> text_part() const;
     /// Refuses a field that is there with another value, for `why`.
     void expect(std::string_view key, bool value, std::string_view why) const;
     void expect(std::string_view key, int value, std::string_view why) const;
@@ -75,6 +80,7 @@ struct ConfigModel {
     bool norm_biases = false;
     bool head_bias = false;
     int learned_positions = 0;
+    int prediction_layers = 0;           ///< modules that predict further tokens
     std::vector<std::string> attention;  ///< [layers]
     std::vector<std::string> ffn;        ///< [layers]
 };
@@ -145,5 +151,14 @@ void check_mixture(const HuggingFaceConfig& config, const MoeFields& fields);
 /// The same mixture of experts in all layers.
 void set_mixture(ConfigModel& model, const HuggingFaceConfig& config, const MoeFields& fields);
 [[nodiscard]] std::string mixture_ffn(const MoeFields& fields);
+/// DeepSeek's names of a mixture, which other families have taken over: n_routed_experts, n_shared_experts, n_group.
+[[nodiscard]] MoeFields routed_mixture(const HuggingFaceConfig& config);
+/// Dense layers first, as many as first_k_dense_replace says, then the mixture; and num_nextn_predict_layers.
+void set_dense_then_mixture(ConfigModel& model, const HuggingFaceConfig& config, const MoeFields& fields,
+                            int dense_by_default);
+
+/// The dtype of the weights: that of `quantization_config`, else `dtype` or `torch_dtype`, of the whole or of its part
+/// about text; without any, fp16. Throws InputError at a quantization that is none of our dtypes.
+[[nodiscard]] Dtype dtype_of(const HuggingFaceConfig& config);
 
 }  // namespace plimsoll

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <cstdint>
+
 #include <fmt/format.h>
 
 #include "model/base/error.hpp"
@@ -27,11 +30,30 @@ std::vector<bool> listed_windows(const ConfigModel& model, const HuggingFaceConf
         config.fail("layer_types", fmt::format("lists {} of {} layers", types.size(), model.layers));
     std::vector<bool> result;
     for (const std::string& type : types) {
-        if (type != "full_attention" && type != "sliding_attention")
-            config.fail("layer_types", unknown_name("kind of layer", type, {"full_attention", "sliding_attention"}));
-        result.push_back(type == "sliding_attention");
+        if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention")
+            config.fail("layer_types", unknown_name("kind of layer", type,
+                                                    {"chunked_attention", "full_attention", "sliding_attention"}));
+        result.push_back(type != "full_attention");
     }
     return result;
+}
+
+/// The context that YaRN stretches the original one to, where it exceeds max_position_embeddings, as in the files of
+/// Qwen2.5 that are made by its model card: vLLM config, _get_and_verify_max_len.
+int stretched(const HuggingFaceConfig& config, int context) {
+    for (const char* key : {"rope_scaling", "rope_parameters"}) {
+        if (!config.has(key)) continue;
+        const HuggingFaceConfig rope = config.part(key);
+        const auto original = rope.size_if("original_max_position_embeddings");
+        const auto factor = rope.factor_if("factor");
+        const bool yarn = rope.text_or("rope_type", rope.text_or("type", "")) == "yarn";
+        if (!yarn || !original || !factor || *original * *factor <= context) continue;
+        if (*original * *factor > HuggingFaceConfig::most_context)
+            rope.fail("factor", fmt::format("stretches the context beyond {} tokens", HuggingFaceConfig::most_context));
+        config.note(fmt::format("the context is {} tokens, stretched by YaRN", std::lround(*original * *factor)));
+        return static_cast<int>(std::lround(*original * *factor));
+    }
+    return context;
 }
 
 }  // namespace
@@ -50,6 +72,7 @@ ConfigModel common_model(const HuggingFaceConfig& config, const CommonDefaults& 
         defaults.vocabulary ? config.size_or("vocab_size", *defaults.vocabulary) : config.size("vocab_size");
     model.max_context = defaults.max_context ? config.size_or("max_position_embeddings", *defaults.max_context)
                                              : config.size("max_position_embeddings", config.most_context);
+    model.max_context = stretched(config, model.max_context);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied_embeddings);
     return model;
 }
@@ -120,6 +143,31 @@ std::string mixture_ffn(const MoeFields& fields) {
     if (fields.gate_bias) text += R"(, "gate_bias": true)";
     if (fields.bias) text += R"(, "bias": true)";
     return text + "}";
+}
+
+MoeFields routed_mixture(const HuggingFaceConfig& config) {
+    MoeFields mixture{.experts = config.size("n_routed_experts"),
+                      .top_k = config.size("num_experts_per_tok"),
+                      .intermediate = config.size("moe_intermediate_size")};
+    const std::int64_t shared = std::int64_t{mixture.intermediate} * config.count_or("n_shared_experts", 0);
+    if (shared > static_cast<std::int64_t>(config.most_of_anything))
+        config.fail("n_shared_experts", "the shared experts together are wider than any that are known");
+    mixture.shared_intermediate = static_cast<int>(shared);
+    // Without groups any expert may be reached.
+    if (config.text_or("topk_method", "noaux_tc") != "greedy") {
+        mixture.groups = config.size_if("n_group").value_or(1);
+        mixture.reached_groups = config.size_if("topk_group").value_or(mixture.groups);
+    }
+    return mixture;
+}
+
+void set_dense_then_mixture(ConfigModel& model, const HuggingFaceConfig& config, const MoeFields& fields,
+                            int dense_by_default) {
+    check_mixture(config, fields);
+    const int dense = config.count_or("first_k_dense_replace", dense_by_default);
+    for (int layer = 0; layer < model.layers; ++layer)
+        model.ffn.push_back(layer < dense ? gated_ffn(config.size("intermediate_size")) : mixture_ffn(fields));
+    model.prediction_layers = config.count_or("num_nextn_predict_layers", 0, 100);
 }
 
 }  // namespace plimsoll

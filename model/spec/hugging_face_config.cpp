@@ -35,7 +35,12 @@ constexpr std::array structural = {
     "hidden_size_per_layer_input",
     "text_config",
     "moe_layer_freq",
+    // Of draft models of the EAGLE kind, which call themselves by the type of the model that they draft for.
+    "draft_vocab_size",
 };
+
+/// Where models that read images keep what they say of text.
+constexpr std::array text_parts = {"text_config", "llm_config", "language_config"};
 
 /// What any family's layers do where nothing else is said, and what later releases of transformers write out.
 bool all_attend_fully(const Fields& fields) {
@@ -77,6 +82,10 @@ std::optional<int> HuggingFaceConfig::size_if(std::string_view key) const {
     return has(key) ? std::optional(static_cast<int>(fields_.integer(key, count))) : std::nullopt;
 }
 
+std::optional<double> HuggingFaceConfig::factor_if(std::string_view key) const {
+    return has(key) ? std::optional(fields_.number(key, {1e-6, 1e6})) : std::nullopt;
+}
+
 std::vector<int> HuggingFaceConfig::sizes(std::string_view key) const {
     record_->asked.emplace(key);
     std::vector<int> result;
@@ -94,8 +103,8 @@ std::optional<int> HuggingFaceConfig::size_or_none(std::string_view key, int fal
     return fields_.has(key) ? size_if(key) : size_or(key, fallback);
 }
 
-int HuggingFaceConfig::count_or(std::string_view key, int fallback) const {
-    if (has(key)) return static_cast<int>(fields_.integer(key, {0, count.most}));
+int HuggingFaceConfig::count_or(std::string_view key, int fallback, double most) const {
+    if (has(key)) return static_cast<int>(fields_.integer(key, {0, most}));
     assume(key, std::to_string(fallback));
     return fallback;
 }
@@ -118,6 +127,18 @@ std::vector<std::string> HuggingFaceConfig::texts(std::string_view key) const {
 HuggingFaceConfig HuggingFaceConfig::part(std::string_view key) const {
     record_->asked.emplace(key);
     return {fields_.object(key), record_};
+}
+
+std::optional<HuggingFaceConfig> HuggingFaceConfig::text_part() const {
+    constexpr const char* tied = "tie_word_embeddings";
+    for (const char* key : text_parts) {
+        if (!has(key)) continue;
+        const Fields text = fields_.object(key);
+        if (text.has(tied) || !has(tied)) return HuggingFaceConfig(text, record_);
+        const std::string shared = fmt::format(R"({{"{}": {}}})", tied, fields_.json(tied));
+        return HuggingFaceConfig(text.overlaid_with(Fields::from_text(shared, fields_.place())), record_);
+    }
+    return std::nullopt;
 }
 
 void HuggingFaceConfig::expect(std::string_view key, bool value, std::string_view why) const {

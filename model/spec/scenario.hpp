@@ -42,8 +42,11 @@ struct Scenario {
     std::vector<int> tensor_parallel;    ///< empty: all that are legal
     std::vector<int> pipeline_parallel;  ///< empty: 1, and more where the weights do not fit otherwise
     std::vector<int> expert_parallel, attention_data_parallel, context_parallel;  ///< empty: where they promise much
+    std::vector<int> hosts_per_instance;  ///< empty: 1, and more where the weights do not fit otherwise
     std::vector<int> instances_per_node;  ///< empty: as many as fit on the node's GPUs
     std::vector<int> max_sequences;       ///< empty: the engine's
+    std::optional<Speculation> speculation;
+    std::string acceptance_source;  ///< empty: the user's own
     ProfileChoice profiles;
     Workload workload;  ///< what engines see of it: context of sessions included, classes pooled
     Workload sent;      ///< what the clients of a load without classes send: with sessions, messages

@@ -50,6 +50,7 @@ Transformer read_transformer(const Fields& fields) {
                       .learned_positions = static_cast<int>(fields.integer_or("learned_positions", 0, {0, 1e9})),
                       .native_dtype = parse_dtype(fields.string("native_dtype"), fields.place("native_dtype")),
                       .prediction_layers = static_cast<int>(fields.integer_or("prediction_layers", 0, {0, 100})),
+                      .joins_hidden_state = false,
                       .published_parameters = std::nullopt,
                       .groups = {}};
     read_groups(fields, model);

@@ -31,7 +31,10 @@ struct Transformer {
     bool head_bias = false;     ///< the LM head has a bias a token of the vocabulary
     int learned_positions = 0;  ///< rows of a table of positions, as wide as the model; 0: positions are computed
     Dtype native_dtype = Dtype::fp16;
-    int prediction_layers = 0;  ///< modules that predict further tokens (multi-token prediction), left out of all else
+    int prediction_layers =
+        0;  ///< modules that predict further tokens (multi-token prediction), which drafts alone use
+    /// Whether it is such a module: tables shared with its model, whose hidden state it joins with the embedding.
+    bool joins_hidden_state = false;
     std::optional<std::int64_t> published_parameters;
     std::vector<Group> groups;  ///< at least one; their layers sum to `layers`
 

@@ -77,13 +77,13 @@ class GroupedQueryAttention final : public Block {
         op.kind = OperatorKind::decode_attention;
         op.follows = Follows::own_context;
         op.sequences = shape.decode_sequences;
-        op.m = shape.decode_sequences;
+        op.m = shape.decode_tokens();
         // A batch of short and long contexts reads less than this: the window cuts each on its own.
         op.pairs = window_ ? std::min(shape.context_tokens, op.sequences * *window_) : shape.context_tokens;
         op.pairs /= split.context;
         op.heads *= split.context;
         const double queries = op.m * op.heads * head_dim_ * storage.activation_bytes();
-        op.work.flop = Flop(4.0 * op.pairs * op.heads * head_dim_);
+        op.work.flop = Flop(4.0 * op.pairs * shape.queries_per_decode * op.heads * head_dim_);
         op.work.bytes_read = Bytes(op.pairs * kv_width(split) * bytes_per_value(storage.kv) + queries);
         op.work.bytes_written = Bytes(queries);
         return op;

@@ -73,10 +73,10 @@ class LatentAttention final : public Block {
         op.head_dim = latent_ + rotary_;
         op.value_dim = latent_;
         op.sequences = shape.decode_sequences;
-        op.m = shape.decode_sequences;
+        op.m = shape.decode_tokens();
         op.heads = heads;
         op.pairs = shape.context_tokens / split.context;
-        op.work.flop = Flop(2.0 * op.pairs * heads * (2 * latent_ + rotary_));
+        op.work.flop = Flop(2.0 * op.pairs * shape.queries_per_decode * heads * (2 * latent_ + rotary_));
         const double queries = op.m * heads * (latent_ + rotary_) * storage.activation_bytes();
         op.work.bytes_read = Bytes(op.pairs * (latent_ + rotary_) * bytes_per_value(storage.kv) + queries);
         op.work.bytes_written = Bytes(queries);

@@ -5,8 +5,9 @@ namespace {
 
 /// Fields and defaults: transformers models/falcon/configuration_falcon.py; key-value heads and norms of the three
 /// designs (7B: one key-value head and one norm; 40B: groups and two norms side by side; RW: norms one after the
-/// other): modeling_falcon.py, vLLM model_executor/models/falcon.py.
-ConfigModel read_falcon(const HuggingFaceConfig& config) {
+/// other): modeling_falcon.py, vLLM model_executor/models/falcon.py. The first files of the 40B (RefinedWeb) and of the
+/// 7B (RefinedWebModel) leave the design to the type: modelling_RW.py of the checkpoints.
+ConfigModel read(const HuggingFaceConfig& config, bool grouped) {
     ConfigModel model;
     model.hidden = config.size({"hidden_size", "n_embed"}, config.most_hidden);
     model.layers = config.size({"num_hidden_layers", "n_layer"}, config.most_layers);
@@ -14,7 +15,6 @@ ConfigModel read_falcon(const HuggingFaceConfig& config) {
     model.max_context = config.size_or("max_position_embeddings", 2048);
     model.tied_embeddings = config.flag_or("tie_word_embeddings", true);
     model.norm_biases = true;
-    const bool grouped = config.flag_or("new_decoder_architecture", false);
     const bool parallel = config.flag_or("parallel_attn", true);
     model.norms_per_layer = !parallel || (grouped && config.size_or("num_ln_in_parallel_attn", 2) == 2) ? 2 : 1;
 
@@ -35,10 +35,24 @@ ConfigModel read_falcon(const HuggingFaceConfig& config) {
     return model;
 }
 
+ConfigModel read_falcon(const HuggingFaceConfig& config) {
+    return read(config, config.flag_or("new_decoder_architecture", false));
+}
+
+ConfigModel read_first_grouped(const HuggingFaceConfig& config) {
+    return read(config, true);
+}
+
+ConfigModel read_first_single(const HuggingFaceConfig& config) {
+    return read(config, false);
+}
+
 }  // namespace
 
 void register_falcon(Registry<HuggingFaceFamily>& registry) {
     registry.add("falcon", {read_falcon});
+    registry.add("RefinedWeb", {read_first_grouped});
+    registry.add("RefinedWebModel", {read_first_single});
 }
 
 }  // namespace plimsoll

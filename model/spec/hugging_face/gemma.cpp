@@ -3,8 +3,8 @@
 namespace plimsoll {
 namespace {
 
-/// Fields and defaults: transformers models/{gemma2,gemma3}/configuration_*.py; four norms a layer and the norms of
-/// queries and keys: modeling_gemma3.py.
+/// Fields and defaults: transformers models/{gemma,gemma2,gemma3}/configuration_*.py; four norms a layer and the norms
+/// of queries and keys: modeling_gemma3.py.
 ConfigModel read(const HuggingFaceConfig& config, const CommonDefaults& common, bool qk_norm,
                  bool (*slides)(const HuggingFaceConfig& config, int layer)) {
     ConfigModel model = common_model(config, common);
@@ -28,6 +28,15 @@ bool all_but_one_of_a_run(const HuggingFaceConfig& config, int layer) {
     return (layer + 1) % config.size_or(hidden ? "_sliding_window_pattern" : "sliding_window_pattern", 6) != 0;
 }
 
+ConfigModel read_first(const HuggingFaceConfig& config) {
+    ConfigModel model = common_model(config, {.tied_embeddings = true});
+    GqaFields attention = common_heads(config, model.hidden, {.heads = 16, .kv_heads = 16, .head_dim = 256});
+    attention.qkv_bias = attention.output_bias = config.flag_or("attention_bias", false);
+    set_attention(model, attention);
+    set_ffn(model, config.size("intermediate_size"));
+    return model;
+}
+
 ConfigModel read_second(const HuggingFaceConfig& config) {
     return read(config, {.tied_embeddings = true}, false, every_other);
 }
@@ -37,19 +46,11 @@ ConfigModel read_third(const HuggingFaceConfig& config) {
                 all_but_one_of_a_run);
 }
 
-ConfigModel read_third_with_images(const HuggingFaceConfig& config) {
-    const HuggingFaceConfig text = config.part("text_config");
-    const ConfigModel model = read_third(text);
-    text.refuse_unknown_structure("gemma3_text");
-    if (config.has("vision_config")) config.note("the part that reads images is left out");
-    return model;
-}
-
 }  // namespace
 
 void register_gemma(Registry<HuggingFaceFamily>& registry) {
+    registry.add("gemma", {read_first});
     registry.add("gemma2", {read_second});
-    registry.add("gemma3", {read_third_with_images});
     registry.add("gemma3_text", {read_third});
 }
 

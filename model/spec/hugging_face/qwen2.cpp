@@ -41,7 +41,9 @@ ConfigModel read_third(const HuggingFaceConfig& config) {
 
 void register_qwen2(Registry<HuggingFaceFamily>& registry) {
     registry.add("qwen2", {read_second});
+    registry.add("qwen2_5_vl_text", {read_second});
     registry.add("qwen3", {read_third});
+    registry.add("qwen3_vl_text", {read_third});
 }
 
 }  // namespace plimsoll

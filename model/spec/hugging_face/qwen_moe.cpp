@@ -56,6 +56,7 @@ ConfigModel read_third(const HuggingFaceConfig& config) {
 void register_qwen_moe(Registry<HuggingFaceFamily>& registry) {
     registry.add("qwen2_moe", {read_second});
     registry.add("qwen3_moe", {read_third});
+    registry.add("qwen3_vl_moe_text", {read_third});
 }
 
 }  // namespace plimsoll
