@@ -35,7 +35,7 @@ std::vector<KernelRow> known_rows(const Csv& csv, const AccuracyRule& rule, Cata
 /// What the rows of a group have in common beyond the kernel where all groups are pooled: collectives between hosts
 /// are other kernels on other links than those within one.
 std::string pool_of(const KernelGroup& group) {
-    if (group.kernel != "all_reduce") return "";
+    if (group.kernel != "all_reduce" && group.kernel != "all_to_all") return "";
     return group.topology.find("nodes") == std::string::npos ? "one host" : "several hosts";
 }
 

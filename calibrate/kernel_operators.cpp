@@ -153,6 +153,18 @@ Operator all_reduce_row(const TableCells& cells) {
     return op;
 }
 
+Operator collective_row(const TableCells& cells) {
+    Operator op = all_reduce_row(cells);
+    const std::string name = cells.text("collective");
+    if (name == "all_reduce") return op;
+    if (name != "all_to_all")
+        throw InputError(cells.place + " collective", unknown_name("collective", name, {"all_reduce", "all_to_all"}));
+    op.name = op.document_name = "all_to_all";
+    op.kind = OperatorKind::all_to_all;
+    op.work.message = op.work.message * ((op.ranks - 1.0) / op.ranks);  // its own part stays
+    return op;
+}
+
 Operator elementwise_row(const TableCells& cells) {
     Operator op = elementwise_operator("elementwise", "elementwise", cells.number("bytes"), 0.0);
     op.arithmetic = element(cells.text("dtype"), cells.place).arithmetic;

@@ -17,6 +17,8 @@ struct TableCells {
 /// InputError at the row's place for an unknown type or sizes that contradict each other.
 [[nodiscard]] Operator gemm_row(const TableCells& cells);
 [[nodiscard]] Operator attention_row(const TableCells& cells);
+/// Of any collective that has a form: its name stands in the column `collective`, its bytes are the buffer of a rank.
+[[nodiscard]] Operator collective_row(const TableCells& cells);
 [[nodiscard]] Operator all_reduce_row(const TableCells& cells);
 [[nodiscard]] Operator moe_row(const TableCells& cells);
 /// Norms, activations and their like over [m tokens, n numbers]; `bytes`: read and written in all.

@@ -34,6 +34,10 @@ const std::vector<TableKind>& table_kinds() {
          {"gpu", "framework", "dtype", "kv_dtype", "batch", "query_len", "kv_len", "heads", "kv_heads", "head_dim"},
          attention_row,
          {"heads", "kv_heads", "head_dim"}},
+        {"collective",
+         {"gpu", "topology", "library", "collective", "ranks", "bytes", "dtype"},
+         collective_row,
+         {"ranks"}},
         {"all_reduce", {"gpu", "topology", "library", "ranks", "bytes", "dtype"}, all_reduce_row, {"ranks"}},
         {"gemm", {"gpu", "framework", "dtype", "m", "n", "k"}, gemm_row, {"n", "k"}},
         {"elementwise", {"gpu", "framework", "dtype", "m", "n", "bytes", "path"}, elementwise_row, {"path"}}};
@@ -99,10 +103,11 @@ KernelRow read_row(const Csv& csv, std::size_t row, const TableKind& kind, Catal
     result.source = text_or_empty(csv, row, "source");
     result.group = {.kernel = kind.kernel,
                     .gpu = catalog.gpus.at(csv.text(row, "gpu"), csv.place(row) + " gpu").name,
-                    .library = text_or_empty(csv, row, kind.kernel == "all_reduce" ? "library" : "framework"),
+                    .library = text_or_empty(csv, row, is_communication(result.op.kind) ? "library" : "framework"),
                     .topology = text_or_empty(csv, row, kind.kernel == "moe" ? "distribution" : "topology"),
                     .dtype = csv.text(row, "dtype"),
                     .kv_dtype = text_or_empty(csv, row, "kv_dtype")};
+    if (kind.kernel == "collective") result.group.kernel = result.op.name;
     if (kind.kernel == "attention")
         result.group.kernel =
             result.op.kind == OperatorKind::decode_attention ? "attention_decode" : "attention_prefill";
@@ -144,7 +149,7 @@ struct Plausible {
 /// 0.1 ms and a link of 1 GB/s.
 Plausible plausible(const KernelRow& row, Catalog& catalog) {
     constexpr double launch = 5e-6, faster = 30.0, slower = 300.0;
-    if (row.group.kernel == "all_reduce") {
+    if (is_communication(row.op.kind)) {
         constexpr double fast_link = 1e12, slow_start = 1e-4, slow_link = 1e9;
         const double bytes = row.op.work.message.value();
         return {(launch + bytes / fast_link) / faster, faster * (slow_start + bytes / slow_link)};

@@ -20,7 +20,7 @@ constexpr std::size_t many_rows = 50;
 bool can_be_fitted(KernelClass kernel) {
     return kernel == KernelClass::gemm || kernel == KernelClass::attention_prefill ||
            kernel == KernelClass::attention_decode || kernel == KernelClass::moe || kernel == KernelClass::all_reduce ||
-           kernel == KernelClass::elementwise;
+           kernel == KernelClass::all_to_all || kernel == KernelClass::elementwise;
 }
 
 /// The rows of the whole device that counted, in one round or (-1) all, by group; several rounds of a point as one.

@@ -35,6 +35,10 @@ std::string collective_cells(const KernelPoint& point, const SampleLabels& label
                        point.shape.ranks, point.shape.bytes, point.dtype);
 }
 
+std::string named_collective_cells(const KernelPoint& point, const SampleLabels& labels) {
+    return collective_cells(point, labels) + fmt::format(",{}", to_string(point.kernel));
+}
+
 std::string plain_cells(const KernelPoint& point, const SampleLabels& labels) {
     const KernelShape& s = point.shape;
     return fmt::format("{},{},{},{},{},{},{}", labels.source, labels.gpu, labels.library, point.dtype, s.m, s.n,
@@ -48,6 +52,8 @@ const Layout& layout_of(KernelClass kernel) {
     static const Layout expert{"source,gpu,framework,dtype,num_tokens,hidden,inter,topk,experts,tp,ep,distribution",
                                expert_cells};
     static const Layout collective{"source,gpu,topology,library,ranks,bytes,dtype", collective_cells};
+    // Without a name the rows are all-reduces.
+    static const Layout named_collective{collective.columns + ",collective", named_collective_cells};
     static const Layout plain{"source,gpu,framework,dtype,m,n,bytes", plain_cells};
     switch (kernel) {
         case KernelClass::gemm:
@@ -58,11 +64,12 @@ const Layout& layout_of(KernelClass kernel) {
         case KernelClass::moe:
             return expert;
         case KernelClass::all_reduce:
+            return collective;
         case KernelClass::all_gather:
         case KernelClass::reduce_scatter:
         case KernelClass::all_to_all:
         case KernelClass::send_recv:
-            return collective;
+            return named_collective;
         default:
             return plain;
     }

@@ -215,6 +215,7 @@ Bullets kernels_used(const Scenario& scenario, const Plan& plan) {
         add("attention in decode: " + kernel_source(d, OperatorKind::decode_attention));
         if (d.model->has_experts()) add("experts: " + experts_source(d));
         if (d.tensor_parallel > 1) add("all-reduce: " + collective_source(d));
+        if (split_of(d).dispatches()) add("all-to-all: " + exchange_source(d));
         if (answer->best->uncertainty)
             for (const std::string& size : answer->best->uncertainty->beyond_measured)
                 add("beyond what was measured: " + size);

@@ -6,6 +6,7 @@
 
 #include "model/base/error.hpp"
 #include "model/cost/memory.hpp"
+#include "model/cost/speculation.hpp"
 #include "scenarios/reader.hpp"
 #include "tests/catch.hpp"
 
@@ -55,9 +56,11 @@ std::string first_refusal(const Scenario& scenario, Catalog& catalog) {
     const auto first = [](const std::vector<int>& degrees) { return degrees.empty() ? 1 : degrees.front(); };
     deployment.expert_parallel = first(scenario.expert_parallel);
     deployment.context_parallel = first(scenario.context_parallel);
+    deployment.speculation = scenario.speculation;
     const Architecture architecture(*deployment.model);
     if (const auto why = architecture.refusal(split_of(deployment))) return *why;
     if (const auto why = engine_refusal(deployment)) return *why;
+    if (const auto why = speculation_refusal(deployment)) return *why;
     const auto too_large = memory_budget(architecture, deployment).refusal(*deployment.gpu);
     return too_large ? too_large->why : "nothing";
 }

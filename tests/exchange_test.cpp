@@ -1,6 +1,8 @@
 // All-to-alls against values worked by hand from the links, and against those that DeepEP publishes.
 #include "model/cost/exchange.hpp"
 
+#include "calibrate/fit.hpp"
+#include "calibrate/kernel_table.hpp"
 #include "model/cost/collective.hpp"
 #include "tests/catch.hpp"
 #include "tests/library.hpp"
@@ -80,4 +82,53 @@ TEST_CASE("exchange: DeepEP's kernels in a node") {
     // Eight B200: 726 and 740 GB/s, the rank's own eighth counted (deepseek-ai/DeepEP README, V2).
     CHECK(gigabytes("b200-180gb-sxm-8", 8) == Approx(726.0 * 7 / 8).epsilon(0.15));
     CHECK(gigabytes("b200-180gb-sxm-8", 8) == Approx(740.0 * 7 / 8).epsilon(0.15));
+}
+
+namespace {
+
+/// Fitted to exact times of an all-to-all whose ranks send their buffer less their own part at 200 GB/s, and start in
+/// 5 us a rank.
+KernelModel fitted_exchange() {
+    std::string text = "gpu,topology,library,collective,ranks,bytes,dtype,seconds\n";
+    for (const int ranks : {2, 4, 8})
+        for (double bytes = 4096; bytes <= 268435456; bytes *= 4)
+            text += "h100-80gb-sxm,nvswitch,nccl-1,all_to_all," + std::to_string(ranks) + "," + std::to_string(bytes) +
+                    ",fp16," + std::to_string(5.0 * ranks + bytes * (ranks - 1) / ranks / 200e3) + "e-6\n";
+    const KernelTable table = read_kernel_table(Csv::from_text(text, "exchanges.csv"), {}, testing::library());
+    REQUIRE(table.rows.size() == 27);
+    CHECK(table.rows.front().group.kernel == "all_to_all");
+    const Gpu& gpu = testing::library().gpus.at("h100-80gb-sxm", "test");
+    return fit_group(table.rows, peaks_of(gpu, Dtype::fp16), {}).models.front();
+}
+
+}  // namespace
+
+TEST_CASE("exchange: fitted tables stand for the rank counts that they cover on nodes joined alike") {
+    const KernelModel model = fitted_exchange();
+    MeasuredKernel measured;
+    measured.models = {&model};
+    measured.gpu = &testing::library().gpus.at("h100-80gb-sxm", "test");
+    measured.kinship = Kinship::same_gpu;
+    const Node& host = node("h100-80gb-sxm-8");
+    const ExchangeTimes eight(host, 8, Seconds(1e-6), &measured), sixteen(host, 16, Seconds(1e-6), &measured);
+    // 1 us of overhead, 40 us to start eight ranks, 7 MB at 200 GB/s: 35 us.
+    CHECK(eight.all_to_all(Bytes(7e6)).value() == Approx(76e-6).epsilon(0.03));
+    CHECK(eight.bandwidth().value() == Approx(200e9).epsilon(0.05));
+    CHECK(eight.origin() == model.origin);
+    CHECK(exchange_basis(host, 8, &measured) == &measured);
+    CHECK(exchange_basis(host, 16, &measured) == nullptr);
+    CHECK(sixteen.bandwidth() == ExchangeTimes(host, 16, Seconds(1e-6)).bandwidth());
+    measured.kinship = Kinship::same_class;
+    CHECK(ExchangeTimes(host, 8, Seconds(0), &measured).origin() == Origin::estimated);
+}
+
+TEST_CASE("exchange: tables of other collectives are refused with those that are known") {
+    const auto read = [](const char* name) {
+        const std::string text = std::string("gpu,topology,library,collective,ranks,bytes,dtype,seconds\n") +
+                                 "h100-80gb-sxm,nvswitch,nccl-1," + name + ",8,8192,fp16,2e-5\n";
+        return read_kernel_table(Csv::from_text(text, "table.csv"), {}, testing::library()).rows.at(0);
+    };
+    CHECK(read("all_reduce").op.work.message == Bytes(8192));
+    CHECK(read("all_to_all").op.work.message == Bytes(7168));  // an eighth stays
+    CHECK_THROWS_WITH(read("all_gather"), ContainsSubstring("all_to_all"));
 }

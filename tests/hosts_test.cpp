@@ -133,7 +133,10 @@ TEST_CASE("a model too large for a node is planned over as few as hold it") {
     const Deployment& d = best.deployment;
     CHECK(d.hosts_per_instance == 2);
     CHECK(d.gpus_per_instance() == 16);
-    CHECK(best.memory.weights.value() == Approx(1342e9 / 16).epsilon(0.05));
+    // The fuller stage has 31 of 61 layers, all with experts: 257 x 3 x 7168 x 2048 values of 2 bytes and 0.37 GB of
+    // attention, 713 GB on eight ranks; each rank has the down projections of the latents whole, 0.8 GB more, and its
+    // part of one table, 0.2 GB.
+    CHECK(best.memory.weights.value() == Approx(90.2e9).epsilon(0.01));
     // Two nodes carry one instance: half of its users each, and nodes in pairs.
     CHECK(best.users_per_node == best.users_per_instance / 2);
     CHECK(best.nodes_needed == 2 * std::ceil(2000 / best.users_per_instance));

@@ -114,12 +114,33 @@ TEST_CASE("importers: older and tagged output of nccl-tests, binary prefixes and
     CHECK(*imported.table.number(0, "seconds") == Approx(1e-3));
 }
 
-TEST_CASE("importers: of the collectives the fits use all-reduce alone, and say so") {
+TEST_CASE("importers: alltoall_perf of nccl-tests gives all-to-alls, whose bus bandwidth leaves out the own part") {
+    const auto text = [](const char* bus) {
+        return std::string(
+                   "# nThread 1 nGpus 2 minBytes 1048576 maxBytes 1048576 step: 2(factor) validation: 1\n"
+                   "#  Rank  0 Pid   1000 on first device  0 [0x31] NVIDIA A40\n"
+                   "#  Rank  1 Pid   1000 on first device  1 [0x32] NVIDIA A40\n"
+                   "#       size         count      type   redop    root     time   algbw   busbw #wrong     "
+                   "time   algbw   busbw #wrong\n"
+                   "     1048576        262144     float    none      -1   100.00   10.49    ") +
+               bus + "      0   100.00   10.49    " + bus +
+               "    N/A\n# Avg bus bandwidth    : 5\n#\n# Collective test concluded: alltoall_perf\n";
+    };
+    // 10.49 GB/s, of which one of two parts stays: 5.24.
+    const Imported imported = read_text(text("5.24"), {{"topology", "pcie4"}});
+    REQUIRE(imported.table.rows() == 2);
+    CHECK(imported.table.text(0, "collective") == "all_to_all");
+    CHECK(imported.table.text(0, "bytes") == "1048576");
+    CHECK_THROWS_WITH(read_text(text("10.49"), {{"topology", "pcie4"}}), ContainsSubstring("not (n - 1) / n"));
+}
+
+TEST_CASE("importers: of the collectives the fits use all-reduce and all-to-all alone, and say so") {
     const Imported imported = read_sample("nccl_sendrecv.txt");
     CHECK(imported.table.rows() == 0);
     REQUIRE(imported.left_out.size() == 1);
-    CHECK(imported.left_out[0] ==
-          folder + "nccl_sendrecv.txt:10: 5 rows of sendrecv_perf: of the collectives the fits use all-reduce alone");
+    CHECK(imported.left_out[0] == folder +
+                                      "nccl_sendrecv.txt:10: 5 rows of sendrecv_perf: of the collectives the fits use "
+                                      "all-reduce and all-to-all alone");
 }
 
 TEST_CASE("importers: a prompt of llama-bench is a prefill and its generation a decode step") {

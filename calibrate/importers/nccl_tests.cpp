@@ -56,7 +56,7 @@ class Reader {
   public:
     Reader(const MeasuredText& text, const GivenColumns& given) : name_(text.name), given_(given) {
         result_.table = Csv::with_columns(
-            {"source", "gpu", "topology", "library", "ranks", "bytes", "dtype", "seconds"}, text.name);
+            {"source", "gpu", "topology", "library", "collective", "ranks", "bytes", "dtype", "seconds"}, text.name);
         // The program's name stands in the command line before or, in new releases, in the header and after the table.
         const std::vector<std::string_view> lines = lines_of(text.text);
         for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -158,7 +158,7 @@ class Reader {
             throw InputError(place_,
                              "nothing before the table says which collective it is of: give it by --column "
                              "collective=all_reduce");
-        if (run_.collective != "all_reduce") {
+        if (run_.collective != "all_reduce" && !exchanges()) {
             ++run_.rows;
             return;
         }
@@ -192,9 +192,9 @@ class Reader {
             return;
         }
         for (const double seconds : {out_of_place, in_place})
-            result_.table.add_row(place_,
-                                  {"nccl-tests", gpu(), topology(), library(), std::to_string(run_.ranks.size()),
-                                   number_text(bytes), std::string(type.dtype), number_text(seconds)});
+            result_.table.add_row(place_, {"nccl-tests", gpu(), topology(), library(),
+                                           exchanges() ? "all_to_all" : "all_reduce", std::to_string(run_.ranks.size()),
+                                           number_text(bytes), std::string(type.dtype), number_text(seconds)});
     }
 
     /// Seconds of the first or second run of a row, after the bandwidths printed beside it have been held against it.
@@ -213,9 +213,19 @@ class Reader {
         return micros * 1e-6;
     }
 
-    /// busbw = algbw 2 (n - 1) / n, or (n - 1) / (n + 1) where NVLS was forced (nccl-tests src/all_reduce.cu).
+    [[nodiscard]] bool exchanges() const { return run_.collective == "alltoall" || run_.collective == "all_to_all"; }
+
+    /// busbw = algbw 2 (n - 1) / n, or (n - 1) / (n + 1) where NVLS was forced (nccl-tests src/all_reduce.cu); of an
+    /// all-to-all algbw (n - 1) / n (src/alltoall.cu).
     void check_ranks(double algorithm, double bus) const {
         const auto n = static_cast<double>(ranks());
+        if (exchanges()) {
+            if (agree(bus, algorithm * (n - 1) / n)) return;
+            throw InputError(place_ + " busbw",
+                             fmt::format("busbw {} over algbw {} is not (n - 1) / n of an all-to-all "
+                                         "over the {} ranks of the header",
+                                         bus, algorithm, n));
+        }
         if (agree(bus, algorithm * 2 * (n - 1) / n) || agree(bus, algorithm * (n - 1) / (n + 1))) return;
         throw InputError(place_ + " busbw", fmt::format("busbw {} over algbw {} is not 2 (n - 1) / n of an all-reduce "
                                                         "over the {} ranks of the header",
@@ -278,8 +288,8 @@ class Reader {
     void close(bool cut) {
         if (run_.rows > 0)
             result_.left_out.push_back(
-                fmt::format("{}: {} rows of {}_perf: of the collectives the fits use all-reduce "
-                            "alone",
+                fmt::format("{}: {} rows of {}_perf: of the collectives the fits use all-reduce and "
+                            "all-to-all alone",
                             run_.first_place, run_.rows, run_.collective));
         if (cut && run_.open)
             result_.left_out.push_back(run_.first_place +

@@ -1,11 +1,9 @@
 #include "model/cost/collective.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "model/base/error.hpp"
-#include "model/cost/kernel_form.hpp"
 
 namespace plimsoll {
 namespace {
@@ -73,21 +71,6 @@ bool all_on_nvlink(const Node& node, int ranks) {
            ring_bandwidth_from_links(node, ranks) > node.pcie.effective.value;
 }
 
-const ValidRange* range_of(const KernelModel& model, std::string_view name) {
-    const auto found = std::find_if(model.ranges.begin(), model.ranges.end(),
-                                    [&](const ValidRange& range) { return range.name == name; });
-    return found == model.ranges.end() ? nullptr : &*found;
-}
-
-/// Bandwidths between ranks say nothing about more of them, which may go other ways.
-bool covers(const MeasuredKernel* measured, int ranks) {
-    if (!measured || !measured->known()) return false;
-    const ValidRange* range = range_of(*measured->models.front(), "ranks");
-    // The ends are kept as logarithms, and differ from whole numbers in the last digits.
-    return range && range_of(*measured->models.front(), "bytes") && ranks > range->low - 0.5 &&
-           ranks < range->high + 0.5;
-}
-
 }  // namespace
 
 Bytes ring_all_reduce_bytes(Bytes size, int ranks) {
@@ -129,9 +112,9 @@ CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, 
     const CollectiveBasis basis = collective_basis(node, ranks, measured);
     origin_ = basis.origin;
     if (basis.measured) {
-        tabulate(*basis.measured);
+        times_ = MessageTable(*basis.measured, OperatorKind::all_reduce, ranks);
     } else if (basis.curve) {
-        times_ = basis.curve->times;
+        times_ = MessageTable(basis.curve->times);
         latency_ = basis.curve->latency;
         bus_bandwidth_ = basis.curve->bus_bandwidth;
     } else {
@@ -139,8 +122,8 @@ CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, 
         bus_bandwidth_ = ring_bandwidth_from_links(node, ranks);
     }
     if (times_.empty()) return;
-    latency_ = times_.front().second;
-    bus_bandwidth_ = ring_all_reduce_bytes(times_.back().first, ranks) / times_.back().second;
+    latency_ = times_.smallest().second;
+    bus_bandwidth_ = ring_all_reduce_bytes(times_.largest().first, ranks) / times_.largest().second;
 }
 
 CollectiveTimes CollectiveTimes::across_hosts(const Node& node, int senders, const CollectiveTimes& inside) {
@@ -152,7 +135,7 @@ CollectiveTimes CollectiveTimes::across_hosts(const Node& node, int senders, con
     const BytesPerSecond adapter = node.nic.effective.value * std::min(1.0, static_cast<double>(node.nics) / senders);
     const bool alone = inside.ranks_ == 1;  // a host with one GPU has no way inside
     times.ranks_ = 2;
-    times.times_.clear();
+    times.times_ = {};
     times.latency_ = (alone ? launch_of_ring : inside.latency_) + network_hop + node.nic.latency.value;
     times.bus_bandwidth_ = alone ? adapter : std::min(adapter, inside.bus_bandwidth_);
     times.origin_ = weakest(alone ? Origin::estimated : inside.origin_,
@@ -160,38 +143,10 @@ CollectiveTimes CollectiveTimes::across_hosts(const Node& node, int senders, con
     return times;
 }
 
-/// A fitted curve as a table over the sizes that were measured, an octave apart: beyond them as beyond a table.
-void CollectiveTimes::tabulate(const MeasuredKernel& measured) {
-    const KernelModel& model = *measured.models.front();
-    const KernelForm* form = kernel_forms().find(model.form);
-    PLIMSOLL_ASSERT(form != nullptr);
-    std::vector<double> constants;
-    for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
-    const GpuPeaks peaks = peaks_of(*measured.gpu, Dtype::fp16);
-    const ValidRange& sizes = *range_of(model, "bytes");
-    const double steps = std::max(1.0, std::ceil(std::log2(sizes.high / sizes.low)));
-    Operator op{.name = "all_reduce", .document_name = "all_reduce", .kind = OperatorKind::all_reduce};
-    op.ranks = ranks_;
-    for (double i = 0; i <= steps; ++i) {
-        op.work.message = Bytes(sizes.low * std::pow(sizes.high / sizes.low, i / steps));
-        const double correction = std::exp(log_correction(model.learner, form->features(op, peaks)));
-        times_.emplace_back(op.work.message, form->time(op, peaks, constants).total() * correction);
-    }
-}
-
 Seconds CollectiveTimes::all_reduce(Bytes size) const {
     if (ranks_ == 1) return Seconds(0);
     if (times_.empty()) return overhead_ + latency_ + ring_all_reduce_bytes(size, ranks_) / bus_bandwidth_;
-    if (size <= times_.front().first) return overhead_ + times_.front().second;
-    if (size >= times_.back().first)
-        return overhead_ + times_.back().second +
-               ring_all_reduce_bytes(size - times_.back().first, ranks_) / bus_bandwidth_;
-    // Between two measured sizes both axes are logarithmic.
-    const auto above = std::upper_bound(times_.begin(), times_.end(), size,
-                                        [](Bytes value, const auto& entry) { return value < entry.first; });
-    const auto below = above - 1;
-    const double share = std::log(size / below->first) / std::log(above->first / below->first);
-    return overhead_ + below->second * std::pow(above->second / below->second, share);
+    return overhead_ + times_.at(size);
 }
 
 Seconds CollectiveTimes::all_gather(Bytes size) const {

@@ -1,6 +1,5 @@
 #pragma once
-#include <vector>
-
+#include "model/cost/message_table.hpp"
 #include "model/spec/measured_kernels.hpp"
 #include "model/spec/node.hpp"
 
@@ -46,13 +45,11 @@ class CollectiveTimes {
     [[nodiscard]] Seconds latency() const { return latency_; }
 
   private:
-    void tabulate(const MeasuredKernel& measured);
-
     int ranks_;
     Seconds overhead_, latency_;
     BytesPerSecond bus_bandwidth_;
     Origin origin_ = Origin::estimated;
-    std::vector<std::pair<Bytes, Seconds>> times_;
+    MessageTable times_;  ///< of all-reduces
 };
 
 /// Bus bandwidth of a ring among `ranks` GPUs of a node from its links alone, GPUs chosen to suit (a bridged pair, one

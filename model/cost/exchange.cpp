@@ -69,23 +69,39 @@ double time_in_node(const Node& node, int ranks) {
 
 }  // namespace
 
-ExchangeTimes::ExchangeTimes(const Node& node, int ranks, Seconds overhead) : ranks_(ranks) {
+const MeasuredKernel* exchange_basis(const Node& node, int ranks, const MeasuredKernel* measured) {
+    return ranks <= node.gpus && covers(measured, ranks) ? measured : nullptr;
+}
+
+ExchangeTimes::ExchangeTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured)
+    : ranks_(ranks), overhead_(overhead) {
     if (ranks == 1) return;
-    const int inside = std::min(ranks, node.gpus);
+    const MeasuredKernel* basis = exchange_basis(node, ranks, measured);
+    if (basis == nullptr) {
+        use_links(node);
+        return;
+    }
+    times_ = MessageTable(*basis, OperatorKind::all_to_all, ranks);
+    bandwidth_ = times_.largest().first / times_.largest().second;
+    if (basis->kinship == Kinship::same_gpu) origin_ = basis->models.front()->origin;
+}
+
+void ExchangeTimes::use_links(const Node& node) {
+    const int inside = std::min(ranks_, node.gpus);
     double time = time_in_node(node, inside);
-    start_ = overhead + CollectiveTimes(node, inside, Seconds(0)).latency();
-    if (ranks > inside) {
+    start_ = overhead_ + CollectiveTimes(node, inside, Seconds(0)).latency();
+    if (ranks_ > inside) {
         PLIMSOLL_ASSERT(node.nics > 0);
         const double adapters = node.nic.effective.value.value() * node.nics / node.gpus;  // of one GPU
-        time = std::max(time, (ranks - inside) / adapters);
+        time = std::max(time, (ranks_ - inside) / adapters);
         start_ += node.nic.latency.value;
     }
-    bandwidth_ = BytesPerSecond((ranks - 1) / time);
+    bandwidth_ = BytesPerSecond((ranks_ - 1) / time);
 }
 
 Seconds ExchangeTimes::all_to_all(Bytes sent) const {
     if (ranks_ == 1) return Seconds(0);
-    return start_ + sent / bandwidth_;
+    return times_.empty() ? start_ + sent / bandwidth_ : overhead_ + times_.at(sent);
 }
 
 }  // namespace plimsoll

@@ -8,6 +8,7 @@
 
 #include "model/base/error.hpp"
 #include "model/cost/collective.hpp"
+#include "model/cost/exchange.hpp"
 #include "model/cost/kernel_form.hpp"
 #include "model/cost/kernel_memo.hpp"
 
@@ -182,12 +183,13 @@ std::string model_source(const MeasuredKernel& kernel) {
 
 /// Links have no peaks to scale by, so that only GPUs joined alike tell anything. A measurement made here that does not
 /// say how they are joined speaks of this machine.
-MeasuredKernel best_all_reduce(const Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
+MeasuredKernel best_collective(const Deployment& d, Catalog& catalog, const ProfileChoice& choice,
+                               std::string_view kernel) {
     const auto joined_alike = [&](const KernelModel& model, const Gpu&, Kinship kinship) {
         const bool here = kinship == Kinship::same_gpu && model.origin == Origin::measured_here;
         return kinship != Kinship::stranger && (joined_as(*d.node, model.topology) || (here && model.topology.empty()));
     };
-    return best_offer(d, catalog, choice, {"all_reduce", alike(Dtype::fp16), {}, false, {}, joined_alike});
+    return best_offer(d, catalog, choice, {kernel, alike(Dtype::fp16), {}, false, {}, joined_alike});
 }
 
 /// Two grouped products by the constants of single ones miss by more than a transfer between GPUs does, so that any of
@@ -222,7 +224,8 @@ void set_kernels(Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
         slot->elementwise =
             best_offer(d, catalog, choice, {"elementwise", alike(activation_dtype(d.weights)), {}, true});
         slot->experts = best_experts(d, catalog, choice);
-        slot->all_reduce = best_all_reduce(d, catalog, choice);
+        slot->all_reduce = best_collective(d, catalog, choice, "all_reduce");
+        slot->all_to_all = best_collective(d, catalog, choice, "all_to_all");
         slot->memo = std::make_shared<KernelMemo>();
     }
     d.measured = slot.get();
@@ -261,6 +264,12 @@ std::string collective_source(const Deployment& d) {
     const bool one = bandwidth == basis.origin;
     return basis.curve->library + " on " + node +
            (one ? origin : "bandwidth " + std::string(to_string(bandwidth)) + ", latency " + origin);
+}
+
+std::string exchange_source(const Deployment& d) {
+    const MeasuredKernel* basis =
+        exchange_basis(*d.node, d.expert_parallel, d.measured ? &d.measured->all_to_all : nullptr);
+    return basis ? model_source(*basis) : "links of node " + d.node->name + ", estimated";
 }
 
 namespace {

@@ -26,6 +26,9 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] CollectiveBasis collective_basis(const Deployment& deployment);
 [[nodiscard]] std::string collective_source(const Deployment& deployment);
 
+/// The same in words of what is sent to experts on other ranks and back.
+[[nodiscard]] std::string exchange_source(const Deployment& deployment);
+
 /// The same of the products of a mixture's experts.
 [[nodiscard]] std::string experts_source(const Deployment& deployment);
 [[nodiscard]] Origin experts_origin(const Deployment& deployment);

@@ -71,8 +71,11 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value,
                       measured_all_reduce(deployment)),
       origin_(weakest_origin(deployment, collectives_, point_to_point_)) {
-    if (const Split split = split_of(deployment); split.dispatches())
-        exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value);
+    if (const Split split = split_of(deployment); split.dispatches()) {
+        exchange_.emplace(*deployment.node, split.expert, deployment.engine->collective_overhead.value,
+                          deployment.measured ? &deployment.measured->all_to_all : nullptr);
+        origin_ = weakest(origin_, exchange_->origin());
+    }
     if (deployment.hosts_per_instance > 1) {
         between_hosts_ = CollectiveTimes::across_hosts(*deployment.node, deployment.tensor_parallel, point_to_point_);
         origin_ = weakest(origin_, between_hosts_->origin());

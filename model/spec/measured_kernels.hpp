@@ -28,6 +28,7 @@ struct MeasuredKernels {
     MeasuredKernel gemm, prefill_attention, decode_attention, elementwise;
     MeasuredKernel experts;     ///< the products of an FFN's experts with what lies between them
     MeasuredKernel all_reduce;  ///< among GPUs that are joined as the node's are
+    MeasuredKernel all_to_all;  ///< likewise
     std::shared_ptr<KernelMemo> memo;
 };
 

@@ -1,25 +1,17 @@
 // t = latency(p) + S' / bandwidth(p) + mid (S' / 1 MB)^w, S' = 2 (p - 1) / p S what a ring moves over each link:
 // latency and bus bandwidth for each rank count, and one term that they share for the messages between, where the
 // library's protocols change. Between the rank counts that have constants, logarithms are interpolated.
-#include <algorithm>
 #include <cmath>
 
 #include "model/cost/collective.hpp"
 #include "model/cost/kernel_form.hpp"
+#include "model/cost/rank_constants.hpp"
 
 namespace plimsoll {
 namespace {
 
-constexpr double rank_counts[] = {2, 4, 8, 16};
-constexpr std::size_t counts = std::size(rank_counts);
+constexpr std::size_t counts = constant_rank_count;
 constexpr std::size_t mid = 2 * counts, mid_exponent = mid + 1;
-
-double at_ranks(std::span<const double> values, double ranks) {
-    const double at = std::clamp(std::log2(ranks) - 1.0, 0.0, static_cast<double>(counts - 1));
-    const auto below = std::min(static_cast<std::size_t>(at), counts - 2);
-    const double share = at - static_cast<double>(below);
-    return values[below] * std::pow(values[below + 1] / values[below], share);
-}
 
 KernelParts time(const Operator& op, const GpuPeaks&, std::span<const double> c) {
     const double moved = ring_all_reduce_bytes(op.work.message, op.ranks).value();
