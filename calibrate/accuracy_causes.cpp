@@ -13,7 +13,7 @@ struct Cause {
 constexpr Cause causes[] = {
     {"gemm", "a30-24gb-pcie", "sarathi-torch", "", "fp16",
      "large products take 1.9 to 2.2 times an A100's time as the peaks say, those of 128 to 640 rows up to 3.7 times: "
-     "the library picks kernels that leave half of the 56 multiprocessors idle, and other ones from size to size"},
+     "presumably kernels that leave many of its 56 multiprocessors idle"},
     {"gemm", "h200-141gb-sxm", "vllm-0.24.0", "", "fp8",
      "rows include the quantization of the activations, a kernel of its own"},
     {"gemm", "h200-141gb-sxm", "vllm-0.24.0", "", "fp8_block",
@@ -22,9 +22,10 @@ constexpr Cause causes[] = {
      "17 to 63 rows that are no multiple of 8 fall to a kernel five times slower; timed launch by launch"},
     {"attention_decode", "a100-80gb-sxm", "trtllm-1.0.0", "", "bf16",
      "31 of 1097 rows read their cache faster than memory can, as no row of another library does, beside rows at 0.8 "
-     "of it: the kernel is split over the context from some sizes on, and not all tokens were read"},
+     "of it: the kernel is split over the context from some sizes on, and presumably not all tokens were read"},
     {"all_reduce", "a100-80gb-sxm", "nccl-torch", "dgx", "fp16",
-     "below 1.5 MB neighbouring sizes take 23 or 62 us by turns: the mean of 12 neighbours misses a row by 18 % there, "
+     "below 1.5 MB neighbouring sizes take 23 or 62 us by turns: the best time of 12 neighbours misses a row by 18 % "
+     "there, "
      "by 1.6 % above"}};
 
 }  // namespace
