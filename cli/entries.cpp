@@ -212,17 +212,18 @@ Facts model_facts(Catalog& catalog, const std::string& name) {
     const Architecture architecture(model);
     const Dtype native = model.native_dtype;
     const auto prediction = static_cast<double>(architecture.prediction_parameters());
-    return {"derived",
-            "Derived",
-            {{"parameters", "parameters", Cell::count(static_cast<double>(architecture.parameters()))},
-             {"prediction_parameters", prediction > 0 ? "in modules that predict further tokens, loaded to speculate" : "",
-              Cell::count(prediction)},
-             {"weight_bytes", "weights in " + std::string(to_string(native)), architecture.weight_bytes(native)},
-             {"weight_bytes_awq_int4", "weights in awq-int4", architecture.weight_bytes(Dtype::awq_int4)},
-             {"kv_bytes_per_token", "KV bytes of a token, fp16",
-              Cell::count(architecture.kv_bytes_per_token(Dtype::fp16).value())},
-             {"kv_bytes_per_token_fp8", "KV bytes of a token, fp8",
-              Cell::count(architecture.kv_bytes_per_token(Dtype::fp8).value())}}};
+    return {
+        "derived",
+        "Derived",
+        {{"parameters", "parameters", Cell::count(static_cast<double>(architecture.parameters()))},
+         {"prediction_parameters", prediction > 0 ? "in modules that predict further tokens, loaded to speculate" : "",
+          Cell::count(prediction)},
+         {"weight_bytes", "weights in " + std::string(to_string(native)), architecture.weight_bytes(native)},
+         {"weight_bytes_awq_int4", "weights in awq-int4", architecture.weight_bytes(Dtype::awq_int4)},
+         {"kv_bytes_per_token", "KV bytes of a token, fp16",
+          Cell::count(architecture.kv_bytes_per_token(Dtype::fp16).value())},
+         {"kv_bytes_per_token_fp8", "KV bytes of a token, fp8",
+          Cell::count(architecture.kv_bytes_per_token(Dtype::fp8).value())}}};
 }
 
 Facts node_facts(Catalog& catalog, const std::string& name) {

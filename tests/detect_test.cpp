@@ -177,7 +177,7 @@ TEST_CASE("A GPU that no file knows is written down as far as it is known, and r
         cli::run({"detect", "--from", recorded + "unknown-gpu", "--output-data", folder.path.string()}, ".");
     REQUIRE(detected.code == 0);
     CHECK_THAT(detected.out, ContainsSubstring("memory.bandwidth"));
-    const std::string file = folder.in("hardware_db/gpus/nvidia-rtx-pro-6000-blackwell-workstation-edition.json");
+    const std::string file = folder.in("hardware_db/gpus/nvidia-rtx-pro-9000-imaginary-edition.json");
     const std::string text = text_of(file);
     CHECK_THAT(text, ContainsSubstring("97887 MiB"));
     CHECK_THAT(text, ContainsSubstring("\"power\": \"600 W\""));

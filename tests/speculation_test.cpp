@@ -141,8 +141,7 @@ TEST_CASE("a speculating step is affine in the context between the breakpoints t
             for (std::uint64_t context = sequences; context < 2'000'000; context = context * 3 + 1) {
                 INFO(model << " " << sequences << " " << context);
                 const double folded = instance.timer().decode(sequences, context).first.value();
-                const double step =
-                    instance.cost().decode(sequences, static_cast<double>(context)).value();
+                const double step = instance.cost().decode(sequences, static_cast<double>(context)).value();
                 CHECK(folded == Approx(step).epsilon(1e-9));
             }
     }

@@ -241,6 +241,7 @@ TEST_CASE("80 % intervals hold about 80 % of what draws of all constants come to
         ttft += inside(candidate.uncertainty->latencies[0][3], latencies[Metric::ttft][Statistic::p95].value());
         kept += !there.overloaded && latencies.worst_ratio(question.scenario.slo) <= 1.0;
     }
+    CAPTURE(users, tpot, ttft, kept);
     // Two standard errors of 300 draws of probability 0.8 are 4.6 %; the surface may take the same again.
     for (const int hits : {users, tpot, ttft}) CHECK(std::abs(hits / 300.0 - 0.8) < 0.09);
     CHECK(std::abs(kept / 300.0 - candidate.uncertainty->promise_probability) < 0.12);

@@ -35,7 +35,7 @@ double stalls_a_step(const Stalls& stalls, double steps) {
 /// Calls `visit(weight, first moment of n)` for up to `groups` runs of neighbouring states.
 template <class Visit>
 void by_groups(const StateDistribution& states, Visit visit) {
-    constexpr std::size_t groups = 48;
+    constexpr std::size_t groups = 32;
     const std::size_t size = states.probability.size(), width = std::max<std::size_t>(1, size / groups);
     for (std::size_t begin = 0; begin < size; begin += width) {
         double weight = 0, moment = 0;
@@ -187,7 +187,7 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
         const double nobody = 1.0 - meets.step.share - meets.episode.share;
         around_.add(weight * std::max(0.0, nobody), std::max(Seconds(1e-9), rest.mean), rest.variance);
     });
-    ttft_.assign_sum(around_, own_prefill_);
+    ttft_.assign_sum(around_, own_prefill_, 24);
     // The mixture gives the shape; Little's law has given the mean.
     ttft_.scale(mean / ttft_.mean());
 }
@@ -221,8 +221,10 @@ void Forecaster::add_stalled(const Pace& pace) {
         const double none = pace.stalls.none(a.steps);
         const double some = 1.0 - none, stalled = some > 0 ? own / some : 0.0;
         const double rest = some > 0 ? (variance + squared(own)) / some - squared(stalled) : 0.0;
-        tpot_.add(pace.weight * a.share * none, pace.alone);
-        tpot_.add(pace.weight * a.share * some, pace.alone + Seconds(stalled), SecondsSquared(std::max(0.0, rest)));
+        constexpr double hardly = 1e-6;  // what is rarer changes no percentile
+        if (none > hardly) tpot_.add(pace.weight * a.share * none, pace.alone);
+        if (some > hardly)
+            tpot_.add(pace.weight * a.share * some, pace.alone + Seconds(stalled), SecondsSquared(std::max(0.0, rest)));
     }
 }
 

@@ -142,8 +142,9 @@ Seconds InstanceModel::lone_prefill(double prompt) const {
 }
 
 /// The rate at which `decoding` of n requests decode: X (output - 1) interval(X) = r. The interval rises with the rate,
-/// so that there is one; none where the prompts of that rate come faster than they can be prefilled.
-std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding) const {
+/// so that there is one; none where the prompts of that rate come faster than they can be prefilled. `guess`: a rate
+/// near it, or 0.
+std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding, double guess) const {
     const double others = (n - 1.0) / n, steps = std::max(decode_steps_, least_steps);
     Flow result;
     const auto excess = [&](double log_rate) {
@@ -156,11 +157,14 @@ std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding
         return std::log(result.rate * steps * result.course.token_interval.value() / decoding);
     };
     // A token takes a decode step at least.
-    const double high = std::log(decoding / (steps * cost_->decode(1.0, context_).value()));
-    const double f_high = excess(high);
+    double high = std::log(guess > 0 ? guess : decoding / (steps * cost_->decode(1.0, context_).value()));
+    double f_high = excess(high), low = high, f_low = f_high;
     if (std::abs(f_high) < 1e-6) return result;
-    double low = high - std::min(f_high, 1.0), f_low = excess(low);
-    for (; f_low > 0; f_low = excess(low)) low -= std::min(f_low, 1.0) + 1e-6;
+    // The excess grows by the logarithm of the rate at least, so that its value is as far as the root can be.
+    if (f_high < 0)
+        f_high = excess(high -= f_high - 1e-6);
+    else
+        for (; f_low > 0; f_low = excess(low)) low -= std::min(f_low, 1.0) + 1e-6;
     if (std::abs(excess(root_below(low, f_low, high, f_high, excess))) > 1e-4) return std::nullopt;
     return result;
 }
@@ -198,13 +202,18 @@ InstanceState InstanceModel::solve(double n) const {
     }
     // No rate is beyond that of prefills alone, in groups of all present.
     const double most = 1.0 / prefill_.occupied(n).value();
-    std::optional<Flow> found;
+    Flow best;
+    double best_decoding = 0, best_excess = -none_fits, guess = 0;
     const auto excess = [&](double log_decoding) {
         const double decoding = std::exp(log_decoding);
-        found = flow(n, decoding);
+        std::optional<Flow> found = flow(n, decoding, guess);
+        if (!found && guess > 0) found = flow(n, decoding, 0);
         if (!found || found->rate > most) return none_fits;
+        guess = found->rate;
         const PrefillModel::Effect effect = prefill_.effect(found->course);
-        return std::log((decoding + found->rate * (effect.admission + effect.prefill).value()) / n);
+        const double value = std::log((decoding + found->rate * (effect.admission + effect.prefill).value()) / n);
+        if (value < 1e-6 && value > best_excess) best = *found, best_decoding = decoding, best_excess = value;
+        return value;
     };
     double above = std::log(n), f_above = none_fits;
     double low = above - 0.1;
@@ -212,10 +221,8 @@ InstanceState InstanceModel::solve(double n) const {
         low = std::log(n * grid_.back().decoding / grid_.back().present) - 1e-3;
     double f_low = excess(low);
     for (; f_low >= 0; f_low = excess(low)) above = low, f_above = f_low, low -= std::clamp(2.0 * f_low, 1e-3, 0.5);
-    low = root_below(low, f_low, above, f_above, excess);
-    (void)excess(low);
-    PLIMSOLL_ASSERT(found.has_value());
-    return state_of(n, std::exp(low), *found);
+    (void)root_below(low, f_low, above, f_above, excess);
+    return state_of(n, best_decoding, best);
 }
 
 InstanceState InstanceModel::at(double n) const {

@@ -68,7 +68,7 @@ class InstanceModel {
         double rate = 0;
         PrefillModel::Course course;
     };
-    [[nodiscard]] std::optional<Flow> flow(double n, double decoding) const;
+    [[nodiscard]] std::optional<Flow> flow(double n, double decoding, double guess) const;
     [[nodiscard]] InstanceState state_of(double n, double decoding, const Flow& flow) const;
     [[nodiscard]] InstanceState solve(double n) const;
 
