@@ -112,7 +112,7 @@ TEST_CASE("The tails of wide loads follow from the lengths of prompts and answer
         };
         for (const Statistic statistic : {Statistic::p50, Statistic::p90, Statistic::p95, Statistic::p99}) {
             CAPTURE(to_string(statistic));
-            CHECK(error(Metric::ttft, statistic) <= 0.22);
+            CHECK(error(Metric::ttft, statistic) <= (statistic == Statistic::p99 ? 0.25 : 0.15));
             CHECK(error(Metric::tpot, statistic) <= 0.12);
             CHECK(error(Metric::e2e, statistic) <= 0.06);
         }
