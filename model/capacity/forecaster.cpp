@@ -232,12 +232,11 @@ void Forecaster::add_stalled(const Pace& pace) {
 /// out, while all its tokens share the pace of its time.
 void Forecaster::e2e_mixture() {
     decode_.clear();
-    constexpr int points = 24;
-    for (int i = 0; i < points; ++i) {
+    constexpr int half = 12;
+    for (int i = 0; i < 2 * half; ++i) {
         // The upper tail is cut finer: half of the points stand for the last tenth.
-        const double u =
-            i < points / 2 ? 0.9 * (i + 0.5) / (points / 2) : 0.9 + 0.1 * (i - points / 2 + 0.5) / (points / 2);
-        const double share = i < points / 2 ? 0.9 : 0.1;
+        const double u = i < half ? 0.9 * (i + 0.5) / half : 0.9 + 0.1 * (i - half + 0.5) / half;
+        const double share = i < half ? 0.9 : 0.1;
         const double steps = std::max(0.0, model_->workload().output.quantile(u) - 1.0);
         if (steps <= 0) {
             decode_.add(share, Seconds(0));
