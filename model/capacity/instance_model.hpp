@@ -23,8 +23,9 @@ struct InstanceState {
     Seconds own_interval;    ///< the same as each request measures it for itself, mean over requests
     Seconds residence;       ///< admission + prefill + (output - 1) intervals
     Meetings meetings;
-    SecondsSquared own_variance;  ///< of `own_interval` over requests
-    Stalls stalls;                ///< none under static batching
+    SecondsSquared
+        own_variance;  ///< of `own_interval` over requests under static batching; elsewhere it is in `stalls`
+    Stalls stalls;     ///< none under static batching
     [[nodiscard]] PerSecond rate() const { return present / residence; }
 };
 

@@ -306,10 +306,9 @@ PrefillModel::Effect PrefillModel::effect(const Course& course) const {
     own.sequences = course.around.decoding;
     Effect effect;
     effect.prefill = Seconds(own_prefill(course.group, own));
-    effect.own_interval = course.decode_step;
+    effect.own_interval = own_interval(course);
     if (course.around.rate <= 0) return effect;
     effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / 2.0);
-    effect.own_interval = own_interval(course);
     effect.meetings = meetings(course.around, course.batch, course.steps);
     return effect;
 }
