@@ -106,7 +106,7 @@ std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const
     for (const auto& [x, y] : {std::pair(std::cos(angle), std::sin(angle)), {-std::sin(angle), std::cos(angle)}}) {
         const double variance = a * x * x + 2.0 * b * x * y + d * y * y;
         largest = std::max(largest, variance);
-        constexpr double negligible = 1e-6;  // of the variance: a thousandth of the deviation
+        constexpr double negligible = 1e-3;  // of the variance: widens the whole by a two thousandth
         if (variance <= 1e-18 || variance < negligible * largest) continue;
         ByCause<double> direction;
         for (std::size_t i = 0; i < cause_count; ++i)
