@@ -39,11 +39,14 @@ double between(double a, double b, double share) {
 }
 
 std::vector<Surface::Point> drawn_points() {
+    std::vector<double> strata(draw_count);
+    for (std::size_t i = 0; i < draw_count; ++i)
+        strata[i] = normal_quantile((static_cast<double>(i) + 0.5) / draw_count);
     std::vector<Surface::Point> result(draw_count);
     for (std::size_t i = 0; i < draw_count; ++i) {
         std::size_t stratum = i;
         for (double& value : result[i]) {
-            value = normal_quantile((static_cast<double>(stratum) + 0.5) / draw_count);
+            value = strata[stratum];
             stratum = stratum * generator % draw_count;
         }
     }
