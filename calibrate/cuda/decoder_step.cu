@@ -284,17 +284,20 @@ std::vector<DecoderPoint> decoder_points(bool quick) {
             0.9 * static_cast<double>(device_limits().memory_bytes))
             result.push_back({model, dtype, batch, query, kv});
     };
-    for (const auto& model : models) {
-        for (const std::int64_t batch :
-             quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 4, 16, 32, 64, 128})
-            for (const std::int64_t kv :
-                 quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{256, 1024, 4096})
-                add(model, batch, 1, kv);
-        for (const std::int64_t tokens :
-             quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{128, 512, 1024, 2048, 4096})
-            add(model, 1, tokens, tokens);
-        if (!quick) add(model, 4, 1024, 1024);
-    }
+    // Both models at the first sizes before others: a budget may end it anywhere.
+    const std::vector<std::int64_t> batches =
+        quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 32, 128, 4, 16, 64};
+    const std::vector<std::int64_t> contexts =
+        quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{1024, 4096, 256};
+    const std::vector<std::int64_t> prompts =
+        quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{1024, 4096, 128, 512, 2048};
+    for (const auto tokens : prompts)
+        for (const auto& model : models) add(model, 1, tokens, tokens);
+    for (const auto kv : contexts)
+        for (const auto batch : batches)
+            for (const auto& model : models) add(model, batch, 1, kv);
+    if (!quick)
+        for (const auto& model : models) add(model, 4, 1024, 1024);
     return result;
 }
 

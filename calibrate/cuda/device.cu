@@ -3,6 +3,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/device.hpp"
 #include "calibrate/cuda/numeric.cuh"
 
@@ -31,6 +32,16 @@ __global__ void read_all(const uint4* data, std::size_t count, unsigned* never) 
     }
     // The data are zeros: the store keeps the loads alive and never happens.
     if (sum != 0) *never = sum;
+}
+
+/// After these "any further CUDA calls return the same error; the process must be terminated and relaunched" (CUDA
+/// runtime API, cudaError_t).
+bool is_final(cudaError_t status) {
+    constexpr cudaError_t final_ones[] = {
+        cudaErrorIllegalAddress,     cudaErrorLaunchTimeout,     cudaErrorAssert,    cudaErrorHardwareStackError,
+        cudaErrorIllegalInstruction, cudaErrorMisalignedAddress, cudaErrorInvalidPc, cudaErrorInvalidAddressSpace,
+        cudaErrorLaunchFailure,      cudaErrorECCUncorrectable,  cudaErrorUnknown,   cudaErrorNvlinkUncorrectable};
+    return std::find(std::begin(final_ones), std::end(final_ones), status) != std::end(final_ones);
 }
 
 DeviceLimits read_limits() {
@@ -71,7 +82,10 @@ std::size_t size_of(Dtype dtype) {
 
 void check(cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;
-    throw std::runtime_error(std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status));
+    const std::string text = std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status);
+    if (is_final(status)) throw DeviceLost(text);
+    cudaGetLastError();  // the next kernel is not blamed for it
+    throw std::runtime_error(text);
 }
 
 void check_launch(const char* kernel) {
