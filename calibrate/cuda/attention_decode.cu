@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/attention.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/mma.cuh"
 
 namespace plimsoll::cuda {
@@ -198,7 +199,7 @@ struct Merged {
 template <class T, int HeadDim>
 __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale) {
     using Tile = Tiling<HeadDim>;
-    extern __shared__ uint4 shared[];
+    uint4* const shared = dynamic_shared();
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int split = static_cast<int>(blockIdx.x), splits = static_cast<int>(gridDim.x);
     const int group = a.heads / a.kv_heads, row_groups = (group + row_heads - 1) / row_heads;
@@ -252,7 +253,7 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
             continue;
         }
         float* const partial = a.partial + (row_of_all * splits + split) * (HeadDim + 2);
-        partial[column] = output / sum;
+        partial[column] = sum > 0 ? output / sum : 0.0F;  // a part without a tile weighs nothing
         if (column == 0) {
             partial[HeadDim] = highest;
             partial[HeadDim + 1] = sum;
@@ -321,11 +322,11 @@ void launch(const DecodeArguments& a, int splits, cudaStream_t stream) {
     const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(a.kv_heads * row_groups(a)),
                     static_cast<unsigned>(a.batch));
     const float scale = 1.4426950408889634F / sqrtf(static_cast<float>(HeadDim));
-    decode<T, HeadDim><<<grid, threads, Tiling<HeadDim>::shared_bytes, stream>>>(a, scale);
+    start_kernel(decode<T, HeadDim>, {grid, threads, Tiling<HeadDim>::shared_bytes, stream}, a, scale);
     check_launch("decode attention");
     if (splits == 1) return;
-    combine<T, HeadDim><<<static_cast<unsigned>(a.batch * a.heads), HeadDim, 0, stream>>>(
-        a.partial, static_cast<T*>(a.o), splits, scale);
+    start_kernel(combine<T, HeadDim>, {static_cast<unsigned>(a.batch * a.heads), HeadDim, 0, stream}, a.partial,
+                 static_cast<T*>(a.o), splits, scale);
     check_launch("decode attention, combination");
 }
 

@@ -1,6 +1,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/matmul.hpp"
 #include "calibrate/cuda/numeric.cuh"
 
@@ -152,9 +153,8 @@ double matmul_deviation(Dtype dtype, std::int64_t m, std::int64_t n, std::int64_
     const auto count = static_cast<std::size_t>(samples);
     const DeviceMemory values(count * sizeof(double)), references(count * sizeof(double));
     const auto sample = [&]<class In, class Out>(In, Out) {
-        sampled_products<<<samples, 32>>>(static_cast<const In*>(x), static_cast<const In*>(w),
-                                          static_cast<const Out*>(y), m, n, k, seed, values.as<double>(),
-                                          references.as<double>());
+        start_kernel(sampled_products<In, Out>, {samples, 32}, static_cast<const In*>(x), static_cast<const In*>(w),
+                     static_cast<const Out*>(y), m, n, k, seed, values.as<double>(), references.as<double>());
     };
     if (dtype == Dtype::fp16) sample(Half{}, Half{});
     if (dtype == Dtype::bf16) sample(Bfloat{}, Bfloat{});

@@ -5,14 +5,8 @@
 #include "calibrate/cuda/numeric.cuh"
 
 /// Tensor-core and copy instructions as functions. Compute capability 8.0 and more has all of them; 7.5 has no bf16 and
-/// no asynchronous copies, which are done at once instead.
+/// no asynchronous copies, which are done at once instead. The host emulation (tests/emulated_device) has its own.
 namespace plimsoll::cuda {
-
-#if defined(__CUDA_ARCH__)
-inline constexpr int device_arch = __CUDA_ARCH__;
-#else
-inline constexpr int device_arch = 0;
-#endif
 
 __device__ inline std::uint32_t shared_address(const void* pointer) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
@@ -94,16 +88,6 @@ __device__ inline float power_of_two(float x) {
     float result;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
     return result;
-}
-
-/// Over the four lanes that hold one row of a result.
-__device__ inline float row_maximum(float value) {
-    value = fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 1));
-    return fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 2));
-}
-__device__ inline float row_sum(float value) {
-    value += __shfl_xor_sync(0xffffffffU, value, 1);
-    return value + __shfl_xor_sync(0xffffffffU, value, 2);
 }
 
 }  // namespace plimsoll::cuda

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
 namespace plimsoll::cuda {
@@ -40,7 +41,7 @@ Gate::~Gate() {
 void Gate::close(cudaStream_t stream) {
     static_cast<volatile unsigned*>(flags_)[1] = 0;
     static_cast<volatile unsigned*>(flags_)[0] = 0;
-    wait_for<<<1, 1, 0, stream>>>(flags_, longest_wait_ns);
+    start_kernel(wait_for, {1, 1, 0, stream}, flags_, longest_wait_ns);
     check_launch("gate");
 }
 
