@@ -17,7 +17,7 @@ endif()
 set(emulated_dir ${PROJECT_SOURCE_DIR}/tests/emulated_device)
 set(emulated_sources ${emulated_dir}/emulator.cpp ${emulated_dir}/substitutes.cpp
     ${PROJECT_SOURCE_DIR}/calibrate/cuda/decoder_reference.cpp)
-foreach(kernels attention_decode attention_prefill attention_reference decoder_step device elementwise grouped_matmul
+foreach(kernels attention_decode attention_prefill attention_prefill_groups attention_reference decoder_step device elementwise grouped_matmul
         benches/attention_decode benches/attention_prefill benches/elementwise benches/memory benches/moe
         benches/sampling)
     string(REPLACE "/" "_" name ${kernels})
@@ -29,6 +29,7 @@ add_library(plimsoll_emulated OBJECT ${emulated_sources})
 target_include_directories(plimsoll_emulated BEFORE PRIVATE ${emulated_dir} ${PROJECT_SOURCE_DIR})
 # nvcc knows loops to unroll, and what lies in registers as two numbers or one.
 target_compile_options(plimsoll_emulated PRIVATE -O2 -Wno-unknown-pragmas -fno-strict-aliasing)
+target_compile_definitions(plimsoll_emulated PRIVATE PLIMSOLL_SM90A)
 target_compile_features(plimsoll_emulated PRIVATE cxx_std_20)
 target_sources(plimsoll_tests PRIVATE $<TARGET_OBJECTS:plimsoll_emulated>)
 set_source_files_properties(tests/emulated_kernels_test.cpp PROPERTIES INCLUDE_DIRECTORIES ${emulated_dir})

@@ -72,7 +72,9 @@ struct Operands {
     }
 };
 
-double prefill_error(const Sizes& s, Dtype dtype) {
+using Prefill = void (*)(Dtype, const PrefillArguments&, cudaStream_t);
+
+double prefill_error(const Sizes& s, Dtype dtype, Prefill kernel) {
     const std::size_t kv_values = count_of(s, s.kv, s.kv_heads);
     const Operands data(s, dtype, kv_values);
     PrefillArguments a;
@@ -88,7 +90,7 @@ double prefill_error(const Sizes& s, Dtype dtype) {
     a.head_dim = s.head_dim;
     a.q_row = s.heads * s.head_dim;
     a.kv_row = s.kv_heads * s.head_dim;
-    attention_prefill(dtype, a, nullptr);
+    kernel(dtype, a, nullptr);
     const auto q = numbers(dtype, a.q, count_of(s, s.query, s.heads));
     const auto place = [&](int sequence, int t) {
         return static_cast<std::size_t>(sequence * s.kv + t) * static_cast<std::size_t>(a.kv_row);
@@ -155,13 +157,21 @@ void check(void (*add)(Registry<Microbenchmark>&), const KernelPoint& what) {
 TEST_CASE("emulated device: prefill attention of whole and partial tiles") {
     const int head_dim = GENERATE(64, 128, 256);
     const Dtype dtype = GENERATE(Dtype::fp16, Dtype::bf16);
-    for (const auto& [query, kv] : {std::pair{1, 1}, {65, 65}, {129, 129}, {17, 150}, {64, 128}, {1, 257}})
-        for (const std::uint64_t seed : {1, 2}) {
-            emulated::use_schedule(seed);
-            CAPTURE(query, kv, head_dim, seed);
-            CHECK(prefill_error({query > 100 ? 1 : 2, query, kv, 2, query % 2 == 0 ? 1 : 2, head_dim}, dtype) <=
-                  attention_tolerance(dtype));
-        }
+    for (const Prefill kernel : {attention_prefill, attention_prefill_by_groups})
+        for (const auto& [query, kv] : {std::pair{1, 1}, {65, 65}, {130, 130}, {17, 150}, {64, 128}, {1, 257}})
+            for (const std::uint64_t seed : {1, 2}) {
+                if (kernel == attention_prefill_by_groups && head_dim == 256) continue;
+                emulated::use_schedule(seed);
+                CAPTURE(kernel == attention_prefill, query, kv, head_dim, seed);
+                const Sizes sizes{query > 100 ? 1 : 2, query, kv, 2, query % 2 == 0 ? 1 : 2, head_dim};
+                CHECK(prefill_error(sizes, dtype, kernel) <= attention_tolerance(dtype));
+            }
+}
+
+TEST_CASE("emulated device: prefill attention by warpgroups over many tiles") {
+    emulated::use_schedule(3);
+    CHECK(prefill_error({1, 200, 700, 2, 1, 128}, Dtype::bf16, attention_prefill_by_groups) <=
+          attention_tolerance(Dtype::bf16));
 }
 
 TEST_CASE("emulated device: decode attention over pages, split and whole") {

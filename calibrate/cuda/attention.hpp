@@ -22,6 +22,11 @@ struct PrefillArguments {
 /// Throws std::runtime_error for a head dimension but 64, 128 and 256 or a device without the instructions.
 void attention_prefill(Dtype dtype, const PrefillArguments& arguments, cudaStream_t stream);
 
+/// The same by products of warpgroups (Hopper), where the device, the build and the head dimension allow it; throws
+/// std::runtime_error elsewhere.
+void attention_prefill_by_groups(Dtype dtype, const PrefillArguments& arguments, cudaStream_t stream);
+[[nodiscard]] bool prefill_by_groups_exists(const PrefillArguments& arguments);
+
 /// Attention of one token of each of `batch` sequences over `kv` tokens of its paged cache, these included. Page p of
 /// k_pages and v_pages is [page_tokens, kv_heads, head_dim]; token t of sequence s lies in page
 /// table[s x pages_per_sequence + t / page_tokens]. q rows are `q_row` elements apart, o is dense [batch, heads,

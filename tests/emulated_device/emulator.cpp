@@ -49,13 +49,6 @@ struct Block {
 Block block;
 std::uint64_t random_state = 1;
 
-std::uint64_t draw() {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state >> 11;
-}
-
 void yield() {
     if (_setjmp(block.running->at) == 0) _longjmp(block.scheduler, 1);
 }
@@ -101,16 +94,21 @@ void run_block(unsigned threads, const std::function<void()>& thread) {
     block.alive = threads;
     block.at_barrier = 0;
     for (unsigned i = 0; i < threads; ++i) start(block.fibers[i], i);
+    // Some warps are slow.
+    std::vector<std::uint64_t> pace(threads / 32 + 1);
+    for (auto& one_of : pace) one_of = std::uint64_t{1} << (3 * (draw() % 3));
     std::vector<Fiber*> ready;
     while (block.alive > 0) {
         ready.clear();
         for (Fiber& fiber : block.fibers)
             if (fiber.state == State::ready) ready.push_back(&fiber);
         if (ready.empty()) throw std::logic_error("threads of an emulated block wait for one another for ever");
-        // All that are ready go on once, in a random order.
+        // All of the warps that go on, in a random order.
+        std::vector<bool> goes_on(pace.size());
+        for (std::size_t warp = 0; warp < pace.size(); ++warp) goes_on[warp] = draw() % pace[warp] == 0;
         for (std::size_t i = ready.size(); i > 0; --i) {
             std::swap(ready[i - 1], ready[draw() % i]);
-            resume(*ready[i - 1]);
+            if (goes_on[ready[i - 1]->number / 32]) resume(*ready[i - 1]);
         }
     }
 }
@@ -127,6 +125,13 @@ struct Region {
 std::map<void*, Region> regions;
 
 }  // namespace
+
+std::uint64_t draw() {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state >> 11;
+}
 
 void use_schedule(std::uint64_t seed) {
     random_state = seed * 0x9e3779b97f4a7c15ULL + 1;

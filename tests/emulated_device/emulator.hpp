@@ -20,6 +20,7 @@ inline Triple thread_index{}, block_index{}, block_size{}, grid_size{};
 
 /// Draws of the schedules that follow begin anew.
 void use_schedule(std::uint64_t seed);
+[[nodiscard]] std::uint64_t draw();
 /// Runs `thread` for every thread of every block, one block after another. Throws std::logic_error where threads wait
 /// for one another for ever.
 void run_grid(const Triple& grid, const Triple& block, std::size_t shared_bytes, const std::function<void()>& thread);
