@@ -17,8 +17,8 @@ endif()
 set(emulated_dir ${PROJECT_SOURCE_DIR}/tests/emulated_device)
 set(emulated_sources ${emulated_dir}/emulator.cpp ${emulated_dir}/substitutes.cpp
     ${PROJECT_SOURCE_DIR}/calibrate/cuda/decoder_reference.cpp)
-foreach(kernels attention_decode attention_prefill attention_prefill_groups attention_reference decoder_step device elementwise grouped_matmul
-        benches/attention_decode benches/attention_prefill benches/elementwise benches/memory benches/moe
+foreach(kernels attention_decode attention_prefill attention_prefill_groups attention_reference decoder_step device
+        elementwise grouped_matmul prefill_path benches/attention_decode benches/attention_prefill benches/elementwise benches/memory benches/moe
         benches/sampling)
     string(REPLACE "/" "_" name ${kernels})
     set(source ${PROJECT_BINARY_DIR}/emulated/${name}.cpp)

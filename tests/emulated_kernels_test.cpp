@@ -212,9 +212,13 @@ TEST_CASE("emulated device: the benches verify their own kernels") {
     KernelPoint decode = point(KernelClass::attention_decode, "paged", dtype);
     decode.shape = {.batch = 2, .query = 1, .kv = 50, .heads = 4, .kv_heads = 2, .head_dim = 64};
     check(register_attention_decode, decode);
-    KernelPoint prefill = point(KernelClass::attention_prefill, "mma", dtype);
-    prefill.shape = {.batch = 2, .query = 20, .kv = 50, .heads = 4, .kv_heads = 2, .head_dim = 64};
-    check(register_attention_prefill, prefill);
+    for (const char* const path : {"mma", "wgmma"}) {
+        KernelPoint prefill = point(KernelClass::attention_prefill, path, dtype);
+        prefill.shape = {.batch = 2, .query = 20, .kv = 50, .heads = 4, .kv_heads = 2, .head_dim = 64};
+        check(register_attention_prefill, prefill);
+    }
+    CHECK(prefill_path(dtype_of(dtype), 128) == "wgmma");
+    CHECK(prefill_path(dtype_of(dtype), 256) == "mma");
 }
 
 TEST_CASE("emulated device: sampling and copies") {

@@ -60,25 +60,26 @@ struct Group {
             }
     }
 
-    /// Asks for the scores of a tile of keys.
-    __device__ void score(const uint4* keys) {
+    /// Asks for the scores of a tile of keys, given as the operand that it begins with.
+    __device__ void score(std::uint64_t keys) {
 #pragma unroll
         for (int half = 0; half < 2; ++half)
 #pragma unroll
             for (int step = 0; step < Tile::depth_steps; ++step) {
-                const uint4* const operand = keys + step / 4 * block_size + half * 64 * block_chunks + step % 4 * 2;
-                multiply_group<false>(scores[half], q[step], describe_operand(operand), step > 0, T{});
+                const int chunk = step / 4 * block_size + half * 64 * block_chunks + step % 4 * 2;
+                multiply_group<false>(scores[half], q[step], further_operand(keys, chunk), step > 0, T{});
             }
     }
 
     /// Asks for the weighted values of a tile to be added.
-    __device__ void add_values(const uint4* values, bool adds) {
+    __device__ void add_values(std::uint64_t values, bool adds) {
 #pragma unroll
         for (int step = 0; step < columns / 16; ++step)
 #pragma unroll
             for (int block = 0; block < Tile::blocks; ++block) {
-                const uint4* const operand = values + block * block_size + step * 16 * block_chunks;
-                multiply_group<true>(output[block], weights[step], describe_operand(operand), adds || step > 0, T{});
+                const int chunk = block * block_size + step * 16 * block_chunks;
+                multiply_group<true>(output[block], weights[step], further_operand(values, chunk), adds || step > 0,
+                                     T{});
             }
     }
 
@@ -211,7 +212,7 @@ __global__ void __launch_bounds__(threads, 1) prefill(PrefillArguments a, float 
     show_to_products();
     __syncthreads();
     begin_products();
-    group.score(keys);
+    group.score(describe_operand(keys));
     end_products();
     wait_products<0>();
     group.hold_scores();
@@ -226,9 +227,9 @@ __global__ void __launch_bounds__(threads, 1) prefill(PrefillArguments a, float 
         fetch(values, a.v, tile + 1);
         commit_copies();
         begin_products();
-        group.score(keys + (tile + 1) % 2 * Tile::tile_chunks);
+        group.score(describe_operand(keys + (tile + 1) % 2 * Tile::tile_chunks));
         end_products();
-        group.add_values(values + tile % 2 * Tile::tile_chunks, tile > 0);
+        group.add_values(describe_operand(values + tile % 2 * Tile::tile_chunks), tile > 0);
         end_products();
         wait_products<1>();
         group.hold_scores();
@@ -242,7 +243,7 @@ __global__ void __launch_bounds__(threads, 1) prefill(PrefillArguments a, float 
     show_to_products();
     __syncthreads();
     begin_products();
-    group.add_values(values + (tiles - 1) % 2 * Tile::tile_chunks, tiles > 1);
+    group.add_values(describe_operand(values + (tiles - 1) % 2 * Tile::tile_chunks), tiles > 1);
     end_products();
     wait_products<0>();
     group.hold_output();
@@ -265,16 +266,16 @@ void launch(const PrefillArguments& a, cudaStream_t stream) {
 
 }  // namespace
 
-bool prefill_by_groups_exists(const PrefillArguments& a) {
+bool prefill_by_groups_exists(int head_dim) {
 #if defined(PLIMSOLL_SM90A)
-    return device_limits().capability == 90 && (a.head_dim == 64 || a.head_dim == 128);
+    return device_limits().capability == 90 && (head_dim == 64 || head_dim == 128);
 #else
-    return false;
+    return head_dim < 0;  // never
 #endif
 }
 
 void attention_prefill_by_groups(Dtype dtype, const PrefillArguments& a, cudaStream_t stream) {
-    if (!prefill_by_groups_exists(a))
+    if (!prefill_by_groups_exists(a.head_dim))
         throw std::runtime_error(
             "prefill attention by warpgroups needs compute capability 9.0, a program built for sm_90a, and heads of 64 "
             "or 128");

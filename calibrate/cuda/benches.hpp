@@ -37,6 +37,8 @@ void check_kernels(const std::vector<std::string>& only, bool rates,
 
 /// Name, driver, clocks, power limit, ECC, versions of the libraries of the current device.
 [[nodiscard]] DeviceFacts device_facts();
+/// Leaves out the kernels of Hopper's warpgroup products, should they do harm.
+void forbid_prefill_by_groups();
 /// 0 also where there is no driver.
 [[nodiscard]] int device_count();
 

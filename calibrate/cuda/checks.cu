@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "calibrate/cuda/attention.hpp"
 #include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/decoder_step.hpp"
 #include "calibrate/cuda/device.hpp"
@@ -76,9 +77,11 @@ void add_attention(Cases& cases, const char* dtype) {
                                         {17, 300},
                                         {128, 1000},
                                         {1, 257}})
-            cases.emplace_back("attention_prefill",
-                               point_of(KernelClass::attention_prefill, "mma", dtype,
-                                        attention(2, query, kv, 8, query % 2 == 0 ? 2 : 8, head_dim)));
+            for (const char* const path : {"mma", "wgmma"})
+                if (path[0] == 'm' || prefill_by_groups_exists(static_cast<int>(head_dim)))
+                    cases.emplace_back("attention_prefill",
+                                       point_of(KernelClass::attention_prefill, path, dtype,
+                                                attention(2, query, kv, 8, query % 2 == 0 ? 2 : 8, head_dim)));
         for (const auto& [kv, kv_heads] : {std::pair<std::int64_t, std::int64_t>{1, 8},
                                            {15, 8},
                                            {16, 2},
@@ -265,8 +268,16 @@ void check_rates(const std::function<void(const CheckResult&)>& report) {
     };
     for (const std::int64_t kv_heads : {8, 32})
         guarded("attention_decode", [&] { return check_decode_rate(dtype, kv_heads); });
+    const std::string path = prefill_path(dtype_of(dtype), 128);
     for (const std::int64_t kv_heads : {8, 32})
-        guarded("attention_prefill", [&] { return check_prefill_rate(dtype, "mma", kv_heads); });
+        guarded("attention_prefill", [&] { return check_prefill_rate(dtype, path.c_str(), kv_heads); });
+    if (path == "mma") return;
+    guarded("attention_prefill", [&] {
+        CheckResult other = check_prefill_rate(dtype, "mma", 8);
+        other.passed = true;
+        other.found += ", for comparison";
+        return other;
+    });
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ class DecoderStep final : public TimedKernel {
             layers_.emplace_back(dtype_, width_, cache_values, static_cast<std::uint64_t>(100 * i));
         make_rows();
         make_tables();
+        prefill_path_ = prefill_path(dtype_, static_cast<int>(point.model.head_dim));
         if (decodes()) {
             const DecodeArguments a = decode_arguments(layers_.front());
             splits_ = decode_splits(dtype_, a);
@@ -222,7 +223,7 @@ class DecoderStep final : public TimedKernel {
         if (decodes())
             attention_decode(dtype_, decode_arguments(layer), splits_, stream);
         else
-            attention_prefill(dtype_, prefill_arguments(), stream);
+            attention_prefill_of(prefill_path_, dtype_, prefill_arguments(), stream);
         o_product_(mixed_.as(), layer.o.as(), out_.as(), stream);
     }
 
@@ -262,6 +263,7 @@ class DecoderStep final : public TimedKernel {
     DeviceMemory x_, residual_, normed_, qkv_, mixed_, out_, gate_up_, inner_;
     DeviceMemory angles_, positions_, slots_, table_, partial_;
     int splits_ = 1;
+    std::string prefill_path_;
 };
 
 }  // namespace
@@ -331,7 +333,7 @@ std::vector<DecoderPart> decoder_parts(const DecoderPoint& p) {
     const bool decodes = p.kv > p.query;
     DecoderPart attention{decodes ? "attention_decode" : "attention_prefill",
                           {decodes ? KernelClass::attention_decode : KernelClass::attention_prefill,
-                           decodes ? "paged" : "mma",
+                           decodes ? "paged" : prefill_path(dtype_of(p.dtype), static_cast<int>(p.model.head_dim)),
                            p.dtype,
                            p.dtype,
                            {},

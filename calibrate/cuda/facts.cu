@@ -3,6 +3,7 @@
 
 #include <cublasLt.h>
 
+#include "calibrate/cuda/attention.hpp"
 #include "calibrate/cuda/device.hpp"
 #include "calibrate/cuda/nccl.hpp"
 #include "calibrate/cuda/nvml.hpp"
@@ -62,6 +63,7 @@ DeviceFacts device_facts() {
         {"cublaslt", cublas_version()},
         {"nccl", Nccl::loaded() == nullptr ? "absent" : Nccl::loaded()->version()},
         {"plimsoll_bench", PLIMSOLL_BENCH_VERSION},
+        {"prefill_attention", prefill_path(limits.capability >= 80 ? Dtype::bf16 : Dtype::fp16, 128)},
         {"sm_clock_max_mhz", known(nvml().highest_clock_mhz())},
         {"memory_clock_max_mhz", known(nvml().highest_memory_clock_mhz())},
         {"power_limit_w", known(nvml().power_limit_watts())},

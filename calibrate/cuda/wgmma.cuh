@@ -52,6 +52,11 @@ __device__ inline std::uint64_t describe_operand(const uint4* operand) {
     return swizzle_of_128_bytes | rows_of_8 | unused_leading_offset | ((shared_address(operand) >> 4) & 0x3fffU);
 }
 
+/// The one that begins `chunks` of 16 bytes further.
+__device__ inline std::uint64_t further_operand(std::uint64_t operand, int chunks) {
+    return operand + static_cast<std::uint64_t>(chunks);
+}
+
 #define PLIMSOLL_SUMS(i)                                                                                          \
     "+f"(sums[i]), "+f"(sums[i + 1]), "+f"(sums[i + 2]), "+f"(sums[i + 3]), "+f"(sums[i + 4]), "+f"(sums[i + 5]), \
         "+f"(sums[i + 6]), "+f"(sums[i + 7])

@@ -54,7 +54,7 @@ int main(int count, char** arguments) {
         "Measures this machine's GPU: one CSV table of raw samples a bench, for 'plimsoll calibrate fit --from'.\n"
         "Example: plimsoll_bench --gpu h200-141gb-sxm --output samples"};
     BenchRun options;
-    bool check = false, rates = false, list = false;
+    bool check = false, rates = false, list = false, plain = false;
     double budget_seconds = options.budget.value();
     options.gpu = "this-gpu";
     options.folder = "samples";
@@ -64,6 +64,7 @@ int main(int count, char** arguments) {
     app.add_flag("--list", list, "print the benches");
     app.add_flag("--quick", options.quick, "the few points that a first fit needs");
     app.add_flag("--steps", options.steps, "time whole decoder steps, beside the sums of their kernels");
+    app.add_flag("--no-wgmma", plain, "prefill attention without the products of warpgroups that Hopper has");
     app.add_option("--only", options.only, "names of benches")->delimiter(',');
     app.add_option("--models", options.models,
                    "models whose products are measured too: names of the library, paths of config.json files, or all")
@@ -85,6 +86,7 @@ int main(int count, char** arguments) {
     options.budget = Seconds(budget_seconds);
     try {
         if (list) return list_benches(), 0;
+        if (plain) cuda::forbid_prefill_by_groups();
         return run(options, check, rates);
     } catch (const InputError& problem) {
         fmt::print(stderr, "plimsoll_bench: {}\n", problem.what());

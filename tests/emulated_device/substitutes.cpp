@@ -57,7 +57,7 @@ void Matmul::operator()(const void* x, const void* w, void* y, cudaStream_t) con
     });
 }
 
-double matmul_tolerance(Dtype dtype) {
+double matmul_tolerance(Dtype dtype, std::int64_t) {
     return dtype == Dtype::fp16 ? 2e-3 : 8e-3;
 }
 

@@ -51,6 +51,11 @@ inline std::uint64_t describe_operand(const uint4* operand) {
     return std::uint64_t{1} << 62 | std::uint64_t{1024 >> 4} << 32 | address >> 4;
 }
 
+/// The one that begins `chunks` of 16 bytes further.
+inline std::uint64_t further_operand(std::uint64_t operand, int chunks) {
+    return operand + static_cast<std::uint64_t>(chunks);
+}
+
 /// Element `index` of row `row` behind a descriptor of swizzle mode 1 (128 bytes): bits 4 to 6 of the address are
 /// exchanged by exclusive or with bits 7 to 9; eight rows are `stride` bytes.
 inline std::uint16_t operand_element(std::uint64_t descriptor, int row, int index) {
