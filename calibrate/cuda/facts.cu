@@ -1,3 +1,4 @@
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 
@@ -38,8 +39,18 @@ std::string known(double value) {
 }  // namespace
 
 void read_clock(Reading& reading) {
-    reading.clock_mhz = nvml().clock_mhz();
-    reading.throttled = nvml().throttled();
+    // Asking takes as long as a short reading; the clock and what holds it back change no faster than this.
+    constexpr std::chrono::milliseconds lasts{10};
+    static std::chrono::steady_clock::time_point asked{};
+    static Reading answer;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked > lasts) {
+        answer.clock_mhz = nvml().clock_mhz();
+        answer.throttled = nvml().throttled();
+        asked = now;
+    }
+    reading.clock_mhz = answer.clock_mhz;
+    reading.throttled = answer.throttled;
 }
 
 DeviceFacts device_facts() {

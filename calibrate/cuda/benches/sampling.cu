@@ -176,7 +176,7 @@ class Sampling final : public TimedKernel {
     double error() override {
         poison(tokens_);
         run_plainly();
-        const auto rows = static_cast<std::size_t>(std::min<std::int64_t>(rows_, 32));
+        const auto rows = static_cast<std::size_t>(std::min<std::int64_t>(rows_, 8));
         const auto tokens = to_host<std::int32_t>(tokens_.as(), static_cast<std::size_t>(rows_));
         const auto logits = to_host<float>(logits_.as(), rows * static_cast<std::size_t>(vocabulary_));
         std::size_t wrong = 0;
