@@ -10,8 +10,8 @@ namespace plimsoll::cuda {
 namespace {
 
 constexpr unsigned long long longest_wait_ns = 200'000'000;
-constexpr double seconds_per_reading = 1e-3;  // beside it the microsecond around the events is 0.1 %
-constexpr int most_repeats = 64;
+constexpr double seconds_per_reading = 1e-3;  // beside it the few microseconds around the events are some 0.3 %
+constexpr int most_repeats = 256;
 
 __global__ void wait_for(volatile unsigned* flags, unsigned long long most_ns) {
     unsigned long long start = 0, now = 0;
