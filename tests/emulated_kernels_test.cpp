@@ -188,6 +188,7 @@ TEST_CASE("emulated device: decode attention over pages, split and whole") {
     // More heads in a group than a tile has rows; more parts than tiles.
     CHECK(decode_error({1, 1, 70, 40, 2, head_dim}, dtype, 1, 16) <= attention_tolerance(dtype));
     CHECK(decode_error({1, 1, 20, 4, 2, head_dim}, dtype, 5, 16) <= attention_tolerance(dtype));
+    CHECK(decode_error({1, 1, 1700, 2, 1, head_dim}, dtype, 100, 16) <= attention_tolerance(dtype));
 }
 
 TEST_CASE("emulated device: the benches verify their own kernels") {

@@ -11,6 +11,7 @@ namespace {
 constexpr float minus_infinity = -__builtin_huge_valf();
 constexpr int warps = 2, threads = 32 * warps;
 constexpr int tile_tokens = 16;  // of the cache that a warp takes at a time
+constexpr int most_parts = 128;  // of a sequence's cache
 constexpr int row_heads = 16;    // query heads of one group side by side in a tile, padded with zeros
 
 template <int HeadDim>
@@ -261,21 +262,28 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
     }
 }
 
-/// One block a sequence and head, one thread an element of the head.
+/// One block a sequence and head, one thread an element of the head. The parts' maxima and sums are read side by side:
+/// one after another, their latencies would outlast the attention itself.
 template <class T, int HeadDim>
 __global__ void __launch_bounds__(HeadDim) combine(const float* partial, T* o, int splits, float scale) {
+    __shared__ float maxima[most_parts], weights[most_parts];
+    const int element = static_cast<int>(threadIdx.x);
     const std::int64_t row = blockIdx.x;
     const float* const parts = partial + row * splits * (HeadDim + 2);
+    for (int s = element; s < splits; s += HeadDim) maxima[s] = parts[s * (HeadDim + 2) + HeadDim];
+    __syncthreads();
     float highest = minus_infinity;
-    for (int s = 0; s < splits; ++s) highest = fmaxf(highest, parts[s * (HeadDim + 2) + HeadDim]);
+    for (int s = 0; s < splits; ++s) highest = fmaxf(highest, maxima[s]);
+    for (int s = element; s < splits; s += HeadDim)
+        weights[s] = parts[s * (HeadDim + 2) + HeadDim + 1] * power_of_two((maxima[s] - highest) * scale);
+    __syncthreads();
     float output = 0, sum = 0;
+#pragma unroll 8
     for (int s = 0; s < splits; ++s) {
-        const float* const part = parts + s * (HeadDim + 2);
-        const float weight = part[HeadDim + 1] * power_of_two((part[HeadDim] - highest) * scale);
-        output += weight * part[threadIdx.x];
-        sum += weight;
+        output += weights[s] * parts[s * (HeadDim + 2) + element];
+        sum += weights[s];
     }
-    o[row * HeadDim + threadIdx.x] = from_float<T>(output / sum);
+    o[row * HeadDim + element] = from_float<T>(output / sum);
 }
 
 template <class T, int HeadDim>
@@ -304,7 +312,7 @@ int splits_for(const DecodeArguments& a) {
           "occupancy");
     const int slots = std::max(1, blocks) * device_limits().multiprocessors;
     const int rows = a.batch * a.kv_heads * row_groups(a);
-    const int most = std::clamp(a.kv / (4 * warps * tile_tokens), 1, 128);
+    const int most = std::clamp(a.kv / (4 * warps * tile_tokens), 1, most_parts);
     const auto filled = [&](int splits) {
         const int waves = (rows * splits + slots - 1) / slots;
         return static_cast<double>(rows) * splits / (static_cast<double>(waves) * slots);
@@ -319,6 +327,7 @@ int splits_for(const DecodeArguments& a) {
 template <class T, int HeadDim>
 void launch(const DecodeArguments& a, int splits, cudaStream_t stream) {
     allow_shared_memory<T, HeadDim>();
+    if (splits < 1 || splits > most_parts) throw std::runtime_error("a cache is read in 1 to 128 parts");
     const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(a.kv_heads * row_groups(a)),
                     static_cast<unsigned>(a.batch));
     const float scale = 1.4426950408889634F / sqrtf(static_cast<float>(HeadDim));

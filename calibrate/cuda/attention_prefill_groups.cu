@@ -236,6 +236,7 @@ __global__ void __launch_bounds__(threads, 1) prefill(PrefillArguments a, float 
         weigh(tile + 1);
         wait_products<0>();
         group.hold_output();
+        group.hold_scores();  // not packed before the products are done with the weights before
         group.rescale();
         group.pack_weights();
     }
