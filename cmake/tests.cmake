@@ -22,7 +22,10 @@ foreach(kernels attention_decode attention_prefill attention_prefill_groups atte
         benches/sampling)
     string(REPLACE "/" "_" name ${kernels})
     set(source ${PROJECT_BINARY_DIR}/emulated/${name}.cpp)
-    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"calibrate/cuda/${kernels}.cu\"\n")
+    get_filename_component(bench ${kernels} NAME)
+    # The processor's benches have the same names.
+    file(CONFIGURE OUTPUT ${source} CONTENT
+        "#define register_${bench} register_emulated_${bench}\n#include \"calibrate/cuda/${kernels}.cu\"\n")
     list(APPEND emulated_sources ${source})
 endforeach()
 add_library(plimsoll_emulated OBJECT ${emulated_sources})
