@@ -95,6 +95,7 @@ Engine read_engine(const Fields& fields) {
 
     engine.collective_overhead =
         sourced_quantity<Seconds>(fields, "collective_overhead", sources, "collective_overhead", {0, 0.1});
+    engine.peer_all_reduce = fields.boolean_or("peer_all_reduce", false);
     engine.kernel_efficiency = sourced_number(fields, "kernel_efficiency", {0.01, 1}, sources, "kernel_efficiency");
     if (fields.has("kernel_libraries")) engine.kernel_libraries = fields.strings("kernel_libraries");
     for (const std::string& name : fields.strings("weights"))

@@ -88,6 +88,7 @@ struct Engine {
     } host;
 
     Sourced<Seconds> collective_overhead;       ///< added to each collective by eager launch and skew
+    bool peer_all_reduce = false;               ///< brings one along that reads peers' memory (Node::peer_collectives)
     Sourced<double> kernel_efficiency;          ///< factor on the compute efficiency of prefill GEMM and attention
     std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
     std::vector<Dtype> weights;                 ///< dtypes that the engine runs
