@@ -42,6 +42,7 @@ void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     kv.finish();
     const Fields memory = fields.object("memory");
     engine.memory_fraction = sourced_number(memory, "fraction", {0.05, 1}, sources, "memory.fraction");
+    if (memory.has("fraction_of")) engine.fraction_of_free = memory.choice("fraction_of", {"all", "free"}) == 1;
     const auto size = [&](std::string_view key) {
         return sourced_quantity<Bytes>(memory, key, sources, "memory." + std::string(key));
     };
