@@ -40,6 +40,34 @@ TEST_CASE("a ring all-reduce worked by hand") {
     CHECK(times.origin() == Origin::datasheet);
 }
 
+TEST_CASE("an engine's own all-reduce is taken where it is the shorter, up to its largest message") {
+    Node machine = without_tables("a40-48gb-pcie-8");
+    const auto curve = [](std::vector<std::pair<Bytes, Seconds>> times) {
+        return CollectiveCurve{.operation = "all_reduce",
+                               .ranks = 4,
+                               .library = "none",
+                               .origin = Origin::datasheet,
+                               .times = std::move(times),
+                               .latency = {},
+                               .bus_bandwidth = {}};
+    };
+    machine.collectives = {curve({{Bytes(1e3), Seconds(16e-6)}, {Bytes(1e6), Seconds(24e-6)}})};
+    machine.peer_collectives = {curve({{Bytes(1e3), Seconds(5e-6)}, {Bytes(1e5), Seconds(40e-6)}})};
+    machine.peer_collectives.front().origin = Origin::estimated;
+    const CollectiveTimes by_library(machine, 4, Seconds(1e-6)), own(machine, 4, Seconds(1e-6), nullptr, true);
+    CHECK(by_library.all_reduce(Bytes(1e3)).value() == Approx(17e-6));
+    CHECK(own.all_reduce(Bytes(1e3)).value() == Approx(6e-6));
+    // At 1e5 bytes the library is at two thirds of its way from 16 to 24 us in logarithms: 16 x 1.5^(2/3) = 20.97 us.
+    CHECK(own.all_reduce(Bytes(1e5)).value() == Approx(21.97e-6).epsilon(1e-3));
+    CHECK(own.all_reduce(Bytes(2e5)) == by_library.all_reduce(Bytes(2e5)));
+    CHECK(own.all_gather(Bytes(1e3)) == by_library.all_gather(Bytes(1e3)));
+    CHECK(by_library.origin() == Origin::datasheet);
+    CHECK(own.origin() == Origin::estimated);
+    // Two ranks have no such table.
+    CHECK(CollectiveTimes(machine, 2, Seconds(0), nullptr, true).all_reduce(Bytes(1e3)) ==
+          CollectiveTimes(machine, 2, Seconds(0)).all_reduce(Bytes(1e3)));
+}
+
 TEST_CASE("one rank sends nothing") {
     const CollectiveTimes times(node("a30-24gb-pcie-8"), 1, Seconds(25e-6));
     CHECK(times.all_reduce(Bytes(1e6)).value() == 0);

@@ -124,8 +124,8 @@ TEST_CASE("exchange: fitted tables stand for the rank counts that they cover on 
 
 TEST_CASE("exchange: tables of other collectives are refused with those that are known") {
     const auto read = [](const char* name) {
-        const std::string text = std::string("gpu,topology,library,collective,ranks,bytes,dtype,seconds\n") +
-                                 "h100-80gb-sxm,nvswitch,nccl-1," + name + ",8,8192,fp16,2e-5\n";
+        std::string text = "gpu,topology,library,collective,ranks,bytes,dtype,seconds\nh100-80gb-sxm,nvswitch,nccl-1,";
+        text.append(name).append(",8,8192,fp16,2e-5\n");
         return read_kernel_table(Csv::from_text(text, "table.csv"), {}, testing::library()).rows.at(0);
     };
     CHECK(read("all_reduce").op.work.message == Bytes(8192));

@@ -118,6 +118,28 @@ TEST_CASE("the experts that a batch reaches") {
     CHECK(op.work.flop.value() == Approx(2.0 * 4 * 3 * 50 * 100));
 }
 
+TEST_CASE("few rows of experts wait for the depth of a tile, not for their bytes") {
+    const KernelForm& form = *kernel_forms().find("moe");
+    std::vector<double> constants = initial(form);
+    for (std::size_t i = 0; i < constants.size(); ++i) {
+        if (form.constants[i].name == "launch") constants[i] = 10e-6;
+        if (form.constants[i].name == "per_expert") constants[i] = 1e-12;
+        if (form.constants[i].name == "sharpness") constants[i] = 50.0;
+        if (form.constants[i].name == "depth") constants[i] = 10e-9;
+    }
+    const auto at = [&](double inter) {
+        const Operator op =
+            moe_row(cells({{"num_tokens", 1}, {"hidden", 3000}, {"inter", inter}, {"topk", 1}, {"experts", 4}}));
+        return form.time(op, round_peaks(), constants).total().value();
+    };
+    // Steps through 3000 and then 400 of depth at 10 ns, after 10 us; bytes of 3 x 3000 x 400 weights take 6 us at 0.6
+    // of 2 TB/s.
+    CHECK(at(400) == Approx(44e-6).epsilon(1e-3));
+    CHECK(at(200) == Approx(42e-6).epsilon(1e-3));
+    // 3 x 3000 x 10000 weights of 2 bytes: 150 us, and the depth of 130 us is hidden.
+    CHECK(at(10000) == Approx(160e-6).epsilon(5e-3));
+}
+
 TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a second wave") {
     const KernelForm& form = *kernel_forms().find("gemm_tiles");
     std::vector<double> constants = initial(form);

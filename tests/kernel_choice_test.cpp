@@ -305,9 +305,10 @@ Profile experts_profile(const std::string& name, const std::string& gpu, const s
     model.kernel = model.form = "moe";
     model.dtype = dtype;
     model.topology = spread;
-    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0}, {"launch", 10e-6, 0.0},
-                       {"per_expert", 0.0, 0.0},         {"empty_rows", 0.0, 0.0},        {"sharpness", 50.0, 0.0},
-                       {"dequantization", 0.5, 0.0}};
+    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0},
+                       {"launch", 10e-6, 0.0},           {"per_expert", 0.0, 0.0},
+                       {"empty_rows", 0.0, 0.0},         {"sharpness", 50.0, 0.0},
+                       {"dequantization", 0.5, 0.0},     {"depth", 0.0, 0.0}};
     model.ranges = {};
     return profile;
 }

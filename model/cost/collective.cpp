@@ -159,7 +159,8 @@ Seconds CollectiveTimes::all_reduce(Bytes size) const {
     if (ranks_ == 1) return Seconds(0);
     const Seconds by_library =
         times_.empty() ? latency_ + ring_all_reduce_bytes(size, ranks_) / bus_bandwidth_ : times_.at(size);
-    return overhead_ + (peer_times_.empty() ? by_library : std::min(by_library, peer_times_.at(size)));
+    if (peer_times_.empty() || size > peer_times_.largest().first) return overhead_ + by_library;
+    return overhead_ + std::min(by_library, peer_times_.at(size));
 }
 
 Seconds CollectiveTimes::all_gather(Bytes size) const {
