@@ -116,8 +116,8 @@ void predict(StepRow& row, const Csv& table, std::size_t i, const Engine& engine
     Deployment d;
     row.skipped = set_deployment(d, table, i, row, assumptions, catalog);
     if (!row.skipped.empty()) return;
-    d.engine = &engine;
-    d.max_sequences = engine.max_sequences;
+    d.engine = &catalog.engine_on(engine, *d.gpu);
+    d.max_sequences = d.engine->max_sequences;
     set_kernels(d, catalog, assumptions.profiles);
     row.gpu = d.gpu->name;
     row.model = d.model->name;

@@ -40,8 +40,8 @@ Case case_of_options(const Arguments& arguments, Catalog& catalog) {
     Deployment& d = result.deployment;
     d.model = &named(arguments, "model", catalog.models);
     d.node = &named(arguments, "node", catalog.nodes);
-    d.engine = &named(arguments, "engine", catalog.engines);
     d.gpu = &catalog.gpus.at(d.node->gpu, "--node");
+    d.engine = &catalog.engine_on(named(arguments, "engine", catalog.engines), *d.gpu);
     d.weights = d.model->native_dtype;
     if (const auto weights = arguments.value("weights")) d.weights = parse_dtype(*weights, "--weights");
     d.tensor_parallel = degree(arguments, "tensor-parallel");

@@ -135,11 +135,11 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     d.kv = scenario.kv;
     d.speculation = scenario.speculation;
     for (const Engine* engine : scenario.engines) {
-        d.engine = engine;
+        d.engine = &catalog.engine_on(*engine, *d.gpu);
         for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {
             d.weights = weights;
             set_kernels(d, catalog, scenario.profiles);
-            d.max_sequences = engine->max_sequences;
+            d.max_sequences = d.engine->max_sequences;
             d.expert_parallel = d.attention_data_parallel = d.context_parallel = d.hosts_per_instance = 1;
             for (const Degrees degrees : degrees_to_try(scenario, architecture, d)) {
                 d.tensor_parallel = degrees.tensor;

@@ -209,6 +209,13 @@ Catalog::Catalog(std::vector<std::string> data_directories)
     }
 }
 
+const Engine& Catalog::engine_on(const Engine& engine, const Gpu& gpu) {
+    if (engine.by_memory.empty()) return engine;
+    std::unique_ptr<Engine>& slot = engines_on_[{&engine, &gpu}];
+    if (!slot) slot = std::make_unique<Engine>(with_limits_of(engine, gpu));
+    return *slot;
+}
+
 std::string Catalog::hash() const {
     std::uint64_t state = 14695981039346656037ULL;
     const auto mix = [&state](const std::string& text) {

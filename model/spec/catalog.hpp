@@ -78,6 +78,9 @@ class Catalog {
     /// What was chosen of the profiles for one use of a GPU, for whoever chooses to keep it here; null before.
     [[nodiscard]] std::unique_ptr<MeasuredKernels>& measured_kernels(const std::string& use) { return measured_[use]; }
 
+    /// An engine of the catalog as its defaults are on that GPU.
+    [[nodiscard]] const Engine& engine_on(const Engine& engine, const Gpu& gpu);
+
     [[nodiscard]] const std::vector<std::string>& directories() const { return directories_; }
     /// 16 hex digits over names and contents of all data files (FNV-1a), and of those read by their path so far, so
     /// that an answer names its data.
@@ -86,6 +89,7 @@ class Catalog {
   private:
     std::vector<std::string> directories_;
     std::map<std::string, std::unique_ptr<MeasuredKernels>> measured_;
+    std::map<std::pair<const Engine*, const Gpu*>, std::unique_ptr<Engine>> engines_on_;
 };
 
 /// "none", or the name of the only profile to use; throws InputError at `place`.

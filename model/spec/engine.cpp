@@ -1,6 +1,8 @@
 #include "model/spec/engine.hpp"
 
+#include <algorithm>
 #include "model/base/fields.hpp"
+#include "model/spec/gpu.hpp"
 #include "model/spec/sources.hpp"
 
 namespace plimsoll {
@@ -11,6 +13,31 @@ constexpr Range tokens{1, 1e9};
 std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
     if (!fields.has(key)) return std::nullopt;
     return static_cast<int>(fields.integer(key, tokens));
+}
+
+/// A limit of the kind that the engine has itself.
+std::optional<int> limit_in(const Fields& fields, std::string_view key) {
+    if (!fields.has(key)) return std::nullopt;
+    return static_cast<int>(fields.integer(key, {1, 1e7}));
+}
+
+void read_limits_by_memory(const Fields& fields, Engine& engine) {
+    if (!fields.has("by_memory")) return;
+    for (const Fields& entry : fields.objects("by_memory")) {
+        LimitsByMemory limits;
+        limits.from = entry.quantity<Bytes>("from", {1e6, 1e15});
+        if (!engine.by_memory.empty() && limits.from <= engine.by_memory.back().from)
+            entry.fail("from", "expected more than the " + to_text(engine.by_memory.back().from) + " before it");
+        if (entry.has("except")) limits.except = entry.strings("except");
+        const bool chunked = engine.scheduling == Scheduling::chunked;
+        (chunked ? limits.max_step_tokens : limits.max_prefill_tokens) =
+            limit_in(entry, chunked ? "max_step_tokens" : "max_prefill_tokens");
+        limits.max_sequences = limit_in(entry, "max_sequences");
+        limits.graph_batch = limit_in(entry, "graph_batch");
+        if (entry.has("memory_fraction")) limits.memory_fraction = entry.number("memory_fraction", {0.05, 1});
+        entry.finish();
+        engine.by_memory.push_back(std::move(limits));
+    }
 }
 
 void read_scheduling(const Fields& fields, Engine& engine) {
@@ -28,6 +55,7 @@ void read_scheduling(const Fields& fields, Engine& engine) {
             fields.fail("", "'waiting_served_ratio' and 'max_waiting_tokens' belong together");
     }
     engine.max_sequences = static_cast<int>(fields.integer("max_sequences", tokens));
+    read_limits_by_memory(fields, engine);
     engine.max_input_tokens = optional_tokens(fields, "max_input_tokens");
     engine.max_total_tokens = optional_tokens(fields, "max_total_tokens");
 }
@@ -103,6 +131,19 @@ Engine read_engine(const Fields& fields) {
         engine.weights.push_back(parse_dtype(name, fields.place("weights")));
     read_layouts(fields, engine);
     fields.finish();
+    return engine;
+}
+
+Engine with_limits_of(Engine engine, const Gpu& gpu) {
+    for (const LimitsByMemory& limits : engine.by_memory) {
+        const bool kept = std::find(limits.except.begin(), limits.except.end(), gpu.name) != limits.except.end();
+        if (gpu.usable_memory.value < limits.from || kept) continue;
+        engine.max_prefill_tokens = limits.max_prefill_tokens.value_or(engine.max_prefill_tokens);
+        engine.max_step_tokens = limits.max_step_tokens.value_or(engine.max_step_tokens);
+        engine.max_sequences = limits.max_sequences.value_or(engine.max_sequences);
+        engine.host.graph_batch = limits.graph_batch.value_or(engine.host.graph_batch);
+        engine.memory_fraction.value = limits.memory_fraction.value_or(engine.memory_fraction.value);
+    }
     return engine;
 }
 

@@ -49,6 +49,14 @@ enum class Mxfp4Kernels {
     marlin   ///< the same, and the expert's width to 128
 };
 
+/// Limits that an engine takes by default on GPUs with so much memory, in place of its own.
+struct LimitsByMemory {
+    Bytes from;                       ///< of what programs see
+    std::vector<std::string> except;  ///< GPUs that keep the engine's own for all their memory
+    std::optional<int> max_prefill_tokens, max_step_tokens, max_sequences, graph_batch;
+    std::optional<double> memory_fraction;
+};
+
 /// A serving engine as data: its scheduling rules, limits, memory use and host costs.
 struct Engine {
     std::string name;
@@ -61,6 +69,7 @@ struct Engine {
     int max_prefill_tokens = 0;                  ///< prompt tokens of one prefill without decodes
     int max_step_tokens = 0;                     ///< token budget of a chunked step
     int max_sequences = 0;
+    std::vector<LimitsByMemory> by_memory;  ///< by rising memory
     std::optional<int> max_input_tokens;
     std::optional<int> max_total_tokens;
 
@@ -98,5 +107,10 @@ struct Engine {
 };
 
 [[nodiscard]] Engine read_engine(const Fields& fields);
+
+struct Gpu;
+
+/// The engine as its defaults are on that GPU.
+[[nodiscard]] Engine with_limits_of(Engine engine, const Gpu& gpu);
 
 }  // namespace plimsoll
