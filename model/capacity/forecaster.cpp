@@ -49,20 +49,12 @@ void by_groups(const StateDistribution& states, Visit visit) {
         visit(states.tail_mass, static_cast<double>(states.last()) + 1.0 / (1.0 - states.tail_ratio));
 }
 
-void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result) {
-    PercentileTable table;
-    table.build(mixture);
-    result[Statistic::mean] = mean;
-    result[Statistic::p50] = table.at(0.50);
-    result[Statistic::p90] = table.at(0.90);
-    result[Statistic::p95] = table.at(0.95);
-    result[Statistic::p99] = table.at(0.99);
-}
-
 }  // namespace
 
 Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model), answers_(answers_of(model.workload().output)), own_prefill_(prefills_of(model)) {}
+    : model_(&model), answers_(answers_of(model.workload().output)), own_prefill_(prefills_of(model)) {
+    if (model.batches() != nullptr) static_.emplace(model);
+}
 
 std::vector<Forecaster::Answers> Forecaster::answers_of(const Distribution& output) {
     constexpr std::array bounds{0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.35, 0.65, 1.0};
@@ -118,6 +110,7 @@ void Forecaster::fill(const SteadyState& steady, const Means& means, Forecast& f
 }
 
 Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail) {
+    if (static_) return static_->closed(users, think_time, detail == Detail::percentiles);
     const SteadyState steady = solve_closed(model_->rates(), users, think_time, workspace_);
     Means m = means(steady);
     Forecast forecast;
@@ -153,6 +146,7 @@ Forecast Forecaster::open(PerSecond rate, Detail detail) {
         return forecast;
     }
     const SteadyState& steady = std::get<SteadyState>(solved);
+    if (static_) return static_->open(rate, detail == Detail::percentiles);
     forecast.request_rate = steady.throughput;
     fill(steady, means(steady), forecast);
     if (detail == Detail::percentiles) percentiles(steady, 1.0, forecast);
@@ -205,16 +199,14 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
         double stalled = 0;
         for (const Answers& a : answers_) stalled += a.share * stalls_a_step(state.stalls, a.steps);
         const double t = mean.value() + (state.own_interval - mean).value() * keep;
-        const bool stalls = state.stalls.one > Seconds(0);
-        paces_.push_back({weight * tokens, Seconds(std::max(1e-9, t - stalled)), state.stalls,
-                          stalls ? SecondsSquared(0) : state.own_variance});
+        paces_.push_back({weight * tokens, Seconds(std::max(1e-9, t - stalled)), state.stalls});
         add_stalled(paces_.back());
     });
 }
 
 /// Of short answers some meet no stall and the others carry a whole one over few tokens.
 void Forecaster::add_stalled(const Pace& pace) {
-    if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone, pace.variance);
+    if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone);
     for (const Answers& a : answers_) {
         const double own = stalls_a_step(pace.stalls, a.steps);
         const double variance = pace.stalls.variance(a.steps).value() / squared(a.steps);
@@ -247,8 +239,7 @@ void Forecaster::e2e_mixture() {
             const double time = steps * pace.alone.value() + pace.stalls.over(steps).value();
             weight += pace.weight;
             mean += pace.weight * time;
-            const SecondsSquared variance = pace.stalls.variance(steps) + pace.variance * (steps * steps);
-            square += pace.weight * (time * time + variance.value());
+            square += pace.weight * (time * time + pace.stalls.variance(steps).value());
         }
         mean = weight > 0 ? mean / weight : 0.0;
         const double variance = weight > 0 ? std::max(0.0, square / weight - mean * mean) : 0.0;

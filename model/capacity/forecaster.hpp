@@ -1,6 +1,9 @@
 #pragma once
+#include <optional>
+
 #include "model/capacity/instance_model.hpp"
 #include "model/capacity/mixture.hpp"
+#include "model/capacity/static_forecaster.hpp"
 #include "model/capacity/waiting.hpp"
 #include "model/spec/forecast.hpp"
 
@@ -50,11 +53,11 @@ class Forecaster {
         double weight;
         Seconds alone;
         Stalls stalls;
-        SecondsSquared variance;  ///< of requests beside their stalls
     };
     void add_stalled(const Pace& pace);
 
     const InstanceModel* model_;
+    std::optional<StaticForecaster> static_;  ///< of an engine of static batches, which answers in its place
     std::vector<Answers> answers_;
     std::vector<Pace> paces_;  ///< of the last `tpot_mixture`
     Mixture own_prefill_;      ///< of a prompt alone, by its length
