@@ -42,7 +42,7 @@ void by_count(double mean, double variance, Visit visit) {
 
 }  // namespace
 
-Gathering::Coming Gathering::within(double time, double waiting) const {
+Gathering::Coming Gathering::within(double time, double waiting, double served) const {
     Coming coming;
     if (!closed()) {
         coming.others = {rate_ * time, 1.0, false};
@@ -50,10 +50,17 @@ Gathering::Coming Gathering::within(double time, double waiting) const {
         return coming;
     }
     const double thinking = std::max(0.0, users_ - waiting);
-    coming.fresh = {std::min(served_, thinking), think_->back(time), true};
+    coming.fresh = {std::min(served, thinking), think_->back(time), true};
     coming.others = {thinking - coming.fresh.count, think_->back(time, age_), false};
     for (const Crowd& crowd : {coming.fresh, coming.others}) coming.variance += crowd.mean() * (1.0 - crowd.back);
     return coming;
+}
+
+bool Gathering::memoryless() const {
+    if (!closed()) return true;
+    constexpr double same = 0.02;
+    const double z = think_->mean();
+    return std::abs(think_->back(z) - think_->back(z, z)) < same;
 }
 
 double Gathering::time_of(double u, const Crowd& crowd, double time) const {
@@ -68,7 +75,7 @@ BatchChain::Drift BatchChain::drift(double waiting) const {
     Drift drift;
     double square = 0;
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
-        const Gathering::Coming coming = gathering_->within(batch.time[i], waiting);
+        const Gathering::Coming coming = gathering_->within(batch.time[i], waiting, size);
         const double next = waiting - size + coming.mean();
         drift.next += StaticBatch::shares[i] * next;
         square += StaticBatch::shares[i] * (next * next + coming.variance);
@@ -90,7 +97,8 @@ void BatchChain::choose_states() {
     }
     const double mean = (low + high) / 2.0, size = std::min(mean, limit);
     const double time = batches_->of(size).mean_time;
-    gathering_->set_turn(size * (1.0 - std::exp(-gathering_->within(time, mean).mean())), time);
+    gathering_->set_age(time);
+    const double served = size * (1.0 - std::exp(-gathering_->within(time, mean, size).mean()));
     const double step = std::max(0.5, 0.05 * mean);
     const double slope =
         (drift(mean + step).next - drift(std::max(1.0, mean - step)).next) / (mean + step - std::max(1.0, mean - step));
@@ -109,7 +117,7 @@ void BatchChain::choose_states() {
     states_.clear();
     for (double waiting = first; waiting < last + 0.5 * distance; waiting += distance) {
         const double b = std::min(waiting, limit);
-        states_.push_back({waiting, 0.0, b, batches_->of(b)});
+        states_.push_back({waiting, 0.0, b, served, batches_->of(b)});
     }
 }
 
@@ -131,7 +139,7 @@ void BatchChain::deposit(std::size_t row, double weight, double next) {
 void BatchChain::fill_row(std::size_t row) {
     const State& from = states_[row];
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
-        const Gathering::Coming coming = gathering_->within(from.batch.time[i], from.waiting);
+        const Gathering::Coming coming = this->coming(from, from.batch.time[i]);
         by_count(coming.mean(), coming.variance, [&](double probability, double count) {
             deposit(row, StaticBatch::shares[i] * probability, from.waiting - from.size + count);
         });
@@ -141,15 +149,16 @@ void BatchChain::fill_row(std::size_t row) {
 /// Eliminates the states from the last on without a subtraction (Grassmann, Taksar, Heyman 1985).
 void BatchChain::find_stationary() {
     const std::size_t size = states_.size();
+    eliminated_ = matrix_;
     // Who cannot leave a set of states does so now and then in a life that is not exactly alike.
     constexpr double leak = 1e-9;
     for (std::size_t k = size; k-- > 1;) {
-        const double* from = &matrix_[k * size];
+        const double* from = &eliminated_[k * size];
         double leaving = 0;
         for (std::size_t j = 0; j < k; ++j) leaving += from[j];
         leaving = std::max(leaving, leak);
         for (std::size_t i = 0; i < k; ++i) {
-            double* to = &matrix_[i * size];
+            double* to = &eliminated_[i * size];
             if (to[k] == 0.0) continue;
             to[k] /= leaving;
             for (std::size_t j = 0; j < k; ++j) to[j] += to[k] * from[j];
@@ -158,10 +167,24 @@ void BatchChain::find_stationary() {
     double total = states_[0].probability = 1.0;
     for (std::size_t k = 1; k < size; ++k) {
         double sum = 0;
-        for (std::size_t i = 0; i < k; ++i) sum += states_[i].probability * matrix_[i * size + k];
+        for (std::size_t i = 0; i < k; ++i) sum += states_[i].probability * eliminated_[i * size + k];
         total += states_[k].probability = sum;
     }
     for (State& state : states_) state.probability /= total;
+}
+
+/// How many the batch before each start has served, from the law found.
+void BatchChain::look_back() {
+    const std::size_t size = states_.size();
+    for (std::size_t k = 0; k < size; ++k) {
+        double all = 0, served = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+            const double weight = states_[i].probability * matrix_[i * size + k];
+            all += weight;
+            served += (weight - (k == 0 ? states_[i].probability * idle_[i] : 0.0)) * states_[i].size;
+        }
+        if (all > 0) states_[k].served = std::max(0.0, served / all);
+    }
 }
 
 /// Who is left over at the start of a batch waits for all of it, who comes meanwhile for the rest.
@@ -177,7 +200,7 @@ void BatchChain::find_means() {
         means_.backlog += left;
         for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
             const double time = state.batch.time[i];
-            const Gathering::Coming coming = gathering_->within(time, state.waiting);
+            const Gathering::Coming coming = this->coming(state, time);
             for (const Gathering::Crowd& crowd : {coming.fresh, coming.others})
                 for (int s = 0; s < slices && crowd.mean() > 0; ++s)
                     means_.wait += state.probability * StaticBatch::shares[i] * crowd.mean() / slices *
@@ -191,10 +214,15 @@ void BatchChain::find_means() {
 void BatchChain::solve(Gathering gathering) {
     gathering_ = gathering;
     choose_states();
-    matrix_.assign(states_.size() * states_.size(), 0.0);
-    idle_.assign(states_.size(), 0.0);
-    for (std::size_t row = 0; row < states_.size(); ++row) fill_row(row);
-    find_stationary();
+    const std::size_t size = states_.size();
+    const int passes = gathering_->memoryless() ? 1 : 4;
+    for (int pass = 0; pass < passes; ++pass) {
+        if (pass > 0) look_back();
+        matrix_.assign(size * size, 0.0);
+        idle_.assign(size, 0.0);
+        for (std::size_t row = 0; row < size; ++row) fill_row(row);
+        find_stationary();
+    }
     find_means();
 }
 

@@ -27,25 +27,23 @@ class Gathering {
         double variance = 0;
         [[nodiscard]] double mean() const { return fresh.mean() + others.mean(); }
     };
-    /// Within the `time` of a batch at whose start `waiting` requests wait or begin.
-    [[nodiscard]] Coming within(double time, double waiting) const;
+    /// Within the `time` of a batch at whose start `waiting` requests wait or begin; of those who think then `served`
+    /// have just begun, and the others have thought for `age` or longer.
+    [[nodiscard]] Coming within(double time, double waiting, double served) const;
     /// When those of a crowd come of whom a share `u` of all that do has come, seconds after the batch's start.
     [[nodiscard]] double time_of(double u, const Crowd& crowd, double time) const;
     /// Until somebody comes to an idle instance, mean.
     [[nodiscard]] double idle() const { return think_ != nullptr ? think_->mean() / users_ : 1.0 / rate_; }
     [[nodiscard]] bool closed() const { return think_ != nullptr; }
     [[nodiscard]] double users() const { return users_; }
-    /// Of those who think at the start of a batch so many in the mean have just begun, and the others have thought for
-    /// a time as that of a batch.
-    void set_turn(double served, double time) {
-        served_ = served;
-        age_ = time;
-    }
+    void set_age(double age) { age_ = age; }
+    /// Whether how long somebody has thought tells nothing of how long it still takes.
+    [[nodiscard]] bool memoryless() const;
 
   private:
     double users_ = 0, rate_ = 0;
     const ThinkLaw* think_ = nullptr;
-    double served_ = 0, age_ = 0;
+    double age_ = 0;
 };
 
 /// The chain of the starts of batches of an engine that lets nobody join or leave one. From a start with w requests
@@ -56,6 +54,7 @@ class BatchChain {
   public:
     struct State {
         double waiting = 0, probability = 0, size = 0;
+        double served = 0;  ///< requests that the batch before has served, mean; none where the instance was idle since
         StaticBatch::Batch batch;
     };
     /// Means per batch, over the stationary law.
@@ -79,17 +78,21 @@ class BatchChain {
         double next = 0, variance = 0;
     };
     [[nodiscard]] Drift drift(double waiting) const;
+    [[nodiscard]] Gathering::Coming coming(const State& from, double time) const {
+        return gathering_->within(time, from.waiting, from.served);
+    }
     void choose_states();
     void fill_row(std::size_t row);
     void deposit(std::size_t row, double weight, double next);
     void find_stationary();
+    void look_back();
     void find_means();
 
     const StaticBatch* batches_;
     std::optional<Gathering> gathering_;
     std::vector<State> states_;
-    std::vector<double> matrix_;  ///< transition probabilities, by rows
-    std::vector<double> idle_;    ///< of each state: that nobody waits when its batch ends
+    std::vector<double> matrix_, eliminated_;  ///< transition probabilities, by rows
+    std::vector<double> idle_;                 ///< of each state: that nobody waits when its batch ends
     Means means_;
 };
 

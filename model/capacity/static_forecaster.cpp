@@ -69,16 +69,17 @@ std::vector<StaticForecaster::Group> StaticForecaster::groups() const {
     Group group;
     const double share = 1.0 / static_cast<double>(most_groups);
     for (std::size_t i = 0; i < states.size(); ++i) {
-        const auto& [waiting, probability, size, batch] = states[i];
-        group.probability += probability;
-        group.waiting += probability * waiting;
-        group.size += probability * size;
+        const BatchChain::State& state = states[i];
+        group.probability += state.probability;
+        group.waiting += state.probability * state.waiting;
+        group.size += state.probability * state.size;
+        group.served += state.probability * state.served;
         const bool last = i + 1 == states.size();
         const bool full = states.size() <= most_groups || group.probability >= share ||
                           (group.probability > hardly && i % ((states.size() + most_groups - 1) / most_groups) == 0);
         if (!full && !last) continue;
         if (group.probability > hardly) {
-            group.waiting /= group.probability, group.size /= group.probability;
+            group.waiting /= group.probability, group.size /= group.probability, group.served /= group.probability;
             result.push_back(group);
         }
         group = {};
@@ -104,9 +105,14 @@ void StaticForecaster::add_waits(const Group& from) {
     const Gathering& gathering = chain_.gathering();
     const StaticBatch::Batch batch = batches.of(from.size), full = batches.of(batches.limit());
     const double left = from.waiting - from.size;
+    double full_variance = 0;
+    for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
+        const double off = full.time[i] - full.mean_time;
+        full_variance += StaticBatch::shares[i] * off * off;
+    }
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
         const double time = batch.time[i];
-        const Gathering::Coming coming = gathering.within(time, from.waiting);
+        const Gathering::Coming coming = gathering.within(time, from.waiting, from.served);
         for (const Gathering::Crowd& crowd : {coming.fresh, coming.others}) {
             if (crowd.mean() <= hardly) continue;
             // The others who come, the request itself not counted.
@@ -119,12 +125,12 @@ void StaticForecaster::add_waits(const Group& from) {
                 const double middle = gathering.time_of((s + 0.5) / slices, crowd, time);
                 const double ahead = left + (coming.mean() - own) * (s + 0.5) / slices;
                 const double batches_ahead = std::floor(ahead / batches.limit());
-                const double size = batches_ahead < std::floor(with / batches.limit())
-                                        ? batches.limit()
-                                        : with - batches_ahead * batches.limit();
+                // While it waits for whole batches as many come again.
+                const double size = std::min(batches.limit(), with - batches_ahead * (batches.limit() - coming.mean()));
                 const double width = after - before;
                 add_request(from.probability * StaticBatch::shares[i] * crowd.mean() / slices,
-                            time - middle + batches_ahead * full.mean_time, width * width / 12.0, size, spread);
+                            time - middle + batches_ahead * full.mean_time,
+                            width * width / 12.0 + batches_ahead * full_variance, size, spread);
                 before = after;
             }
         }

@@ -27,7 +27,7 @@ class StaticForecaster {
     void percentiles(Latencies& latencies);
     /// States next to each other as one.
     struct Group {
-        double probability = 0, waiting = 0, size = 0;
+        double probability = 0, waiting = 0, size = 0, served = 0;
     };
     [[nodiscard]] std::vector<Group> groups() const;
     void add_waits(const Group& from);
