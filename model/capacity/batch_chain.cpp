@@ -8,8 +8,9 @@
 namespace plimsoll {
 namespace {
 
-/// So many states tell the whole law; more are thinned out over where it lies.
-constexpr double most_states = 48;
+/// So many states tell the whole law, more are thinned out over where it lies; but not so far that falling between two
+/// of them adds much to the spread of a single batch.
+constexpr double enough_states = 48, most_states = 256, share_of_spread = 0.5;
 /// Standard deviations on either side of the mean beyond which nothing is left.
 constexpr double reach = 7.0;
 /// What is rarer changes no percentile.
@@ -76,7 +77,7 @@ BatchChain::Drift BatchChain::drift(double waiting) const {
     double square = 0;
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
         const Gathering::Coming coming = gathering_->within(batch.time[i], waiting, size);
-        const double next = waiting - size + coming.mean();
+        const double next = waiting - size + gathering_->at_once(size) + coming.mean();
         drift.next += StaticBatch::shares[i] * next;
         square += StaticBatch::shares[i] * (next * next + coming.variance);
     }
@@ -108,12 +109,14 @@ void BatchChain::choose_states() {
     // Beyond a full batch an open load falls back by what a batch takes more than comes: a geometric tail.
     if (!closed) {
         const Drift full = drift(2.0 * limit);
-        last = std::max(last, limit + width + 10.0 * full.variance / std::max(1e-9, 2.0 * limit - full.next));
+        last = std::max(last, limit + width + 6.0 * full.variance / std::max(1e-9, 2.0 * limit - full.next));
     } else {
         last = std::min(last, gathering_->users());
-        if (gathering_->users() <= most_states) first = 1.0, last = gathering_->users();
+        if (gathering_->users() <= enough_states) first = 1.0, last = gathering_->users();
     }
-    const double distance = std::max(1.0, (last - first) / (most_states - 1.0));
+    const double range = last - first, spread = std::sqrt(drift(mean).variance);
+    const double distance =
+        std::max({1.0, range / most_states, std::min(range / enough_states, share_of_spread * spread)});
     states_.clear();
     for (double waiting = first; waiting < last + 0.5 * distance; waiting += distance) {
         const double b = std::min(waiting, limit);
@@ -138,10 +141,11 @@ void BatchChain::deposit(std::size_t row, double weight, double next) {
 
 void BatchChain::fill_row(std::size_t row) {
     const State& from = states_[row];
+    const double stay = from.waiting - from.size + gathering_->at_once(from.size);
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
         const Gathering::Coming coming = this->coming(from, from.batch.time[i]);
         by_count(coming.mean(), coming.variance, [&](double probability, double count) {
-            deposit(row, StaticBatch::shares[i] * probability, from.waiting - from.size + count);
+            deposit(row, StaticBatch::shares[i] * probability, stay + count);
         });
     }
 }
@@ -155,13 +159,16 @@ void BatchChain::find_stationary() {
     for (std::size_t k = size; k-- > 1;) {
         const double* from = &eliminated_[k * size];
         double leaving = 0;
-        for (std::size_t j = 0; j < k; ++j) leaving += from[j];
+        // Where nothing leads the sums have nothing: a batch takes away its limit at the most.
+        std::size_t first = 0;
+        while (first < k && from[first] == 0.0) ++first;
+        for (std::size_t j = first; j < k; ++j) leaving += from[j];
         leaving = std::max(leaving, leak);
         for (std::size_t i = 0; i < k; ++i) {
             double* to = &eliminated_[i * size];
             if (to[k] == 0.0) continue;
             to[k] /= leaving;
-            for (std::size_t j = 0; j < k; ++j) to[j] += to[k] * from[j];
+            for (std::size_t j = first; j < k; ++j) to[j] += to[k] * from[j];
         }
     }
     double total = states_[0].probability = 1.0;
@@ -195,9 +202,7 @@ void BatchChain::find_means() {
         means_.size += state.probability * state.size;
         means_.idle += state.probability * idle_[row];
         means_.time += state.probability * state.batch.mean_time;
-        const double left = state.probability * (state.waiting - state.size) * state.batch.mean_time;
-        means_.wait += left;
-        means_.backlog += left;
+        means_.wait += state.probability * (state.waiting - state.size) * state.batch.mean_time;
         for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
             const double time = state.batch.time[i];
             const Gathering::Coming coming = this->coming(state, time);
@@ -208,7 +213,6 @@ void BatchChain::find_means() {
         }
     }
     means_.wait /= means_.size;
-    means_.backlog /= means_.size;
 }
 
 void BatchChain::solve(Gathering gathering) {

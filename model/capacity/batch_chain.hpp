@@ -30,6 +30,8 @@ class Gathering {
     /// Within the `time` of a batch at whose start `waiting` requests wait or begin; of those who think then `served`
     /// have just begun, and the others have thought for `age` or longer.
     [[nodiscard]] Coming within(double time, double waiting, double served) const;
+    /// Of those who get their answers with a batch so many are back at once and may go with the next.
+    [[nodiscard]] double at_once(double served) const { return closed() ? served * think_->back(0.0) : 0.0; }
     /// When those of a crowd come of whom a share `u` of all that do has come, seconds after the batch's start.
     [[nodiscard]] double time_of(double u, const Crowd& crowd, double time) const;
     /// Until somebody comes to an idle instance, mean.
@@ -61,7 +63,6 @@ class BatchChain {
     struct Means {
         double size = 0, time = 0, idle = 0;  ///< `idle`: share of the batches after which nobody waits
         double wait = 0;                      ///< of all requests before their batch, s
-        double backlog = 0;                   ///< of this that of those who have a full batch before theirs
     };
 
     explicit BatchChain(const StaticBatch& batches) : batches_(&batches) {}

@@ -105,10 +105,17 @@ void StaticForecaster::add_waits(const Group& from) {
     const Gathering& gathering = chain_.gathering();
     const StaticBatch::Batch batch = batches.of(from.size), full = batches.of(batches.limit());
     const double left = from.waiting - from.size;
+    const double at_once = gathering.at_once(from.size);
     double full_variance = 0;
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
         const double off = full.time[i] - full.mean_time;
         full_variance += StaticBatch::shares[i] * off * off;
+    }
+    for (int s = 0; s < slices && at_once > hardly; ++s) {
+        const double batches_ahead = std::floor((left + at_once * (s + 0.5) / slices) / batches.limit());
+        const double size = std::min(batches.limit(), left + at_once);
+        add_request(from.probability * at_once / slices, batches_ahead * full.mean_time, batches_ahead * full_variance,
+                    size, 0.0);
     }
     for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
         const double time = batch.time[i];
