@@ -52,7 +52,10 @@ void by_groups(const StateDistribution& states, Visit visit) {
 }  // namespace
 
 Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model), answers_(answers_of(model.workload().output)), own_prefill_(prefills_of(model)) {
+    : model_(&model),
+      bunching_(model),
+      answers_(answers_of(model.workload().output)),
+      own_prefill_(prefills_of(model)) {
     if (model.batches() != nullptr) static_.emplace(model);
 }
 
@@ -125,9 +128,16 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     m.ttft += response - m.e2e;
     m.e2e = response;
     forecast.offered_rate = forecast.request_rate;
+    const Bunching::Wave wave = bunching_.wave(users, think_time);
+    // What prompts wait longer, answers that have begun wait less.
+    const Seconds longer = (m.ttft - own_prefill_.mean()) * (wave.amplified - 1.0) + wave.wait;
+    const double steps = std::max(1.0, model_->decode_steps());
+    const Seconds moved = std::clamp(longer, Seconds(0), m.tpot * (0.9 * steps));
+    m.ttft += moved;
+    m.tpot -= moved / steps;
     fill(steady, m, forecast);
     if (detail == Detail::percentiles)
-        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), forecast);
+        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), wave, forecast);
     return forecast;
 }
 
@@ -149,7 +159,7 @@ Forecast Forecaster::open(PerSecond rate, Detail detail) {
     if (static_) return static_->open(rate, detail == Detail::percentiles);
     forecast.request_rate = steady.throughput;
     fill(steady, means(steady), forecast);
-    if (detail == Detail::percentiles) percentiles(steady, 1.0, forecast);
+    if (detail == Detail::percentiles) percentiles(steady, 1.0, {}, forecast);
     return forecast;
 }
 
@@ -248,11 +258,27 @@ void Forecaster::e2e_mixture() {
     e2e_.assign_sum(ttft_, decode_);
 }
 
-void Forecaster::percentiles(const SteadyState& steady, double averaging, Forecast& forecast) {
+/// TTFT with the waits in a wave; answers of the wave end together, and the later they began the less time they took.
+void Forecaster::read_wave(const Bunching::Wave& wave, Latencies& latencies) {
+    const Seconds ttft = latencies[Metric::ttft][Statistic::mean], tpot = latencies[Metric::tpot][Statistic::mean];
+    const Mixture quiet = ttft_;
+    ttft_.assign_sum(quiet, wave.waits);
+    ttft_.scale(ttft / ttft_.mean());
+    constexpr int slices = 16;
+    const Seconds spread = wave.stop / std::max(1.0, model_->decode_steps());
+    tpot_.clear();
+    for (int i = 0; i < slices; ++i) tpot_.add(1.0, std::max(tpot * 0.1, tpot + spread * ((i + 0.5) / slices - 0.5)));
+}
+
+void Forecaster::percentiles(const SteadyState& steady, double averaging, const Bunching::Wave& wave,
+                             Forecast& forecast) {
     Latencies& latencies = forecast.latencies;
-    ttft_mixture(steady.seen_by_arrival, latencies[Metric::ttft][Statistic::mean]);
-    tpot_mixture(steady.present, latencies[Metric::tpot][Statistic::mean], averaging);
+    const Seconds ttft = latencies[Metric::ttft][Statistic::mean], tpot = latencies[Metric::tpot][Statistic::mean];
+    const Seconds waited = std::min(wave.wait, ttft * 0.99);
+    ttft_mixture(steady.seen_by_arrival, ttft - waited);
+    tpot_mixture(steady.present, tpot + waited / std::max(1.0, model_->decode_steps()), averaging);
     e2e_mixture();
+    if (waited > Seconds(0)) read_wave(wave, latencies);
     read_percentiles(ttft_, latencies[Metric::ttft][Statistic::mean], latencies[Metric::ttft]);
     read_percentiles(tpot_, latencies[Metric::tpot][Statistic::mean], latencies[Metric::tpot]);
     read_percentiles(e2e_, latencies[Metric::e2e][Statistic::mean], latencies[Metric::e2e]);

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 
+#include "model/capacity/bunching.hpp"
 #include "model/capacity/instance_model.hpp"
 #include "model/capacity/mixture.hpp"
 #include "model/capacity/static_forecaster.hpp"
@@ -37,7 +38,8 @@ class Forecaster {
     };
     [[nodiscard]] Means means(const SteadyState& steady) const;
     void fill(const SteadyState& steady, const Means& means, Forecast& forecast) const;
-    void percentiles(const SteadyState& steady, double averaging, Forecast& forecast);
+    void percentiles(const SteadyState& steady, double averaging, const Bunching::Wave& wave, Forecast& forecast);
+    void read_wave(const Bunching::Wave& wave, Latencies& latencies);
     void ttft_mixture(const StateDistribution& seen, Seconds mean);
     void tpot_mixture(const StateDistribution& present, Seconds mean, double averaging);
     void e2e_mixture();
@@ -58,6 +60,7 @@ class Forecaster {
 
     const InstanceModel* model_;
     std::optional<StaticForecaster> static_;  ///< of an engine of static batches, which answers in its place
+    Bunching bunching_;
     std::vector<Answers> answers_;
     std::vector<Pace> paces_;  ///< of the last `tpot_mixture`
     Mixture own_prefill_;      ///< of a prompt alone, by its length
