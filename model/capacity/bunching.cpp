@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 namespace plimsoll {
 namespace {
@@ -18,7 +19,13 @@ constexpr double most_amplified = 6.0;
 }  // namespace
 
 struct Bunching::Fluid {
-    double thinking = 0, running = 0, waiting = 0, think_time = 0, stop = 0;
+    /// Some requests that came at about the same time.
+    struct Parcel {
+        double requests, came_at;
+    };
+    double thinking = 0, running = 0, waiting = 0, think_time = 0, stop = 0, now = 0;
+    std::vector<Parcel> queue;  ///< in order of arrival, those before `head` have begun
+    std::size_t head = 0;
     std::array<double, bins> begun{};  ///< requests that began in each bin of the last round
 
     [[nodiscard]] double deviation() const {
@@ -57,53 +64,78 @@ Bunching::Bunching(const InstanceModel& model) {
     const Workload& workload = model.workload();
     steps_ = model.decode_steps();
     chunked_ = engine.scheduling == Scheduling::chunked;
-    possible_ = workload.output.points().size() == 1 && steps_ >= 1.0 && model.batches() == nullptr &&
-                !engine.waiting_served_ratio;
+    prompts_a_step_ = engine.max_step_tokens / workload.prompt.mean();
+    // Where a step takes less than a prompt, prompts begin one after the other.
+    const bool together = chunked_ ? prompts_a_step_ >= 1.0 : !engine.waiting_served_ratio;
+    possible_ = together && workload.output.points().size() == 1 && steps_ >= 1.0 && model.batches() == nullptr;
     if (!possible_) return;
     places_ = model.batch_limit();
     each_ = occupied(model).value();
-    prompts_a_step_ = engine.max_step_tokens / workload.prompt.mean();
     const double many = std::max(2.0, places_);
     const double one = model.at(1.0).decode_step.value();
     step_more_ = (model.at(many).decode_step.value() - one) / (many - 1.0);
     step_alone_ = one - step_more_;
 }
 
-/// One bin: those end who began in it a round ago, prompts that came during the last are prefilled, and others come.
+/// How many come in a bin: as many as come while there is as much to prefill as there is room for, or, where that is
+/// less, as many as come while they themselves are prefilled (Newton from above: the excess is convex).
+double Bunching::coming(const Fluid& fluid, double decode, double most) const {
+    const auto within = [&](double time) { return fluid.thinking * -std::expm1(-time / fluid.think_time); };
+    if (most < HUGE_VAL) {
+        const double with_room_used = within(decode + most * each_);
+        if (fluid.waiting + with_room_used >= most) return with_room_used;
+    }
+    double came = fluid.thinking;
+    for (int i = 0; i < 30; ++i) {
+        const double now = within(decode + (fluid.waiting + came) * each_);
+        const double change = (came - now) / (1.0 - (fluid.thinking - now) * each_ / fluid.think_time);
+        came -= change;
+        if (change <= 1e-4 * came) break;
+    }
+    return std::max(0.0, came);
+}
+
+/// One bin: those end who began in it a round ago, prompts that came during the last are prefilled as far as there is
+/// room, and others come.
 void Bunching::pass(Fluid& fluid, std::size_t bin, Mixture* waits) const {
     const double ended = std::exchange(fluid.begun[bin], 0.0);
     fluid.running -= ended, fluid.thinking += ended;
-    const double steps = steps_ / bins, most = chunked_ ? prompts_a_step_ * steps : HUGE_VAL;
+    const double steps = steps_ / bins, room = std::max(0.0, places_ - fluid.running);
+    const double most = chunked_ ? std::min(room, prompts_a_step_ * steps) : room;
     const double decode = steps * (step_alone_ + step_more_ * std::max(0.0, fluid.running));
-    double came = 0, began = 0, time = 0;
-    for (int i = 0; i < 100; ++i) {
-        began = std::min(fluid.waiting + came, most);
-        time = decode + began * each_;
-        const double now = fluid.thinking * -std::expm1(-time / fluid.think_time);
-        const bool same = std::abs(now - came) <= 1e-4 * now;
-        came = now;
-        if (same) break;
+    const double came = coming(fluid, decode, most), began = std::min(fluid.waiting + came, most);
+    const double time = decode + began * each_;
+    constexpr int slices = 4;
+    for (int i = 0; i < slices && came > 0; ++i) {
+        const double share = std::min(1.0 - 1e-12, came / fluid.thinking) * (i + 0.5) / slices;
+        fluid.queue.push_back({came / slices, fluid.now - fluid.think_time * std::log1p(-share)});
     }
-    began = std::min(fluid.waiting + came, most);
-    if (waits != nullptr && came > 0) {
-        constexpr int slices = 8;
-        const bool queue = chunked_ && fluid.waiting + came > most;
-        for (int i = 0; i < slices; ++i) {
-            const double u = (i + 0.5) / slices;
-            const double at = -fluid.think_time * std::log1p(-u * std::min(1.0 - 1e-12, came / fluid.thinking));
-            const double ready = queue ? (fluid.waiting + u * came) * time / began : chunked_ ? 0.0 : u * came * each_;
-            waits->add(came / slices, Seconds(std::max(0.0, ready - at)));
-        }
-    }
+    begin(fluid, began, began > 0 && chunked_ ? time / began : each_, waits);
+    fluid.now += time;
     fluid.stop = std::max(fluid.stop, began * each_);
     fluid.thinking -= came;
     fluid.waiting += came - began;
     fluid.running += fluid.begun[bin] = began;
 }
 
-Bunching::Wave Bunching::wave(std::size_t users, Seconds think_time) {
+/// First come, first served, one request in each `interval`.
+void Bunching::begin(Fluid& fluid, double requests, double interval, Mixture* waits) {
+    for (double before = 0; before < requests * (1.0 - 1e-9) && fluid.head < fluid.queue.size();) {
+        Fluid::Parcel& first = fluid.queue[fluid.head];
+        const double part = std::min(first.requests, requests - before);
+        const double at = fluid.now + (before + part / 2.0) * interval;
+        if (waits != nullptr && part > 0) waits->add(part, Seconds(std::max(0.0, at - first.came_at)));
+        before += part;
+        first.requests -= part;
+        if (first.requests <= 1e-9) ++fluid.head;
+    }
+}
+
+Bunching::Wave Bunching::wave(std::size_t users, Seconds think_time, PerSecond rate) const {
     Wave wave;
-    if (!possible_ || static_cast<double>(users) > places_ || think_time <= Seconds(0)) return wave;
+    // Where prompts take less than this share of the time, waves and what chance makes of itself are small.
+    constexpr double little = 0.4;
+    if (!possible_ || think_time <= Seconds(0) || rate.value() * each_ < little) return wave;
     Fluid fluid;
     fluid.thinking = static_cast<double>(users);
     fluid.think_time = think_time.value();

@@ -11,8 +11,8 @@ namespace plimsoll {
 /// next prompts come in a wave, which stops the others for longer. Over answers of s steps, in bins of s / m steps of
 /// time d(n) each, with T users thinking exponentially for Z in the mean,
 ///
-///   A = T (1 - e^(-t / Z)),  t = (s / m) d(n) + a S,  S = A, or what the steps of a chunked engine take of those
-///   that wait,  T' = T - A + S_m,  n' = n + S - S_m,
+///   A = T (1 - e^(-t / Z)),  t = (s / m) d(n) + a S,  S = A, or what there is room for, in the batch and in
+///   the steps of a chunked engine, of those that wait,  T' = T - A + S_m,  n' = n + S - S_m,
 ///
 /// where S_m began m bins before and a is what a prompt takes from the others. From all users in step this fluid either
 /// ends in a wave that keeps itself up, or its swings fall by a factor r each time round; then chance, which makes
@@ -30,12 +30,15 @@ class Bunching {
         Mixture waits;           ///< beside them, for the wave; empty: none
         Seconds wait, stop;      ///< mean of `waits`; how long a wave's prompts take
     };
-    [[nodiscard]] Wave wave(std::size_t users, Seconds think_time);
+    /// `rate`: requests that they send if they are not in step.
+    [[nodiscard]] Wave wave(std::size_t users, Seconds think_time, PerSecond rate) const;
 
   private:
     static constexpr std::size_t bins = 48;
     struct Fluid;
+    [[nodiscard]] double coming(const Fluid& fluid, double decode, double most) const;
     void pass(Fluid& fluid, std::size_t bin, Mixture* waits) const;
+    static void begin(Fluid& fluid, double requests, double interval, Mixture* waits);
 
     bool possible_ = false, chunked_ = false;
     double prompts_a_step_ = 0;  ///< of a chunked engine

@@ -128,7 +128,9 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     m.ttft += response - m.e2e;
     m.e2e = response;
     forecast.offered_rate = forecast.request_rate;
-    const Bunching::Wave wave = bunching_.wave(users, think_time);
+    Bunching::Wave wave = bunching_.wave(users, think_time, forecast.request_rate);
+    // The wave has the waits for a place too.
+    wave.wait = std::max(Seconds(0), wave.wait - std::max(Seconds(0), m.wait));
     // What prompts wait longer, answers that have begun wait less.
     const Seconds longer = (m.ttft - own_prefill_.mean()) * (wave.amplified - 1.0) + wave.wait;
     const double steps = std::max(1.0, model_->decode_steps());
@@ -278,7 +280,7 @@ void Forecaster::percentiles(const SteadyState& steady, double averaging, const 
     ttft_mixture(steady.seen_by_arrival, ttft - waited);
     tpot_mixture(steady.present, tpot + waited / std::max(1.0, model_->decode_steps()), averaging);
     e2e_mixture();
-    if (waited > Seconds(0)) read_wave(wave, latencies);
+    if (!wave.waits.empty()) read_wave(wave, latencies);
     read_percentiles(ttft_, latencies[Metric::ttft][Statistic::mean], latencies[Metric::ttft]);
     read_percentiles(tpot_, latencies[Metric::tpot][Statistic::mean], latencies[Metric::tpot]);
     read_percentiles(e2e_, latencies[Metric::e2e][Statistic::mean], latencies[Metric::e2e]);

@@ -118,7 +118,7 @@ class PrefillModel {
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    [[nodiscard]] Stalls stalls(const Batch& batch, const Steps& steps, double start, double regularity) const;
+    [[nodiscard]] Stalls stalls(double rate, const Batch& batch, const Steps& steps, double start) const;
     [[nodiscard]] double token_interval(double decode_step, const Stalls& stalls) const;
     [[nodiscard]] Seconds own_interval(const Course& course) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;
