@@ -181,7 +181,7 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
     const Seconds own = own_prefill_.mean();
     by_groups(seen, [&](double weight, double n) {
         const InstanceState state = model_->at(n + 1.0);
-        const Meetings& meets = state.meetings;
+        const Meetings meets = state.meetings.within(state.admission + state.prefill - own);
         TimeMoments rest{.mean = state.admission + state.prefill - own - meets.mean()};
         if (n >= places) {
             const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
