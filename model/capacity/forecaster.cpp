@@ -204,16 +204,35 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
     tpot_.clear();
     paces_.clear();
     const double keep = std::sqrt(2.0 * (averaging - 1.0 + std::exp(-averaging)) / squared(averaging));
+    const bool chunked = model_->deployment().engine->scheduling == Scheduling::chunked;
+    Pace mean_pace{};
+    double mean_stalled = 0;
     by_groups(present, [&](double weight, double n) {
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
-        const double tokens = state.decoding / state.token_interval.value();
-        double stalled = 0;
-        for (const Answers& a : answers_) stalled += a.share * stalls_a_step(state.stalls, a.steps);
-        const double t = mean.value() + (state.own_interval - mean).value() * keep;
-        paces_.push_back({weight * tokens, Seconds(std::max(1e-9, t - stalled)), state.stalls});
-        add_stalled(paces_.back());
+        const double tokens = weight * state.decoding / state.token_interval.value(),
+                     stalled = stalled_a_step(state.stalls);
+        paces_.push_back({tokens, state.own_interval - (chunked ? Seconds(stalled) : Seconds(0)), state.stalls});
+        mean_pace.weight += tokens;
+        mean_pace.stalls = mix(mean_pace.stalls, state.stalls, tokens / mean_pace.weight);
+        mean_stalled += (stalled - mean_stalled) * (tokens / mean_pace.weight);
     });
+    for (Pace& pace : paces_) {
+        // The number present is that of those who came, whose prompts the spread of the stalls tells already. Prefills
+        // that stop everybody come in clusters with that number, of which that spread has none.
+        const double middle = chunked ? mean.value() - mean_stalled : mean.value();
+        const double kept = middle + (pace.alone.value() - middle) * keep;
+        if (chunked) pace.stalls = mean_pace.stalls;
+        pace.alone = Seconds(std::max(1e-9, chunked ? kept : kept - stalled_a_step(pace.stalls)));
+        add_stalled(pace);
+    }
+}
+
+/// s, mean over requests.
+double Forecaster::stalled_a_step(const Stalls& stalls) const {
+    double stalled = 0;
+    for (const Answers& a : answers_) stalled += a.share * stalls_a_step(stalls, a.steps);
+    return stalled;
 }
 
 /// Of short answers some meet no stall and the others carry a whole one over few tokens.

@@ -57,6 +57,7 @@ class Forecaster {
         Stalls stalls;
     };
     void add_stalled(const Pace& pace);
+    [[nodiscard]] double stalled_a_step(const Stalls& stalls) const;
 
     const InstanceModel* model_;
     std::optional<StaticForecaster> static_;  ///< of an engine of static batches, which answers in its place

@@ -23,15 +23,6 @@ Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
 }
 
-Stalls mix(const Stalls& a, const Stalls& b, double share) {
-    return {mix(a.a_step, b.a_step, share),
-            mix(a.at_start, b.at_start, share),
-            mix(a.one, b.one, share),
-            mix(a.size_spread, b.size_spread, share),
-            mix(a.count_spread, b.count_spread, share),
-            mix(a.in_a_row, b.in_a_row, share)};
-}
-
 Meetings mix(const Meetings& a, const Meetings& b, double share) {
     const auto kind = [&](const Meetings::Kind& x, const Meetings::Kind& y) {
         return Meetings::Kind{mix(x.share, y.share, share), mix(x.length, y.length, share),

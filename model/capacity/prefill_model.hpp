@@ -33,6 +33,9 @@ struct Stalls {
     [[nodiscard]] double share(double steps) const;
 };
 
+/// A share of the way from `a` to `b`.
+[[nodiscard]] Stalls mix(const Stalls& a, const Stalls& b, double share);
+
 /// The step or episode that an arrival meets: it waits for a uniform part of it, and for the prompts that it gathers.
 struct Meetings {
     struct Kind {
