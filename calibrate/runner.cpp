@@ -50,7 +50,11 @@ class Measuring {
                 result_.interrupted = true;
                 return false;
             }
-            if (!unusable_.contains(key(jobs[i]))) run_job(round, jobs[i]);
+            if (unusable_.contains(key(jobs[i]))) continue;
+            run_job(round, jobs[i]);
+            if (!seams_.measured) continue;
+            result_.took = elapsed();
+            seams_.measured(result_);
         }
         return true;
     }

@@ -69,6 +69,8 @@ struct MeasuringSeams {
     std::function<bool(const MeasuringStep&)> go_on = [](const MeasuringStep&) { return true; };
     /// Points of one more round, after those of the plan, from what was measured so far; none: it is over.
     std::function<std::vector<Job>(const Measurements&)> next_round = {};
+    /// Called after each point with all there is, so that it can be put by.
+    std::function<void(const Measurements&)> measured = {};
 };
 
 /// Measures round by round, each in a random order of its own in which points of the first half still come before

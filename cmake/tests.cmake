@@ -13,6 +13,29 @@ else()
     # Version 3 does by itself: a filter that matches no test is a failure.
     set(catch_arguments EXTRA_ARGS --warn NoTests)
 endif()
+# The CUDA kernels as C++ for an emulated device: its headers stand in for those of the toolkit.
+set(emulated_dir ${PROJECT_SOURCE_DIR}/tests/emulated_device)
+set(emulated_sources ${emulated_dir}/emulator.cpp ${emulated_dir}/substitutes.cpp
+    ${PROJECT_SOURCE_DIR}/calibrate/cuda/decoder_reference.cpp)
+foreach(kernels attention_decode attention_prefill attention_prefill_groups attention_reference decoder_step device
+        elementwise grouped_matmul prefill_path benches/attention_decode benches/attention_prefill benches/elementwise benches/memory benches/moe
+        benches/sampling)
+    string(REPLACE "/" "_" name ${kernels})
+    set(source ${PROJECT_BINARY_DIR}/emulated/${name}.cpp)
+    get_filename_component(bench ${kernels} NAME)
+    # The processor's benches have the same names.
+    file(CONFIGURE OUTPUT ${source} CONTENT
+        "#define register_${bench} register_emulated_${bench}\n#include \"calibrate/cuda/${kernels}.cu\"\n")
+    list(APPEND emulated_sources ${source})
+endforeach()
+add_library(plimsoll_emulated OBJECT ${emulated_sources})
+target_include_directories(plimsoll_emulated BEFORE PRIVATE ${emulated_dir} ${PROJECT_SOURCE_DIR})
+# nvcc knows loops to unroll, and what lies in registers as two numbers or one.
+target_compile_options(plimsoll_emulated PRIVATE -O2 -Wno-unknown-pragmas -fno-strict-aliasing)
+target_compile_definitions(plimsoll_emulated PRIVATE PLIMSOLL_SM90A)
+target_compile_features(plimsoll_emulated PRIVATE cxx_std_20)
+target_sources(plimsoll_tests PRIVATE $<TARGET_OBJECTS:plimsoll_emulated>)
+set_source_files_properties(tests/emulated_kernels_test.cpp PROPERTIES INCLUDE_DIRECTORIES ${emulated_dir})
 target_compile_definitions(plimsoll_tests PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_precompile_headers(plimsoll_tests PRIVATE tests/catch.hpp)
 # The runner is configured by macros that must come before the first include.

@@ -255,3 +255,17 @@ TEST_CASE("The weights of a model by hand, whole and over two ranks") {
     CHECK(weight_shapes(model, std::array{1, 2}).size() == 10);
     CHECK(weight_shapes(model, std::array{3}).empty());  // 64 heads
 }
+
+TEST_CASE("after each point what there is can be put by") {
+    const auto registry = benchmarks({{"a", {1, 13, 2}}});
+    MeasuringSeams saving = seams();
+    std::vector<std::size_t> seen;
+    saving.measured = [&](const Measurements& so_far) {
+        seen.push_back(so_far.samples.size() + so_far.left_out.size());
+        CHECK(so_far.took == machine_time);
+    };
+    const Measurements measured = measure(jobs_of(registry, false, 1), {.rounds = 2}, saving);
+    // 13 is left out in the first round for good.
+    CHECK(seen == std::vector<std::size_t>{1, 2, 3, 4, 5});
+    CHECK(measured.samples.size() == 4);
+}

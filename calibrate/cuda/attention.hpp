@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include <cuda_runtime_api.h>
 
@@ -21,6 +22,19 @@ struct PrefillArguments {
 };
 /// Throws std::runtime_error for a head dimension but 64, 128 and 256 or a device without the instructions.
 void attention_prefill(Dtype dtype, const PrefillArguments& arguments, cudaStream_t stream);
+
+/// The same by products of warpgroups (Hopper), where the device, the build and the head dimension allow it; throws
+/// std::runtime_error elsewhere.
+void attention_prefill_by_groups(Dtype dtype, const PrefillArguments& arguments, cudaStream_t stream);
+[[nodiscard]] bool prefill_by_groups_exists(int head_dim);
+
+/// The kernel that this device's prompts are computed by: "wgmma" (attention_prefill_by_groups), where it exists, was
+/// not forbidden and has computed a first prompt as double precision does, else "mma".
+[[nodiscard]] std::string prefill_path(Dtype dtype, int head_dim);
+/// From now on "mma" it is.
+void forbid_prefill_by_groups();
+/// The kernel of a path; throws std::runtime_error for another name.
+void attention_prefill_of(const std::string& path, Dtype dtype, const PrefillArguments& arguments, cudaStream_t stream);
 
 /// Attention of one token of each of `batch` sequences over `kv` tokens of its paged cache, these included. Page p of
 /// k_pages and v_pages is [page_tokens, kv_heads, head_dim]; token t of sequence s lies in page

@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/attention.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/mma.cuh"
 
 namespace plimsoll::cuda {
@@ -10,6 +11,7 @@ namespace {
 constexpr float minus_infinity = -__builtin_huge_valf();
 constexpr int warps = 2, threads = 32 * warps;
 constexpr int tile_tokens = 16;  // of the cache that a warp takes at a time
+constexpr int most_parts = 128;  // of a sequence's cache
 constexpr int row_heads = 16;    // query heads of one group side by side in a tile, padded with zeros
 
 template <int HeadDim>
@@ -198,7 +200,7 @@ struct Merged {
 template <class T, int HeadDim>
 __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale) {
     using Tile = Tiling<HeadDim>;
-    extern __shared__ uint4 shared[];
+    uint4* const shared = dynamic_shared();
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int split = static_cast<int>(blockIdx.x), splits = static_cast<int>(gridDim.x);
     const int group = a.heads / a.kv_heads, row_groups = (group + row_heads - 1) / row_heads;
@@ -252,7 +254,7 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
             continue;
         }
         float* const partial = a.partial + (row_of_all * splits + split) * (HeadDim + 2);
-        partial[column] = output / sum;
+        partial[column] = sum > 0 ? output / sum : 0.0F;  // a part without a tile weighs nothing
         if (column == 0) {
             partial[HeadDim] = highest;
             partial[HeadDim + 1] = sum;
@@ -260,21 +262,28 @@ __global__ void __launch_bounds__(threads) decode(DecodeArguments a, float scale
     }
 }
 
-/// One block a sequence and head, one thread an element of the head.
+/// One block a sequence and head, one thread an element of the head. The parts' maxima and sums are read side by side:
+/// one after another, their latencies would outlast the attention itself.
 template <class T, int HeadDim>
 __global__ void __launch_bounds__(HeadDim) combine(const float* partial, T* o, int splits, float scale) {
+    __shared__ float maxima[most_parts], weights[most_parts];
+    const int element = static_cast<int>(threadIdx.x);
     const std::int64_t row = blockIdx.x;
     const float* const parts = partial + row * splits * (HeadDim + 2);
+    for (int s = element; s < splits; s += HeadDim) maxima[s] = parts[s * (HeadDim + 2) + HeadDim];
+    __syncthreads();
     float highest = minus_infinity;
-    for (int s = 0; s < splits; ++s) highest = fmaxf(highest, parts[s * (HeadDim + 2) + HeadDim]);
+    for (int s = 0; s < splits; ++s) highest = fmaxf(highest, maxima[s]);
+    for (int s = element; s < splits; s += HeadDim)
+        weights[s] = parts[s * (HeadDim + 2) + HeadDim + 1] * power_of_two((maxima[s] - highest) * scale);
+    __syncthreads();
     float output = 0, sum = 0;
+#pragma unroll 8
     for (int s = 0; s < splits; ++s) {
-        const float* const part = parts + s * (HeadDim + 2);
-        const float weight = part[HeadDim + 1] * power_of_two((part[HeadDim] - highest) * scale);
-        output += weight * part[threadIdx.x];
-        sum += weight;
+        output += weights[s] * parts[s * (HeadDim + 2) + element];
+        sum += weights[s];
     }
-    o[row * HeadDim + threadIdx.x] = from_float<T>(output / sum);
+    o[row * HeadDim + element] = from_float<T>(output / sum);
 }
 
 template <class T, int HeadDim>
@@ -303,7 +312,7 @@ int splits_for(const DecodeArguments& a) {
           "occupancy");
     const int slots = std::max(1, blocks) * device_limits().multiprocessors;
     const int rows = a.batch * a.kv_heads * row_groups(a);
-    const int most = std::clamp(a.kv / (4 * warps * tile_tokens), 1, 128);
+    const int most = std::clamp(a.kv / (4 * warps * tile_tokens), 1, most_parts);
     const auto filled = [&](int splits) {
         const int waves = (rows * splits + slots - 1) / slots;
         return static_cast<double>(rows) * splits / (static_cast<double>(waves) * slots);
@@ -318,14 +327,15 @@ int splits_for(const DecodeArguments& a) {
 template <class T, int HeadDim>
 void launch(const DecodeArguments& a, int splits, cudaStream_t stream) {
     allow_shared_memory<T, HeadDim>();
+    if (splits < 1 || splits > most_parts) throw std::runtime_error("a cache is read in 1 to 128 parts");
     const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(a.kv_heads * row_groups(a)),
                     static_cast<unsigned>(a.batch));
     const float scale = 1.4426950408889634F / sqrtf(static_cast<float>(HeadDim));
-    decode<T, HeadDim><<<grid, threads, Tiling<HeadDim>::shared_bytes, stream>>>(a, scale);
+    start_kernel(decode<T, HeadDim>, {grid, threads, Tiling<HeadDim>::shared_bytes, stream}, a, scale);
     check_launch("decode attention");
     if (splits == 1) return;
-    combine<T, HeadDim><<<static_cast<unsigned>(a.batch * a.heads), HeadDim, 0, stream>>>(
-        a.partial, static_cast<T*>(a.o), splits, scale);
+    start_kernel(combine<T, HeadDim>, {static_cast<unsigned>(a.batch * a.heads), HeadDim, 0, stream}, a.partial,
+                 static_cast<T*>(a.o), splits, scale);
     check_launch("decode attention, combination");
 }
 

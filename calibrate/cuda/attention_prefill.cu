@@ -1,6 +1,7 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/attention.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/mma.cuh"
 
 namespace plimsoll::cuda {
@@ -186,7 +187,7 @@ __device__ void store(const Rows<T, HeadDim>& state, T* o, std::int64_t row_stri
 template <class T, int HeadDim>
 __global__ void __launch_bounds__(threads, Tiling<HeadDim>::blocks_at_once) prefill(PrefillArguments a, float scale) {
     using Tile = Tiling<HeadDim>;
-    extern __shared__ uint4 shared[];
+    uint4* const shared = dynamic_shared();
     uint4* const q_tile = shared;
     uint4* const k_tile = q_tile + Tile::rows * Tile::chunks;
     uint4* const v_tile = k_tile + Tile::columns * Tile::chunks;
@@ -251,7 +252,7 @@ void launch(const PrefillArguments& a, cudaStream_t stream) {
                     static_cast<unsigned>(a.batch));
     // 2^x instead of e^x; the scores are divided by the root of the head dimension.
     const float scale = 1.4426950408889634F / sqrtf(static_cast<float>(HeadDim));
-    prefill<T, HeadDim><<<grid, threads, Tile::shared_bytes, stream>>>(a, scale);
+    start_kernel(prefill<T, HeadDim>, {grid, threads, Tile::shared_bytes, stream}, a, scale);
     check_launch("prefill attention");
 }
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "calibrate/cuda/attention.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 
 namespace plimsoll::cuda {
@@ -95,8 +96,8 @@ double attention_deviation(const AttentionOutput& output, int samples, std::uint
                                sizeof(double));
     const DeviceMemory values(count * sizeof(double)), references(count * sizeof(double));
     with_16_bit(output.dtype, [&]<class T>(T) {
-        sampled_rows<T>
-            <<<samples, threads>>>(output, seed, weights.as<double>(), values.as<double>(), references.as<double>());
+        start_kernel(sampled_rows<T>, {samples, threads}, output, seed, weights.as<double>(), values.as<double>(),
+                     references.as<double>());
     });
     check_launch("attention in double precision");
     return relative_deviation(to_host<double>(values.as(), count), to_host<double>(references.as(), count));

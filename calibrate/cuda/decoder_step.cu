@@ -73,6 +73,7 @@ class DecoderStep final : public TimedKernel {
             layers_.emplace_back(dtype_, width_, cache_values, static_cast<std::uint64_t>(100 * i));
         make_rows();
         make_tables();
+        prefill_path_ = prefill_path(dtype_, static_cast<int>(point.model.head_dim));
         if (decodes()) {
             const DecodeArguments a = decode_arguments(layers_.front());
             splits_ = decode_splits(dtype_, a);
@@ -222,7 +223,7 @@ class DecoderStep final : public TimedKernel {
         if (decodes())
             attention_decode(dtype_, decode_arguments(layer), splits_, stream);
         else
-            attention_prefill(dtype_, prefill_arguments(), stream);
+            attention_prefill_of(prefill_path_, dtype_, prefill_arguments(), stream);
         o_product_(mixed_.as(), layer.o.as(), out_.as(), stream);
     }
 
@@ -262,6 +263,7 @@ class DecoderStep final : public TimedKernel {
     DeviceMemory x_, residual_, normed_, qkv_, mixed_, out_, gate_up_, inner_;
     DeviceMemory angles_, positions_, slots_, table_, partial_;
     int splits_ = 1;
+    std::string prefill_path_;
 };
 
 }  // namespace
@@ -284,17 +286,20 @@ std::vector<DecoderPoint> decoder_points(bool quick) {
             0.9 * static_cast<double>(device_limits().memory_bytes))
             result.push_back({model, dtype, batch, query, kv});
     };
-    for (const auto& model : models) {
-        for (const std::int64_t batch :
-             quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 4, 16, 32, 64, 128})
-            for (const std::int64_t kv :
-                 quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{256, 1024, 4096})
-                add(model, batch, 1, kv);
-        for (const std::int64_t tokens :
-             quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{128, 512, 1024, 2048, 4096})
-            add(model, 1, tokens, tokens);
-        if (!quick) add(model, 4, 1024, 1024);
-    }
+    // Both models at the first sizes before others: a budget may end it anywhere.
+    const std::vector<std::int64_t> batches =
+        quick ? std::vector<std::int64_t>{1, 32} : std::vector<std::int64_t>{1, 32, 128, 4, 16, 64};
+    const std::vector<std::int64_t> contexts =
+        quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{1024, 4096, 256};
+    const std::vector<std::int64_t> prompts =
+        quick ? std::vector<std::int64_t>{1024} : std::vector<std::int64_t>{1024, 4096, 128, 512, 2048};
+    for (const auto tokens : prompts)
+        for (const auto& model : models) add(model, 1, tokens, tokens);
+    for (const auto kv : contexts)
+        for (const auto batch : batches)
+            for (const auto& model : models) add(model, batch, 1, kv);
+    if (!quick)
+        for (const auto& model : models) add(model, 4, 1024, 1024);
     return result;
 }
 
@@ -328,7 +333,7 @@ std::vector<DecoderPart> decoder_parts(const DecoderPoint& p) {
     const bool decodes = p.kv > p.query;
     DecoderPart attention{decodes ? "attention_decode" : "attention_prefill",
                           {decodes ? KernelClass::attention_decode : KernelClass::attention_prefill,
-                           decodes ? "paged" : "mma",
+                           decodes ? "paged" : prefill_path(dtype_of(p.dtype), static_cast<int>(p.model.head_dim)),
                            p.dtype,
                            p.dtype,
                            {},

@@ -3,7 +3,9 @@
 #include <limits>
 #include <stdexcept>
 
+#include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 
 namespace plimsoll::cuda {
@@ -31,6 +33,16 @@ __global__ void read_all(const uint4* data, std::size_t count, unsigned* never) 
     }
     // The data are zeros: the store keeps the loads alive and never happens.
     if (sum != 0) *never = sum;
+}
+
+/// After these "any further CUDA calls return the same error; the process must be terminated and relaunched" (CUDA
+/// runtime API, cudaError_t).
+bool is_final(cudaError_t status) {
+    constexpr cudaError_t final_ones[] = {
+        cudaErrorIllegalAddress,     cudaErrorLaunchTimeout,     cudaErrorAssert,    cudaErrorHardwareStackError,
+        cudaErrorIllegalInstruction, cudaErrorMisalignedAddress, cudaErrorInvalidPc, cudaErrorInvalidAddressSpace,
+        cudaErrorLaunchFailure,      cudaErrorECCUncorrectable,  cudaErrorUnknown,   cudaErrorNvlinkUncorrectable};
+    return std::find(std::begin(final_ones), std::end(final_ones), status) != std::end(final_ones);
 }
 
 DeviceLimits read_limits() {
@@ -71,7 +83,10 @@ std::size_t size_of(Dtype dtype) {
 
 void check(cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;
-    throw std::runtime_error(std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status));
+    const std::string text = std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status);
+    if (is_final(status)) throw DeviceLost(text);
+    cudaGetLastError();  // the next kernel is not blamed for it
+    throw std::runtime_error(text);
 }
 
 void check_launch(const char* kernel) {
@@ -111,12 +126,14 @@ DeviceMemory::~DeviceMemory() {
 
 DeviceMemory random_values(Dtype dtype, std::size_t count, std::uint64_t seed, float amplitude) {
     DeviceMemory memory(count * size_of(dtype));
-    constexpr int blocks = 2048, threads = 256;
-    if (dtype == Dtype::fp16) fill<<<blocks, threads>>>(memory.as<Half>(), count, seed, amplitude);
-    if (dtype == Dtype::bf16) fill<<<blocks, threads>>>(memory.as<Bfloat>(), count, seed, amplitude);
-    if (dtype == Dtype::fp8) fill<<<blocks, threads>>>(memory.as<Float8>(), count, seed, amplitude);
-    if (dtype == Dtype::fp32) fill<<<blocks, threads>>>(memory.as<float>(), count, seed, amplitude);
-    if (dtype == Dtype::int8) fill_bytes<<<blocks, threads>>>(memory.as<std::int8_t>(), count, seed);
+    constexpr std::size_t threads = 256, most_blocks = 2048;
+    const auto blocks = static_cast<unsigned>(std::clamp<std::size_t>(count / threads, 1, most_blocks));
+    if (dtype == Dtype::fp16) start_kernel(fill<Half>, {blocks, threads}, memory.as<Half>(), count, seed, amplitude);
+    if (dtype == Dtype::bf16)
+        start_kernel(fill<Bfloat>, {blocks, threads}, memory.as<Bfloat>(), count, seed, amplitude);
+    if (dtype == Dtype::fp8) start_kernel(fill<Float8>, {blocks, threads}, memory.as<Float8>(), count, seed, amplitude);
+    if (dtype == Dtype::fp32) start_kernel(fill<float>, {blocks, threads}, memory.as<float>(), count, seed, amplitude);
+    if (dtype == Dtype::int8) start_kernel(fill_bytes, {blocks, threads}, memory.as<std::int8_t>(), count, seed);
     check_launch("random values");
     check(cudaDeviceSynchronize(), "random values");
     return memory;
@@ -160,8 +177,8 @@ void flush_cache(cudaStream_t stream) {
         return zeros;
     }();
     static const DeviceMemory never(sizeof(unsigned));
-    read_all<<<4 * device_limits().multiprocessors, 512, 0, stream>>>(data.as<uint4>(), data.bytes() / 16,
-                                                                      never.as<unsigned>());
+    start_kernel(read_all, {4 * device_limits().multiprocessors, 512, 0, stream}, data.as<uint4>(), data.bytes() / 16,
+                 never.as<unsigned>());
     check_launch("flush");
 }
 

@@ -68,6 +68,8 @@ template <class T>
 [[nodiscard]] DeviceMemory to_device(const std::vector<T>& values) {
     DeviceMemory memory(values.size() * sizeof(T));
     check(cudaMemcpy(memory.as(), values.data(), memory.bytes(), cudaMemcpyHostToDevice), "copy to the device");
+    // From pageable memory the copy may come back before it has arrived, and other streams do not wait for it.
+    check(cudaDeviceSynchronize(), "copy to the device");
     return memory;
 }
 template <class T>

@@ -1,4 +1,5 @@
 #include "calibrate/cuda/elementwise.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 
 namespace plimsoll::cuda {
@@ -118,14 +119,16 @@ unsigned threads_for(std::int64_t items, int most) {
 
 void rms_norm(Dtype dtype, const NormArguments& a, cudaStream_t stream) {
     with_16_bit(dtype, [&]<class T>(T) {
-        norm<T><<<static_cast<unsigned>(a.rows), threads_for(a.width / 8, most_norm_threads), 0, stream>>>(a);
+        start_kernel(norm<T>, {static_cast<unsigned>(a.rows), threads_for(a.width / 8, most_norm_threads), 0, stream},
+                     a);
     });
     check_launch("rms norm");
 }
 
 void rope(Dtype dtype, const RopeArguments& a, cudaStream_t stream) {
     with_16_bit(dtype, [&]<class T>(T) {
-        rotate<T><<<static_cast<unsigned>(a.rows), threads_for(a.heads * a.head_dim / 2, 512), 0, stream>>>(a);
+        start_kernel(rotate<T>, {static_cast<unsigned>(a.rows), threads_for(a.heads * a.head_dim / 2, 512), 0, stream},
+                     a);
     });
     check_launch("rope");
 }
@@ -134,15 +137,15 @@ void silu_multiply(Dtype dtype, const void* x, void* y, std::int64_t rows, std::
     constexpr unsigned threads = 256;
     const std::int64_t chunks = rows * width / 8;
     with_16_bit(dtype, [&]<class T>(T) {
-        gate<T><<<static_cast<unsigned>((chunks + threads - 1) / threads), threads, 0, stream>>>(
-            static_cast<const Eight<T>*>(x), static_cast<Eight<T>*>(y), width / 8, chunks);
+        start_kernel(gate<T>, {static_cast<unsigned>((chunks + threads - 1) / threads), threads, 0, stream},
+                     static_cast<const Eight<T>*>(x), static_cast<Eight<T>*>(y), width / 8, chunks);
     });
     check_launch("silu");
 }
 
 void kv_write(Dtype dtype, const KvWriteArguments& a, cudaStream_t stream) {
     with_16_bit(dtype, [&]<class T>(T) {
-        write<T><<<static_cast<unsigned>(a.rows), threads_for(a.width / 8, 256), 0, stream>>>(a);
+        start_kernel(write<T>, {static_cast<unsigned>(a.rows), threads_for(a.width / 8, 256), 0, stream}, a);
     });
     check_launch("kv write");
 }

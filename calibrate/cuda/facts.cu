@@ -1,8 +1,10 @@
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 
 #include <cublasLt.h>
 
+#include "calibrate/cuda/attention.hpp"
 #include "calibrate/cuda/device.hpp"
 #include "calibrate/cuda/nccl.hpp"
 #include "calibrate/cuda/nvml.hpp"
@@ -37,8 +39,18 @@ std::string known(double value) {
 }  // namespace
 
 void read_clock(Reading& reading) {
-    reading.clock_mhz = nvml().clock_mhz();
-    reading.throttled = nvml().throttled();
+    // Asking takes as long as a short reading; the clock and what holds it back change no faster than this.
+    constexpr std::chrono::milliseconds lasts{10};
+    static std::chrono::steady_clock::time_point asked{};
+    static Reading answer;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked > lasts) {
+        answer.clock_mhz = nvml().clock_mhz();
+        answer.throttled = nvml().throttled();
+        asked = now;
+    }
+    reading.clock_mhz = answer.clock_mhz;
+    reading.throttled = answer.throttled;
 }
 
 DeviceFacts device_facts() {
@@ -62,6 +74,7 @@ DeviceFacts device_facts() {
         {"cublaslt", cublas_version()},
         {"nccl", Nccl::loaded() == nullptr ? "absent" : Nccl::loaded()->version()},
         {"plimsoll_bench", PLIMSOLL_BENCH_VERSION},
+        {"prefill_attention", prefill_path(limits.capability >= 80 ? Dtype::bf16 : Dtype::fp16, 128)},
         {"sm_clock_max_mhz", known(nvml().highest_clock_mhz())},
         {"memory_clock_max_mhz", known(nvml().highest_memory_clock_mhz())},
         {"power_limit_w", known(nvml().power_limit_watts())},

@@ -1,6 +1,7 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/grouped_matmul.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/mma.cuh"
 
 namespace plimsoll::cuda {
@@ -96,7 +97,7 @@ __device__ Place place_of(int number, int tiles, int column_blocks) {
 template <class T, int Rows>
 __global__ void __launch_bounds__(threads) product(GroupedMatmul a) {
     using Tile = Tiling<Rows>;
-    extern __shared__ uint4 shared[];
+    uint4* const shared = dynamic_shared();
     const auto column_blocks = static_cast<int>((a.n + columns - 1) / columns);
     const Place place = place_of(static_cast<int>(blockIdx.x), a.tile_count, column_blocks);
     const ExpertTile tile = a.tiles[place.tile];
@@ -195,7 +196,7 @@ void launch(const GroupedMatmul& a, cudaStream_t stream) {
         cudaFuncSetAttribute(product<T, Rows>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tiling<Rows>::shared_bytes);
     check(allowed, "shared memory");
     const auto blocks = static_cast<unsigned>((a.n + columns - 1) / columns * a.tile_count);
-    product<T, Rows><<<blocks, threads, Tiling<Rows>::shared_bytes, stream>>>(a);
+    start_kernel(product<T, Rows>, {blocks, threads, Tiling<Rows>::shared_bytes, stream}, a);
     check_launch("grouped product");
 }
 
@@ -224,21 +225,24 @@ void grouped_matmul(Dtype dtype, const GroupedMatmul& a, cudaStream_t stream) {
 }
 
 void expert_sum(Dtype dtype, const ExpertSum& a, cudaStream_t stream) {
-    with_16_bit(dtype, [&]<class T>(T) { sum_experts<T><<<static_cast<unsigned>(a.tokens), 256, 0, stream>>>(a); });
+    with_16_bit(dtype, [&]<class T>(T) {
+        start_kernel(sum_experts<T>, {static_cast<unsigned>(a.tokens), 256, 0, stream}, a);
+    });
     check_launch("sum over experts");
 }
 
 double grouped_deviation(Dtype dtype, const GroupedMatmul& a, const std::int32_t* expert, std::int64_t rows,
                          int samples) {
     return deviation_of(samples, [&](double* values, double* references) {
-        with_16_bit(dtype,
-                    [&]<class T>(T) { sampled_products<T><<<samples, 32>>>(a, expert, rows, values, references); });
+        with_16_bit(dtype, [&]<class T>(T) {
+            start_kernel(sampled_products<T>, {samples, 32}, a, expert, rows, values, references);
+        });
     });
 }
 
 double expert_sum_deviation(Dtype dtype, const ExpertSum& a, int samples) {
     return deviation_of(samples, [&](double* values, double* references) {
-        with_16_bit(dtype, [&]<class T>(T) { sampled_sums<T><<<samples, 1>>>(a, values, references); });
+        with_16_bit(dtype, [&]<class T>(T) { start_kernel(sampled_sums<T>, {samples, 1}, a, values, references); });
     });
 }
 

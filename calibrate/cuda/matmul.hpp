@@ -38,6 +38,6 @@ class Matmul {
 [[nodiscard]] double matmul_deviation(Dtype dtype, std::int64_t m, std::int64_t n, std::int64_t k, const void* x,
                                       const void* w, const void* y, int samples, std::uint64_t seed);
 /// Deviation that rounding explains.
-[[nodiscard]] double matmul_tolerance(Dtype dtype);
+[[nodiscard]] double matmul_tolerance(Dtype dtype, std::int64_t k);
 
 }  // namespace plimsoll::cuda

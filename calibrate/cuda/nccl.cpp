@@ -1,8 +1,9 @@
 #include "calibrate/cuda/nccl.hpp"
 
-#include <memory>
+#include <map>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include <dlfcn.h>
 
@@ -29,7 +30,6 @@ Nccl::Nccl(void* library)
       get_version_(symbol<decltype(get_version_)>("ncclGetVersion")),
       error_text_(symbol<decltype(error_text_)>("ncclGetErrorString")),
       init_all_(symbol<decltype(init_all_)>("ncclCommInitAll")),
-      destroy_(symbol<decltype(destroy_)>("ncclCommDestroy")),
       group_start_(symbol<decltype(group_start_)>("ncclGroupStart")),
       group_end_(symbol<decltype(group_end_)>("ncclGroupEnd")),
       all_reduce_(symbol<decltype(all_reduce_)>("ncclAllReduce")),
@@ -60,16 +60,15 @@ std::string Nccl::version() const {
            std::to_string(number % 100);
 }
 
-std::vector<Nccl::Communicator> Nccl::communicators(int ranks) const {
+const std::vector<Nccl::Communicator>& Nccl::communicators(int ranks) const {
+    static std::map<int, std::vector<Communicator>> made;
+    const auto found = made.find(ranks);
+    if (found != made.end()) return found->second;
     std::vector<int> devices(static_cast<std::size_t>(ranks));
     std::iota(devices.begin(), devices.end(), 0);
     std::vector<Communicator> result(devices.size());
     check(init_all_(result.data(), ranks, devices.data()), "start");
-    return result;
-}
-
-void Nccl::destroy(Communicator communicator) const {
-    destroy_(communicator);
+    return made.emplace(ranks, std::move(result)).first->second;
 }
 
 void Nccl::group_start() const {

@@ -17,9 +17,8 @@ class Nccl {
     [[nodiscard]] static const Nccl* loaded();
     [[nodiscard]] std::string version() const;
 
-    /// One communicator for each of the first `ranks` devices.
-    [[nodiscard]] std::vector<Communicator> communicators(int ranks) const;
-    void destroy(Communicator communicator) const;
+    /// One communicator for each of the first `ranks` devices; made once, as that takes a second or more, and kept.
+    [[nodiscard]] const std::vector<Communicator>& communicators(int ranks) const;
 
     void group_start() const;
     void group_end() const;
@@ -46,7 +45,6 @@ class Nccl {
     int (*get_version_)(int*);
     const char* (*error_text_)(int);
     int (*init_all_)(Communicator*, int, const int*);
-    int (*destroy_)(Communicator);
     int (*group_start_)();
     int (*group_end_)();
     int (*all_reduce_)(const void*, void*, std::size_t, int, int, Communicator, cudaStream_t);

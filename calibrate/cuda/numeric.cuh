@@ -66,6 +66,16 @@ __device__ inline std::uint32_t pack(float low, float high, Bfloat) {
     return reinterpret_cast<const std::uint32_t&>(both);
 }
 
+/// Over the four lanes that hold one row of a result.
+__device__ inline float row_maximum(float value) {
+    value = fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 1));
+    return fmaxf(value, __shfl_xor_sync(0xffffffffU, value, 2));
+}
+__device__ inline float row_sum(float value) {
+    value += __shfl_xor_sync(0xffffffffU, value, 1);
+    return value + __shfl_xor_sync(0xffffffffU, value, 2);
+}
+
 /// Calls with a value of the 16-bit type; throws std::runtime_error for another.
 template <class Call>
 void with_16_bit(Dtype dtype, Call&& call) {

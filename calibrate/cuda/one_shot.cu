@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 #include "calibrate/cuda/one_shot.hpp"
 
@@ -71,7 +72,7 @@ void one_shot_all_reduce(Dtype dtype, const OneShot& exchange, int first, int he
     const std::size_t wanted = (exchange.count / 8 + threads - 1) / threads;
     const dim3 grid(static_cast<unsigned>(std::clamp<std::size_t>(wanted, 1, OneShot::most_blocks)),
                     static_cast<unsigned>(here));
-    with_16_bit(dtype, [&]<class T>(T) { reduce<T><<<grid, threads, 0, stream>>>(exchange, first); });
+    with_16_bit(dtype, [&]<class T>(T) { start_kernel(reduce<T>, {grid, threads, 0, stream}, exchange, first); });
     check_launch("one-shot all-reduce");
 }
 

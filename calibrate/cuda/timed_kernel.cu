@@ -3,14 +3,15 @@
 #include <stdexcept>
 
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
 namespace plimsoll::cuda {
 namespace {
 
 constexpr unsigned long long longest_wait_ns = 200'000'000;
-constexpr double seconds_per_reading = 1e-3;  // beside it the microsecond around the events is 0.1 %
-constexpr int most_repeats = 64;
+constexpr double seconds_per_reading = 1e-3;  // beside it the few microseconds around the events are some 0.3 %
+constexpr int most_repeats = 256;
 
 __global__ void wait_for(volatile unsigned* flags, unsigned long long most_ns) {
     unsigned long long start = 0, now = 0;
@@ -40,7 +41,7 @@ Gate::~Gate() {
 void Gate::close(cudaStream_t stream) {
     static_cast<volatile unsigned*>(flags_)[1] = 0;
     static_cast<volatile unsigned*>(flags_)[0] = 0;
-    wait_for<<<1, 1, 0, stream>>>(flags_, longest_wait_ns);
+    start_kernel(wait_for, {1, 1, 0, stream}, flags_, longest_wait_ns);
     check_launch("gate");
 }
 
@@ -106,7 +107,7 @@ void TimedKernel::capture() {
 
 Reading TimedKernel::run() {
     if (graph_ == nullptr) capture();
-    for (int attempt = 0; attempt < 5; ++attempt) {
+    for (int attempt = 0; attempt < 3; ++attempt) {
         if (cold_) flush_cache(stream_);
         gate_.close(stream_);
         check(cudaEventRecord(start_, stream_), "event");
@@ -122,7 +123,7 @@ Reading TimedKernel::run() {
         read_clock(reading);
         return reading;
     }
-    throw std::runtime_error("the host took longer than 0.2 s to enqueue the work, five times in a row");
+    throw std::runtime_error("the host took longer than 0.2 s to enqueue the work, three times in a row");
 }
 
 }  // namespace plimsoll::cuda

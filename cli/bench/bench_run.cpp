@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "calibrate/cuda/benches.hpp"
-#include "calibrate/cuda/decoder_step.hpp"
 #include "calibrate/host/thread_team.hpp"
 #include "calibrate/sample_table.hpp"
 #include "cli/bench/model_points.hpp"
+#include "cli/bench/steps.hpp"
 #include "cli/calibration_files.hpp"
 #include "cli/interrupt.hpp"
 #include "model/base/error.hpp"
@@ -93,45 +93,34 @@ std::string facts_json(const BenchRun& run, const Measurements& measured, const 
     return text + "\n  ]\n}\n";
 }
 
-/// The median of one kernel; the clock of the machine.
-Sample timed(const KernelPoint& point, PreparedKernel& kernel, const TimingRule& rule) {
-    return time_kernel(point, kernel, rule, steady_time);
-}
+/// Puts what there is into files now and then, so that little is lost where the program is killed.
+class Records {
+  public:
+    Records(const BenchRun& run, const DeviceFacts& facts) : run_(run), facts_(facts) {}
 
-std::string step_row(const BenchRun& run, const cuda::DecoderPoint& point, const std::string& library) {
-    const TimingRule rule = rule_of(run);
-    Sample whole;
-    {
-        const auto kernel = cuda::prepare_decoder_step(point);
-        whole = timed({}, *kernel, rule);
+    /// `done`: nothing comes after it; until then the facts say "interrupted".
+    void put(Measurements measured, bool done) {
+        constexpr Seconds between{15};
+        const Seconds now = steady_time();
+        if (!done && now - last_ < between) return;
+        measured.interrupted = measured.interrupted || !done;
+        std::map<std::string, std::string> files = tables(run_, measured, facts_);
+        files["facts.json"] = facts_json(run_, measured, facts_);
+        write_files(run_.folder, files);
+        last_ = steady_time();
     }
-    Seconds sum{};
-    for (const cuda::DecoderPart& part : cuda::decoder_parts(point)) {
-        const auto kernel = cuda::benches().at(part.bench, "bench", "step").prepare(part.point);
-        sum += timed(part.point, *kernel, rule).median * static_cast<double>(part.times);
-    }
-    fmt::print("step {} {} batch {} query {} kv {}: {:.3f} ms, sum of its kernels {:.3f} ms ({:+.1f} %)\n",
-               point.model.name, point.dtype, point.batch, point.query, point.kv, whole.median.value() * 1e3,
-               sum.value() * 1e3, 100 * (sum / whole.median - 1));
-    return fmt::format("plimsoll,{},{},{},{},{},{},{},{},{:.6g},{:.6g},{:.4g},{},{:.0f}\n", run.gpu, library,
-                       point.model.name, point.dtype, point.model.layers, point.batch, point.query, point.kv,
-                       whole.median.value(), sum.value(), whole.relative_half_width, whole.times.size(),
-                       whole.clock_mhz);
-}
 
-std::string steps_table(const BenchRun& run, const std::string& library) {
-    std::string table =
-        "source,gpu,framework,model,dtype,layers,batch,query_len,kv_len,seconds,sum_of_kernels_s,half_width,readings,"
-        "clock_mhz\n";
-    for (const auto& point : cuda::decoder_points(run.quick)) {
-        try {
-            table += step_row(run, point, library);
-        } catch (const std::runtime_error& problem) {
-            fmt::print("step {} batch {} kv {} left out: {}\n", point.model.name, point.batch, point.kv,
-                       problem.what());
-        }
-    }
-    return table;
+  private:
+    const BenchRun& run_;
+    const DeviceFacts& facts_;
+    Seconds last_ = steady_time();
+};
+
+std::string name_of(const Job& job) {
+    const KernelShape& s = job.point.shape;
+    return fmt::format("{} {} {} m={} n={} k={} batch={} query={} kv={} heads={}/{} head_dim={} bytes={} ranks={}",
+                       job.benchmark, job.point.path, job.point.dtype, s.m, s.n, s.k, s.batch, s.query, s.kv, s.heads,
+                       s.kv_heads, s.head_dim, s.bytes, s.ranks);
 }
 
 }  // namespace
@@ -140,32 +129,38 @@ int measure_device(const BenchRun& run) {
     prepare_folder(run.folder);
     const DeviceFacts facts = cuda::device_facts();
     const InterruptFlag interrupted;
-    std::map<std::string, std::string> files;
-    if (run.steps) files["steps.csv"] = steps_table(run, library_of({}, facts));
-    write_files(run.folder, files);
+    const Seconds start = steady_time();
+    if (run.steps) measure_steps(run, library_of({}, facts), rule_of(run), interrupted.raised());
     MeasuringPlan plan;
     plan.rule = rule_of(run);
-    plan.budget = run.budget;
+    plan.budget = run.budget - (steady_time() - start);
     plan.rounds = run.rounds;
     plan.seed = run.seed;
+    Records records(run, facts);
     std::size_t done = 0;
-    const Measurements measured =
-        measure(jobs(run), plan,
-                {.now = steady_time,
-                 .go_on =
-                     [&](const MeasuringStep& step) {
-                         if (done++ % 50 == 0)
-                             fmt::print("round {}, point {} of {}, {:.0f} s\n", step.round + 1, step.point + 1,
-                                        step.points, step.elapsed.value());
-                         return !interrupted.raised();
-                     },
-                 .next_round = {}});
-    files = tables(run, measured, facts);
-    files["facts.json"] = facts_json(run, measured, facts);
-    write_files(run.folder, files);
-    fmt::print("{} samples, {} left out, {} complete rounds in {:.0f} s, written to {}\n", measured.samples.size(),
-               measured.left_out.size(), measured.complete_rounds, measured.took.value(), run.folder);
-    return measured.interrupted ? exit_interrupted : 0;
+    std::string under_way;
+    try {
+        const Measurements measured =
+            measure(jobs(run), plan,
+                    {.now = steady_time,
+                     .go_on =
+                         [&](const MeasuringStep& step) {
+                             under_way = name_of(*step.job);
+                             if (done++ % 50 == 0)
+                                 fmt::print("round {}, point {} of {}, {:.0f} s\n", step.round + 1, step.point + 1,
+                                            step.points, step.elapsed.value());
+                             return !interrupted.raised();
+                         },
+                     .next_round = {},
+                     .measured = [&](const Measurements& so_far) { records.put(so_far, false); }});
+        records.put(measured, true);
+        fmt::print("{} samples, {} left out, {} complete rounds in {:.0f} s, written to {}\n", measured.samples.size(),
+                   measured.left_out.size(), measured.complete_rounds, measured.took.value(), run.folder);
+        return measured.interrupted ? exit_interrupted : 0;
+    } catch (const cuda::DeviceLost& problem) {
+        throw std::runtime_error(fmt::format("{}: {}; the samples up to {:.0f} s before it are in {}", under_way,
+                                             problem.what(), 15.0, run.folder));
+    }
 }
 
 }  // namespace plimsoll

@@ -137,14 +137,18 @@ Seconds InstanceModel::lone_prefill(double prompt) const {
 std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding, double guess) const {
     const double others = (n - 1.0) / n, steps = std::max(decode_steps_, least_steps);
     Flow result;
+    double asked = 0, found = 0;  // the last logarithm of a rate, and its excess
     const auto excess = [&](double log_rate) {
+        asked = log_rate;
         result.rate = std::exp(log_rate);
         result.course = prefill_.course({.rate = result.rate * others,
                                          .decoding = decoding * others,
                                          .busy = std::min(1.0, n - 1.0),
                                          .prompts = result.course.prompts});
-        if (result.course.saturated) return none_fits;
-        return std::log(result.rate * steps * result.course.token_interval.value() / decoding);
+        found = result.course.saturated
+                    ? none_fits
+                    : std::log(result.rate * steps * result.course.token_interval.value() / decoding);
+        return found;
     };
     // A token takes a decode step at least.
     double high = std::log(guess > 0 ? guess : decoding / (steps * cost_->decode(1.0, context_).value()));
@@ -155,7 +159,8 @@ std::optional<InstanceModel::Flow> InstanceModel::flow(double n, double decoding
         f_high = excess(high -= f_high - 1e-6);
     else
         for (; f_low > 0; f_low = excess(low)) low -= std::min(f_low, 1.0) + 1e-6;
-    if (std::abs(excess(root_below(low, f_low, high, f_high, excess))) > 1e-4) return std::nullopt;
+    const double root = root_below(low, f_low, high, f_high, excess);
+    if (std::abs(root == asked ? found : excess(root)) > 1e-4) return std::nullopt;
     return result;
 }
 

@@ -41,7 +41,8 @@ class Judge {
     }
     [[nodiscard]] std::string broken_promise(const Forecast& forecast) const;
     [[nodiscard]] Forecast at_nodes(Forecaster& forecaster, const Deployment& deployment, int nodes) const;
-    /// A decode step of the batch at capacity with one mean prompt in it.
+    /// A decode step of the batch at capacity and the mean prompts that are prefilled together there: by Little's law
+    /// those between arrival and first token, without those who wait for a place, within the engine's budget.
     [[nodiscard]] StepShape typical_step(const Candidate& candidate) const;
     /// Directions of the constants' errors that move an instance of the candidate.
     [[nodiscard]] std::vector<ByCause<double>> directions(const StepCost& cost, const Candidate& candidate,

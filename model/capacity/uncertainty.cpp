@@ -12,9 +12,10 @@ namespace {
 /// The surface is exact where the ends of an 80 % interval lie if one direction alone counts.
 constexpr double spacing = 1.2815515655446004;  // quantile of the normal law at 0.9
 constexpr std::array<double, 3> nodes{-spacing, 0.0, spacing};
-/// Equally likely values along each direction: 961 draws of two or 1331 of three, whose percentiles lie within 0.1 and
-/// 0.4 % of the law's.
-constexpr std::size_t strata_of_two = 31, strata_of_three = 11;
+/// Draws of up to three normal numbers: a lattice rule (Korobov 1959), draw i at the parts of i g^k / count beyond
+/// whole numbers, so that each number alone takes so many strata, however little the others count. The generator is the
+/// best of all at the percentiles of 100 sums of three: within 0.03 deviations of the law's.
+constexpr std::size_t draw_count = 1021, generator = 82;
 
 double dot(const ByCause<double>& a, const ByCause<double>& b) {
     double sum = 0;
@@ -37,10 +38,47 @@ double between(double a, double b, double share) {
     return a + (b - a) * share;
 }
 
-std::vector<Place> normal_strata(std::size_t strata) {
-    std::vector<Place> result;
-    for (std::size_t i = 0; i < strata; ++i)
-        result.push_back(place_of(normal_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(strata))));
+std::vector<Surface::Point> drawn_points() {
+    std::vector<double> strata(draw_count);
+    for (std::size_t i = 0; i < draw_count; ++i)
+        strata[i] = normal_quantile((static_cast<double>(i) + 0.5) / draw_count);
+    std::vector<Surface::Point> result(draw_count);
+    for (std::size_t i = 0; i < draw_count; ++i) {
+        std::size_t stratum = i;
+        for (double& value : result[i]) {
+            value = strata[stratum];
+            stratum = stratum * generator % draw_count;
+        }
+    }
+    return result;
+}
+
+const std::vector<Surface::Point>& all_drawn_points() {
+    static const std::vector<Surface::Point> points = drawn_points();
+    return points;
+}
+
+/// The corners of the cell in which a draw lies, by their place among the values, and what each counts.
+struct Cell {
+    std::array<std::size_t, 8> corners{};
+    std::array<double, 8> weights{1.0};
+};
+
+std::vector<Cell> cells_of(std::size_t directions) {
+    std::vector<Cell> result;
+    for (const Surface::Point& point : all_drawn_points()) {
+        Cell cell;
+        for (std::size_t axis = 0, count = 1; axis < directions; ++axis, count *= 2) {
+            const auto [below, share] = place_of(point[axis]);
+            for (std::size_t i = 0; i < count; ++i) {
+                cell.corners[i] = nodes.size() * cell.corners[i] + below;
+                cell.corners[count + i] = cell.corners[i] + 1;
+                cell.weights[count + i] = cell.weights[i] * share;
+                cell.weights[i] *= 1.0 - share;
+            }
+        }
+        result.push_back(cell);
+    }
     return result;
 }
 
@@ -71,7 +109,7 @@ std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const
     for (const auto& [x, y] : {std::pair(std::cos(angle), std::sin(angle)), {-std::sin(angle), std::cos(angle)}}) {
         const double variance = a * x * x + 2.0 * b * x * y + d * y * y;
         largest = std::max(largest, variance);
-        constexpr double negligible = 1e-6;  // of the variance: a thousandth of the deviation
+        constexpr double negligible = 1e-3;  // of the variance: widens the whole by a two thousandth
         if (variance <= 1e-18 || variance < negligible * largest) continue;
         ByCause<double> direction;
         for (std::size_t i = 0; i < cause_count; ++i)
@@ -109,22 +147,19 @@ double Surface::at(Point point) const {
     return values[0];
 }
 
-/// One direction after the other, the last first, so that nearly all of the work is one line a draw.
 std::vector<double> Surface::draws() const {
-    static const std::vector<Place> many = normal_strata(strata_of_two), few = normal_strata(strata_of_three);
+    static const std::array<std::vector<Cell>, 4> cells{cells_of(0), cells_of(1), cells_of(2), cells_of(3)};
+    std::vector<double> result(draw_count);
     const std::size_t directions = directions_of(values_.size());
-    const std::vector<Place>& places = directions < 3 ? many : few;
-    std::vector<double> result = values_;
-    std::size_t drawn = 1;  // points of the directions that are done
-    for (std::size_t axis = 0; axis < directions; ++axis) {
-        std::vector<double> finer;
-        finer.reserve(result.size() / nodes.size() * places.size());
-        for (std::size_t block = 0; block < result.size(); block += nodes.size() * drawn)
-            for (const auto& [below, share] : places)
-                for (std::size_t i = block + below * drawn; i < block + (below + 1) * drawn; ++i)
-                    finer.push_back(between(result[i], result[i + drawn], share));
-        result = std::move(finer);
-        drawn *= places.size();
+    const bool finite = std::all_of(values_.begin(), values_.end(), [](double value) { return std::isfinite(value); });
+    for (std::size_t i = 0; i < draw_count; ++i) {
+        if (!finite) {
+            result[i] = at(all_drawn_points()[i]);
+            continue;
+        }
+        const Cell& cell = cells[directions][i];
+        for (std::size_t corner = 0; corner < std::size_t{1} << directions; ++corner)
+            result[i] += cell.weights[corner] * values_[cell.corners[corner]];
     }
     return result;
 }
@@ -136,9 +171,21 @@ Interval Surface::middle_80_percent() const {
 }
 
 double Surface::probability_of_at_most(double limit) const {
-    const std::vector<double> values = draws();
-    const auto within = std::count_if(values.begin(), values.end(), [=](double value) { return value <= limit; });
-    return static_cast<double>(within) / static_cast<double>(values.size());
+    return plimsoll::probability_of_at_most(std::span(this, 1), std::span(&limit, 1));
+}
+
+double probability_of_at_most(std::span<const Surface> surfaces, std::span<const double> limits) {
+    PLIMSOLL_ASSERT(surfaces.size() == limits.size());
+    if (surfaces.empty()) return 1.0;
+    std::vector<double> farthest;  // above its limit, at each draw
+    for (std::size_t i = 0; i < surfaces.size(); ++i) {
+        std::vector<double> values = surfaces[i].draws();
+        farthest.resize(values.size(), -HUGE_VAL);
+        for (std::size_t draw = 0; draw < values.size(); ++draw)
+            farthest[draw] = std::max(farthest[draw], values[draw] - limits[i]);
+    }
+    const auto within = std::count_if(farthest.begin(), farthest.end(), [](double value) { return value <= 0.0; });
+    return static_cast<double>(within) / static_cast<double>(farthest.size());
 }
 
 }  // namespace plimsoll

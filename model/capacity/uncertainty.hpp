@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,10 +40,14 @@ class Surface {
     [[nodiscard]] Interval middle_80_percent() const;
     /// Probability that the quantity is `limit` at the most.
     [[nodiscard]] double probability_of_at_most(double limit) const;
+    /// Its values at equally likely draws, the same ones for all surfaces of as many directions.
+    [[nodiscard]] std::vector<double> draws() const;
 
   private:
-    [[nodiscard]] std::vector<double> draws() const;
     std::vector<double> values_;
 };
+
+/// Probability that each of several quantities, drawn together, is its limit at the most.
+[[nodiscard]] double probability_of_at_most(std::span<const Surface> surfaces, std::span<const double> limits);
 
 }  // namespace plimsoll

@@ -105,10 +105,22 @@ CollectiveBasis collective_basis(const Node& node, int ranks, const MeasuredKern
     return {.curve = nullptr, .measured = measured, .origin = origin};
 }
 
-CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured)
+CollectiveTimes::CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured,
+                                 bool peers)
     : ranks_(ranks), overhead_(overhead) {
     PLIMSOLL_ASSERT(ranks >= 1 && ranks <= node.gpus);
     if (ranks == 1) return;
+    set_by_library(node, measured);
+    if (!peers) return;
+    for (const CollectiveCurve& curve : node.peer_collectives) {
+        if (curve.ranks != ranks) continue;
+        peer_times_ = MessageTable(curve.times);
+        origin_ = weakest(origin_, curve.origin);
+    }
+}
+
+void CollectiveTimes::set_by_library(const Node& node, const MeasuredKernel* measured) {
+    const int ranks = ranks_;
     const CollectiveBasis basis = collective_basis(node, ranks, measured);
     origin_ = basis.origin;
     if (basis.measured) {
@@ -145,8 +157,9 @@ CollectiveTimes CollectiveTimes::across_hosts(const Node& node, int senders, con
 
 Seconds CollectiveTimes::all_reduce(Bytes size) const {
     if (ranks_ == 1) return Seconds(0);
-    if (times_.empty()) return overhead_ + latency_ + ring_all_reduce_bytes(size, ranks_) / bus_bandwidth_;
-    return overhead_ + times_.at(size);
+    const Seconds by_library =
+        times_.empty() ? latency_ + ring_all_reduce_bytes(size, ranks_) / bus_bandwidth_ : times_.at(size);
+    return overhead_ + (peer_times_.empty() ? by_library : std::min(by_library, peer_times_.at(size)));
 }
 
 Seconds CollectiveTimes::all_gather(Bytes size) const {

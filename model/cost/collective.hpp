@@ -26,7 +26,9 @@ struct CollectiveBasis {
 class CollectiveTimes {
   public:
     /// `overhead` is added to every call (the engine's launch and skew); `measured`: of a profile, or null.
-    CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured = nullptr);
+    /// `peers`: the engine brings an all-reduce along that reads peers' memory, and takes it where it is the shorter.
+    CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured = nullptr,
+                    bool peers = false);
 
     /// Messages from `senders` ranks of a host at once, each to its counterpart on the next host: `inside` and the
     /// way through the adapters, of which each sender has its share, one at the most.
@@ -45,11 +47,14 @@ class CollectiveTimes {
     [[nodiscard]] Seconds latency() const { return latency_; }
 
   private:
+    void set_by_library(const Node& node, const MeasuredKernel* measured);
+
     int ranks_;
     Seconds overhead_, latency_;
     BytesPerSecond bus_bandwidth_;
     Origin origin_ = Origin::estimated;
-    MessageTable times_;  ///< of all-reduces
+    MessageTable times_;       ///< of all-reduces
+    MessageTable peer_times_;  ///< of those of the engine's own
 };
 
 /// Bus bandwidth of a ring among `ranks` GPUs of a node from its links alone, GPUs chosen to suit (a bridged pair, one

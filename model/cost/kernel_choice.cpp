@@ -34,6 +34,7 @@ std::vector<std::string> alike(Dtype dtype) {
     if (dtype == Dtype::bf16) return {"bf16", "fp16"};
     // As tables of measurements call them.
     if (dtype == Dtype::awq_int4 || dtype == Dtype::gptq_int4) return {std::string(to_string(dtype)), "int4_wo"};
+    if (dtype == Dtype::mxfp4) return {std::string(to_string(dtype)), "w4a16_mxfp4"};
     if (dtype == Dtype::fp8_block) return {std::string(to_string(dtype)), "fp8_block"};
     return {std::string(to_string(dtype))};
 }

@@ -93,7 +93,8 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     const Engine& engine = *deployment.engine;
     const Split split = split_of(deployment);
     MemoryBudget budget;
-    budget.usable = deployment.gpu->usable_memory.value * engine.memory_fraction.value;
+    const double fraction = engine.memory_fraction.value;
+    budget.usable = deployment.gpu->usable_memory.value * (engine.fraction_of_free ? 1.0 : fraction);
     budget.weights = architecture.weight_bytes_per_rank(split, deployment.weights);
     const int tokens = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
     const auto draft = draft_of(deployment);
@@ -119,7 +120,7 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     if (workload != nullptr && !budget.windows.empty())
         budget.kv_per_token = budget.kv_of_new_token * held_share(budget, engine, *workload);
     budget.kv_least = budget.kv_per_token * (engine.block_tokens * std::ceil(1.0 / (1.0 - engine.watermark)));
-    return with_more_kv(budget, engine, budget.usable - budget.fixed());
+    return with_more_kv(budget, engine, (budget.usable - budget.fixed()) * (engine.fraction_of_free ? fraction : 1.0));
 }
 
 MemoryBudget with_more_kv(MemoryBudget budget, const Engine& engine, Bytes more) {

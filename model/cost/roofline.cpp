@@ -49,7 +49,7 @@ std::vector<CollectiveTimes> among_groups(const Deployment& deployment) {
     for (const int ranks : {split.attention_ranks(), split.context})
         if (ranks > 1 && ranks != split.tensor)
             result.emplace_back(*deployment.node, ranks, deployment.engine->collective_overhead.value,
-                                measured_all_reduce(deployment));
+                                measured_all_reduce(deployment), deployment.engine->peer_all_reduce);
     return result;
 }
 
@@ -66,7 +66,7 @@ KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factor
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
       padded_rows_(deployment.engine->host.graph_batch),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value,
-                   measured_all_reduce(deployment)),
+                   measured_all_reduce(deployment), deployment.engine->peer_all_reduce),
       of_groups_(among_groups(deployment)),
       point_to_point_(*deployment.node, ranks_between_stages(deployment), deployment.engine->collective_overhead.value,
                       measured_all_reduce(deployment)),

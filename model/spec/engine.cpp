@@ -42,6 +42,7 @@ void read_memory(const Fields& fields, const Sources& sources, Engine& engine) {
     kv.finish();
     const Fields memory = fields.object("memory");
     engine.memory_fraction = sourced_number(memory, "fraction", {0.05, 1}, sources, "memory.fraction");
+    if (memory.has("fraction_of")) engine.fraction_of_free = memory.choice("fraction_of", {"all", "free"}) == 1;
     const auto size = [&](std::string_view key) {
         return sourced_quantity<Bytes>(memory, key, sources, "memory." + std::string(key));
     };
@@ -95,6 +96,7 @@ Engine read_engine(const Fields& fields) {
 
     engine.collective_overhead =
         sourced_quantity<Seconds>(fields, "collective_overhead", sources, "collective_overhead", {0, 0.1});
+    engine.peer_all_reduce = fields.boolean_or("peer_all_reduce", false);
     engine.kernel_efficiency = sourced_number(fields, "kernel_efficiency", {0.01, 1}, sources, "kernel_efficiency");
     if (fields.has("kernel_libraries")) engine.kernel_libraries = fields.strings("kernel_libraries");
     for (const std::string& name : fields.strings("weights"))

@@ -71,6 +71,7 @@ struct Engine {
     KvWindows windows = KvWindows::whole;
 
     Sourced<double> memory_fraction{.value = 0.9};  ///< of what programs see
+    bool fraction_of_free = false;                  ///< the cache takes that share of what all else leaves of it
     Sourced<Bytes> framework_memory, workspace_memory, graph_memory, communication_memory;
     bool activations_counted = true;  ///< false: they lie in what the fraction leaves free
     double sampler_bytes = 4.0;       ///< at the peak of sampling, a sequence and word of the vocabulary
@@ -88,6 +89,7 @@ struct Engine {
     } host;
 
     Sourced<Seconds> collective_overhead;       ///< added to each collective by eager launch and skew
+    bool peer_all_reduce = false;               ///< brings one along that reads peers' memory (Node::peer_collectives)
     Sourced<double> kernel_efficiency;          ///< factor on the compute efficiency of prefill GEMM and attention
     std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
     std::vector<Dtype> weights;                 ///< dtypes that the engine runs

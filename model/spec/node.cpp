@@ -67,6 +67,18 @@ CollectiveCurve read_collective(const Fields& fields, const Sources& sources, co
     return curve;
 }
 
+std::vector<CollectiveCurve> read_collectives(const Fields& fields, const std::string& key, const Sources& sources,
+                                              int gpus) {
+    std::vector<CollectiveCurve> curves;
+    if (!fields.has(key)) return curves;
+    std::set<int> seen;
+    for (const Fields& curve : fields.objects(key)) {
+        curves.push_back(read_collective(curve, sources, key + "." + std::to_string(curves.size()), gpus));
+        if (!seen.insert(curves.back().ranks).second) curve.fail("ranks", "stands twice");
+    }
+    return curves;
+}
+
 void read_host(const Fields& fields, const Sources& sources, Node& node) {
     const Fields host = fields.object("host");
     if (host.has("price")) node.host_price = sourced_quantity<Dollars>(host, "price", sources, "host.price", {0, 1e7});
@@ -123,15 +135,8 @@ Node read_node(const Fields& fields) {
     if (node.nvlink != NvlinkKind::nvswitch && node.gpus > most_gpus_without_switch)
         fields.fail("gpus", "more than " + std::to_string(most_gpus_without_switch) + " GPUs need an NVLink switch");
     read_host(fields, sources, node);
-    if (fields.has("collectives")) {
-        int index = 0;
-        std::set<int> seen;
-        for (const Fields& curve : fields.objects("collectives")) {
-            node.collectives.push_back(
-                read_collective(curve, sources, "collectives." + std::to_string(index++), node.gpus));
-            if (!seen.insert(node.collectives.back().ranks).second) curve.fail("ranks", "stands twice");
-        }
-    }
+    node.collectives = read_collectives(fields, "collectives", sources, node.gpus);
+    node.peer_collectives = read_collectives(fields, "peer_collectives", sources, node.gpus);
     fields.finish();
     return node;
 }

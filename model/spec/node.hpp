@@ -65,6 +65,8 @@ struct Node {
     Sourced<Watts> host_power;
     Sourced<double> host_speed;
     std::vector<CollectiveCurve> collectives;
+    /// Of all-reduces in which each GPU reads the others' memory itself (one or two shots), as engines bring along.
+    std::vector<CollectiveCurve> peer_collectives;
 
     Link pcie, socket_link, nvlink_link, nic;  ///< resolved; default where the name is empty
 };

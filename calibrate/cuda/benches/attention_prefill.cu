@@ -9,7 +9,8 @@ using namespace cuda;
 
 class Prefill final : public TimedKernel {
   public:
-    explicit Prefill(const KernelPoint& point) : TimedKernel(point.cold, 1), dtype_(dtype_of(point.dtype)) {
+    explicit Prefill(const KernelPoint& point)
+        : TimedKernel(point.cold, 1), dtype_(dtype_of(point.dtype)), path_(point.path) {
         const KernelShape& s = point.shape;
         const auto q_values = static_cast<std::size_t>(s.batch * s.query * s.heads * s.head_dim);
         const auto kv_values = static_cast<std::size_t>(s.batch * s.kv * s.kv_heads * s.head_dim);
@@ -44,10 +45,11 @@ class Prefill final : public TimedKernel {
     [[nodiscard]] double tolerance() const override { return attention_tolerance(dtype_); }
 
   protected:
-    void launch(cudaStream_t stream, int) override { attention_prefill(dtype_, arguments_, stream); }
+    void launch(cudaStream_t stream, int) override { attention_prefill_of(path_, dtype_, arguments_, stream); }
 
   private:
     Dtype dtype_;
+    std::string path_;
     DeviceMemory q_, k_, v_, o_;
     PrefillArguments arguments_;
 };
@@ -56,7 +58,8 @@ KernelPoint point_of(std::int64_t batch, std::int64_t query, std::int64_t kv, st
                      std::int64_t head_dim) {
     const std::string dtype = device_limits().capability >= 80 ? "bf16" : "fp16";
     // Keys and values of a whole prompt were just written; those of a context before it were not.
-    KernelPoint point{KernelClass::attention_prefill, "mma", dtype, dtype, {}, kv > query};
+    const std::string path = prefill_path(dtype_of(dtype), static_cast<int>(head_dim));
+    KernelPoint point{KernelClass::attention_prefill, path, dtype, dtype, {}, kv > query};
     point.shape.batch = batch;
     point.shape.query = query;
     point.shape.kv = kv;
@@ -98,7 +101,7 @@ std::unique_ptr<PreparedKernel> prepare(const KernelPoint& point) {
 
 void register_attention_prefill(Registry<Microbenchmark>& registry) {
     registry.add("attention_prefill",
-                 {"causal attention of a prompt or a chunk by our own tensor-core kernel, grouped heads of 64, 128 or "
+                 {"causal attention of a prompt or a chunk by our own tensor-core kernels, grouped heads of 64, 128 or "
                   "256 elements, fp16 and bf16",
                   points, prepare});
 }

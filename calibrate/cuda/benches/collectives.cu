@@ -71,7 +71,6 @@ class Collective final : public PreparedKernel {
         for (Rank& rank : ranks_) {
             const OnDevice on(rank.device);
             cudaStreamSynchronize(rank.stream);
-            if (rank.communicator != nullptr) Nccl::loaded()->destroy(rank.communicator);
             cudaEventDestroy(rank.start);
             cudaEventDestroy(rank.stop);
             cudaStreamDestroy(rank.stream);
@@ -137,7 +136,7 @@ class Collective final : public PreparedKernel {
 
     void connect_nccl(int ranks) {
         if (Nccl::loaded() == nullptr) throw std::runtime_error("libnccl.so.2 is not installed");
-        const auto communicators = Nccl::loaded()->communicators(ranks);
+        const auto& communicators = Nccl::loaded()->communicators(ranks);
         for (std::size_t i = 0; i < ranks_.size(); ++i) ranks_[i].communicator = communicators[i];
     }
 

@@ -26,7 +26,7 @@ class Gemm final : public TimedKernel {
         constexpr int samples = 512;
         return matmul_deviation(dtype_, shape_.m, shape_.n, shape_.k, x_.as(), w_.as(), y_.as(), samples, 3);
     }
-    [[nodiscard]] double tolerance() const override { return matmul_tolerance(dtype_); }
+    [[nodiscard]] double tolerance() const override { return matmul_tolerance(dtype_, shape_.k); }
 
   protected:
     // The weights come from memory in service, the activations from the kernel before.

@@ -2,6 +2,7 @@
 
 #include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
 namespace plimsoll {
@@ -40,7 +41,7 @@ class Launches : public PreparedKernel {
 
   protected:
     void enqueue() const {
-        for (int i = 0; i < kernels_; ++i) count_up<<<1, 1, 0, stream_>>>(counter_.as<unsigned>());
+        for (int i = 0; i < kernels_; ++i) start_kernel(count_up, {1, 1, 0, stream_}, counter_.as<unsigned>());
         check_launch("launch");
     }
     [[nodiscard]] Seconds device_time() const {

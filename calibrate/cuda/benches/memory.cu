@@ -3,6 +3,7 @@
 
 #include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
@@ -90,7 +91,8 @@ class Copy final : public TimedKernel {
   protected:
     void launch(cudaStream_t stream, int copy) override {
         const std::size_t at = static_cast<std::size_t>(copy) * bytes_, count = bytes_ / 16;
-        copy_all<<<blocks_for(count, threads), threads, 0, stream>>>(from_.as<uint4>(at), to_.as<uint4>(at), count);
+        start_kernel(copy_all, {blocks_for(count, threads), threads, 0, stream}, from_.as<uint4>(at), to_.as<uint4>(at),
+                     count);
         check_launch("copy");
     }
 
@@ -116,8 +118,8 @@ class Read final : public TimedKernel {
         run_plainly();
         const DeviceMemory bits(sizeof(unsigned));
         check(cudaMemset(bits.as(), 0, bits.bytes()), "clear");
-        combine_words<<<static_cast<unsigned>((bytes_ / 4 + threads - 1) / threads), threads>>>(
-            from_.as<unsigned>(), bytes_ / 4, bits.as<unsigned>());
+        start_kernel(combine_words, {static_cast<unsigned>((bytes_ / 4 + threads - 1) / threads), threads},
+                     from_.as<unsigned>(), bytes_ / 4, bits.as<unsigned>());
         check_launch("reference of the read");
         return different(to_host<unsigned>(result_.as(), 1), to_host<unsigned>(bits.as(), 1));
     }
@@ -126,8 +128,8 @@ class Read final : public TimedKernel {
   protected:
     void launch(cudaStream_t stream, int copy) override {
         const std::size_t count = bytes_ / 16;
-        read_all<<<blocks_for(count, threads), threads, 0, stream>>>(
-            from_.as<uint4>(static_cast<std::size_t>(copy) * bytes_), count, result_.as<unsigned>());
+        start_kernel(read_all, {blocks_for(count, threads), threads, 0, stream},
+                     from_.as<uint4>(static_cast<std::size_t>(copy) * bytes_), count, result_.as<unsigned>());
         check_launch("read");
     }
 

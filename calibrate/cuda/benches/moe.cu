@@ -113,7 +113,7 @@ class Moe final : public TimedKernel {
                          grouped_deviation(dtype_, down_, expert, rows, samples),
                          expert_sum_deviation(dtype_, sum_, samples)});
     }
-    [[nodiscard]] double tolerance() const override { return matmul_tolerance(dtype_); }
+    [[nodiscard]] double tolerance() const override { return matmul_tolerance(dtype_, shape_.k); }
 
   protected:
     void launch(cudaStream_t stream, int) override {

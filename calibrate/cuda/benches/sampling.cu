@@ -5,6 +5,7 @@
 
 #include "calibrate/cuda/benches.hpp"
 #include "calibrate/cuda/device.hpp"
+#include "calibrate/cuda/launch.cuh"
 #include "calibrate/cuda/numeric.cuh"
 #include "calibrate/cuda/timed_kernel.hpp"
 
@@ -175,7 +176,7 @@ class Sampling final : public TimedKernel {
     double error() override {
         poison(tokens_);
         run_plainly();
-        const auto rows = static_cast<std::size_t>(std::min<std::int64_t>(rows_, 32));
+        const auto rows = static_cast<std::size_t>(std::min<std::int64_t>(rows_, 8));
         const auto tokens = to_host<std::int32_t>(tokens_.as(), static_cast<std::size_t>(rows_));
         const auto logits = to_host<float>(logits_.as(), rows * static_cast<std::size_t>(vocabulary_));
         std::size_t wrong = 0;
@@ -193,11 +194,11 @@ class Sampling final : public TimedKernel {
         auto* const logits = logits_.as<float>();
         auto* const tokens = tokens_.as<std::int32_t>();
         if (path_ == "argmax")
-            sample<Choice::argmax><<<rows, threads, 0, stream>>>(logits, draws_.as<float>(), width, tokens);
+            start_kernel(sample<Choice::argmax>, {rows, threads, 0, stream}, logits, draws_.as<float>(), width, tokens);
         else if (path_ == "top_k")
-            sample<Choice::top_k><<<rows, threads, 0, stream>>>(logits, draws_.as<float>(), width, tokens);
+            start_kernel(sample<Choice::top_k>, {rows, threads, 0, stream}, logits, draws_.as<float>(), width, tokens);
         else
-            sample<Choice::top_p><<<rows, threads, 0, stream>>>(logits, draws_.as<float>(), width, tokens);
+            start_kernel(sample<Choice::top_p>, {rows, threads, 0, stream}, logits, draws_.as<float>(), width, tokens);
         check_launch("sampling");
     }
 
