@@ -145,9 +145,10 @@ void add_forecast(const Questions& questions, const Load& load, SimulationQuesti
         memory.kv_tokens = std::floor(static_cast<double>(*blocks) * (1.0 - engine.watermark)) * engine.block_tokens;
     question.workload = std::make_unique<Workload>(questions.asked.workload);
     if (largest_batch(memory, instance.deployment(), *question.workload) < 1.0) return;
-    const bool come_back = totals_of(question.setup.load).users > 0;
+    const LoadPlan& sent = question.setup.load;
+    const bool one_think_time = sent.users > 0 && sent.think_time.mean() > 0;
     question.model = std::make_unique<InstanceModel>(instance.cost(), instance.deployment(), memory, *question.workload,
-                                                     come_back ? question.think_time : Seconds(HUGE_VAL));
+                                                     one_think_time ? std::optional(sent.think_time) : std::nullopt);
     forecast_load(question);
     for (const std::string& sentence : questions.asked.left_out)
         question.notes.push_back("Not in the forecast: " + sentence + ".");

@@ -163,3 +163,31 @@ TEST_CASE("Beyond saturation forecast and run give the same rate") {
         CHECK(forecast.request_rate / run.request_rate == Approx(1.0).margin(0.05));
     }
 }
+
+TEST_CASE("However many prompts wait, a chunked step stalls each token once at the most") {
+    // Prompts of 4000 tokens in steps of 512: 100 users want twice what the steps can take. Then every step is full, a
+    // token takes as long as one, and who waits does so for the first token.
+    TestInstance one("qwen2.5-7b", "l40s-48gb-pcie-8", 1, "sarathi", "4000", "200");
+    one.fold();
+    const InstanceModel model = one.model();
+    Forecaster forecaster(model);
+    const Distribution think = Distribution::parse_seconds("exponential:mean=15s", "test");
+    const Forecast forecast = forecaster.closed(100, Seconds(15.0), Detail::means);
+    const RunPlan plan{
+        .users = 100, .requests = 6'000, .warm_up = 1'000, .ramp = Seconds(15.0), .draws = Draws::independent};
+    const RunResult run = run_instance(*one.cost, one.deployment, one.memory, one.workload, think, plan);
+    for (const Metric metric : {Metric::ttft, Metric::tpot, Metric::e2e}) {
+        CAPTURE(to_string(metric));
+        CHECK(forecast.latencies[metric][Statistic::mean] / run.latencies[metric][Statistic::mean] ==
+              Approx(1.0).margin(0.05));
+    }
+    // 26 decodes (those that fit X of eight steps a prompt) leave room for 486 tokens of a prompt half read.
+    const double full = one.cost
+                            ->step({.prefill_sequences = 1,
+                                    .prefill_tokens = 486,
+                                    .attention_pairs = causal_pairs(486, 1757),
+                                    .decode_sequences = 26,
+                                    .context_tokens = 26 * 4100.0})
+                            .value();
+    CHECK(forecast.latencies[Metric::tpot][Statistic::mean].value() == Approx(full).epsilon(0.05));
+}

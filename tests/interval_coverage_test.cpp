@@ -150,7 +150,7 @@ Coverage count(const Scenario& scenario, const Candidate& candidate) {
     const StepCost nominal(architecture, d);
     const ByCause<double> spread = deviations(d);
     const bool closed = scenario.load.kind == Load::Kind::closed;
-    const Seconds think(closed ? scenario.load.think_time.mean() : HUGE_VAL);
+    const Seconds think(scenario.load.think_time.mean());
     const double share = demand_of(scenario) / (candidate.nodes_needed * d.instances_per_node);
     const Uncertainty& stated = *candidate.uncertainty;
     Coverage result;
@@ -160,7 +160,8 @@ Coverage count(const Scenario& scenario, const Candidate& candidate) {
         const MemoryBudget memory =
             with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * normal.back());
         const StepCost cost(nominal, d, TimeFactors(spread, z));
-        const InstanceModel model(cost, d, memory, scenario.workload, think);
+        const InstanceModel model(cost, d, memory, scenario.workload,
+                                  closed ? std::optional(scenario.load.think_time) : std::nullopt);
         Forecaster forecaster(model);
         const double carried = closed ? most_users_within(forecaster, think, scenario.slo, demand_of(scenario))
                                       : highest_rate_within(forecaster, scenario.slo).value();

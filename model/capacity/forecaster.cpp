@@ -49,20 +49,15 @@ void by_groups(const StateDistribution& states, Visit visit) {
         visit(states.tail_mass, static_cast<double>(states.last()) + 1.0 / (1.0 - states.tail_ratio));
 }
 
-void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result) {
-    PercentileTable table;
-    table.build(mixture);
-    result[Statistic::mean] = mean;
-    result[Statistic::p50] = table.at(0.50);
-    result[Statistic::p90] = table.at(0.90);
-    result[Statistic::p95] = table.at(0.95);
-    result[Statistic::p99] = table.at(0.99);
-}
-
 }  // namespace
 
 Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model), answers_(answers_of(model.workload().output)), own_prefill_(prefills_of(model)) {}
+    : model_(&model),
+      bunching_(model),
+      answers_(answers_of(model.workload().output)),
+      own_prefill_(prefills_of(model)) {
+    if (model.batches() != nullptr) static_.emplace(model);
+}
 
 std::vector<Forecaster::Answers> Forecaster::answers_of(const Distribution& output) {
     constexpr std::array bounds{0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.35, 0.65, 1.0};
@@ -118,6 +113,7 @@ void Forecaster::fill(const SteadyState& steady, const Means& means, Forecast& f
 }
 
 Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail) {
+    if (static_) return static_->closed(users, think_time, detail == Detail::percentiles);
     const SteadyState steady = solve_closed(model_->rates(), users, think_time, workspace_);
     Means m = means(steady);
     Forecast forecast;
@@ -132,9 +128,18 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     m.ttft += response - m.e2e;
     m.e2e = response;
     forecast.offered_rate = forecast.request_rate;
+    Bunching::Wave wave = bunching_.wave(users, think_time, forecast.request_rate);
+    // The wave has the waits for a place too.
+    wave.wait = std::max(Seconds(0), wave.wait - std::max(Seconds(0), m.wait));
+    // What prompts wait longer, answers that have begun wait less.
+    const Seconds longer = (m.ttft - own_prefill_.mean()) * (wave.amplified - 1.0) + wave.wait;
+    const double steps = std::max(1.0, model_->decode_steps());
+    const Seconds moved = std::clamp(longer, Seconds(0), m.tpot * (0.9 * steps));
+    m.ttft += moved;
+    m.tpot -= moved / steps;
     fill(steady, m, forecast);
     if (detail == Detail::percentiles)
-        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), forecast);
+        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), wave, forecast);
     return forecast;
 }
 
@@ -153,9 +158,10 @@ Forecast Forecaster::open(PerSecond rate, Detail detail) {
         return forecast;
     }
     const SteadyState& steady = std::get<SteadyState>(solved);
+    if (static_) return static_->open(rate, detail == Detail::percentiles);
     forecast.request_rate = steady.throughput;
     fill(steady, means(steady), forecast);
-    if (detail == Detail::percentiles) percentiles(steady, 1.0, forecast);
+    if (detail == Detail::percentiles) percentiles(steady, 1.0, {}, forecast);
     return forecast;
 }
 
@@ -175,7 +181,7 @@ void Forecaster::ttft_mixture(const StateDistribution& seen, Seconds mean) {
     const Seconds own = own_prefill_.mean();
     by_groups(seen, [&](double weight, double n) {
         const InstanceState state = model_->at(n + 1.0);
-        const Meetings& meets = state.meetings;
+        const Meetings meets = state.meetings.within(state.admission + state.prefill - own);
         TimeMoments rest{.mean = state.admission + state.prefill - own - meets.mean()};
         if (n >= places) {
             const TimeMoments wait = wait_of_position(n - places + 1.0, model_->rates().saturated(), cv2);
@@ -198,23 +204,40 @@ void Forecaster::tpot_mixture(const StateDistribution& present, Seconds mean, do
     tpot_.clear();
     paces_.clear();
     const double keep = std::sqrt(2.0 * (averaging - 1.0 + std::exp(-averaging)) / squared(averaging));
+    const bool chunked = model_->deployment().engine->scheduling == Scheduling::chunked;
+    Pace mean_pace{};
+    double mean_stalled = 0;
     by_groups(present, [&](double weight, double n) {
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
-        const double tokens = state.decoding / state.token_interval.value();
-        double stalled = 0;
-        for (const Answers& a : answers_) stalled += a.share * stalls_a_step(state.stalls, a.steps);
-        const double t = mean.value() + (state.own_interval - mean).value() * keep;
-        const bool stalls = state.stalls.one > Seconds(0);
-        paces_.push_back({weight * tokens, Seconds(std::max(1e-9, t - stalled)), state.stalls,
-                          stalls ? SecondsSquared(0) : state.own_variance});
-        add_stalled(paces_.back());
+        const double tokens = weight * state.decoding / state.token_interval.value(),
+                     stalled = stalled_a_step(state.stalls);
+        paces_.push_back({tokens, state.own_interval - (chunked ? Seconds(stalled) : Seconds(0)), state.stalls});
+        mean_pace.weight += tokens;
+        mean_pace.stalls = mix(mean_pace.stalls, state.stalls, tokens / mean_pace.weight);
+        mean_stalled += (stalled - mean_stalled) * (tokens / mean_pace.weight);
     });
+    for (Pace& pace : paces_) {
+        // The number present is that of those who came, whose prompts the spread of the stalls tells already. Prefills
+        // that stop everybody come in clusters with that number, of which that spread has none.
+        const double middle = chunked ? mean.value() - mean_stalled : mean.value();
+        const double kept = middle + (pace.alone.value() - middle) * keep;
+        if (chunked) pace.stalls = mean_pace.stalls;
+        pace.alone = Seconds(std::max(1e-9, chunked ? kept : kept - stalled_a_step(pace.stalls)));
+        add_stalled(pace);
+    }
+}
+
+/// s, mean over requests.
+double Forecaster::stalled_a_step(const Stalls& stalls) const {
+    double stalled = 0;
+    for (const Answers& a : answers_) stalled += a.share * stalls_a_step(stalls, a.steps);
+    return stalled;
 }
 
 /// Of short answers some meet no stall and the others carry a whole one over few tokens.
 void Forecaster::add_stalled(const Pace& pace) {
-    if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone, pace.variance);
+    if (pace.stalls.one <= Seconds(0)) return tpot_.add(pace.weight, pace.alone);
     for (const Answers& a : answers_) {
         const double own = stalls_a_step(pace.stalls, a.steps);
         const double variance = pace.stalls.variance(a.steps).value() / squared(a.steps);
@@ -247,8 +270,7 @@ void Forecaster::e2e_mixture() {
             const double time = steps * pace.alone.value() + pace.stalls.over(steps).value();
             weight += pace.weight;
             mean += pace.weight * time;
-            const SecondsSquared variance = pace.stalls.variance(steps) + pace.variance * (steps * steps);
-            square += pace.weight * (time * time + variance.value());
+            square += pace.weight * (time * time + pace.stalls.variance(steps).value());
         }
         mean = weight > 0 ? mean / weight : 0.0;
         const double variance = weight > 0 ? std::max(0.0, square / weight - mean * mean) : 0.0;
@@ -257,11 +279,27 @@ void Forecaster::e2e_mixture() {
     e2e_.assign_sum(ttft_, decode_);
 }
 
-void Forecaster::percentiles(const SteadyState& steady, double averaging, Forecast& forecast) {
+/// TTFT with the waits in a wave; answers of the wave end together, and the later they began the less time they took.
+void Forecaster::read_wave(const Bunching::Wave& wave, Latencies& latencies) {
+    const Seconds ttft = latencies[Metric::ttft][Statistic::mean], tpot = latencies[Metric::tpot][Statistic::mean];
+    const Mixture quiet = ttft_;
+    ttft_.assign_sum(quiet, wave.waits);
+    ttft_.scale(ttft / ttft_.mean());
+    constexpr int slices = 16;
+    const Seconds spread = wave.stop / std::max(1.0, model_->decode_steps());
+    tpot_.clear();
+    for (int i = 0; i < slices; ++i) tpot_.add(1.0, std::max(tpot * 0.1, tpot + spread * ((i + 0.5) / slices - 0.5)));
+}
+
+void Forecaster::percentiles(const SteadyState& steady, double averaging, const Bunching::Wave& wave,
+                             Forecast& forecast) {
     Latencies& latencies = forecast.latencies;
-    ttft_mixture(steady.seen_by_arrival, latencies[Metric::ttft][Statistic::mean]);
-    tpot_mixture(steady.present, latencies[Metric::tpot][Statistic::mean], averaging);
+    const Seconds ttft = latencies[Metric::ttft][Statistic::mean], tpot = latencies[Metric::tpot][Statistic::mean];
+    const Seconds waited = std::min(wave.wait, ttft * 0.99);
+    ttft_mixture(steady.seen_by_arrival, ttft - waited);
+    tpot_mixture(steady.present, tpot + waited / std::max(1.0, model_->decode_steps()), averaging);
     e2e_mixture();
+    if (!wave.waits.empty()) read_wave(wave, latencies);
     read_percentiles(ttft_, latencies[Metric::ttft][Statistic::mean], latencies[Metric::ttft]);
     read_percentiles(tpot_, latencies[Metric::tpot][Statistic::mean], latencies[Metric::tpot]);
     read_percentiles(e2e_, latencies[Metric::e2e][Statistic::mean], latencies[Metric::e2e]);

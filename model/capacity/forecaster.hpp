@@ -1,6 +1,10 @@
 #pragma once
+#include <optional>
+
+#include "model/capacity/bunching.hpp"
 #include "model/capacity/instance_model.hpp"
 #include "model/capacity/mixture.hpp"
+#include "model/capacity/static_forecaster.hpp"
 #include "model/capacity/waiting.hpp"
 #include "model/spec/forecast.hpp"
 
@@ -34,7 +38,8 @@ class Forecaster {
     };
     [[nodiscard]] Means means(const SteadyState& steady) const;
     void fill(const SteadyState& steady, const Means& means, Forecast& forecast) const;
-    void percentiles(const SteadyState& steady, double averaging, Forecast& forecast);
+    void percentiles(const SteadyState& steady, double averaging, const Bunching::Wave& wave, Forecast& forecast);
+    void read_wave(const Bunching::Wave& wave, Latencies& latencies);
     void ttft_mixture(const StateDistribution& seen, Seconds mean);
     void tpot_mixture(const StateDistribution& present, Seconds mean, double averaging);
     void e2e_mixture();
@@ -50,11 +55,13 @@ class Forecaster {
         double weight;
         Seconds alone;
         Stalls stalls;
-        SecondsSquared variance;  ///< of requests beside their stalls
     };
     void add_stalled(const Pace& pace);
+    [[nodiscard]] double stalled_a_step(const Stalls& stalls) const;
 
     const InstanceModel* model_;
+    std::optional<StaticForecaster> static_;  ///< of an engine of static batches, which answers in its place
+    Bunching bunching_;
     std::vector<Answers> answers_;
     std::vector<Pace> paces_;  ///< of the last `tpot_mixture`
     Mixture own_prefill_;      ///< of a prompt alone, by its length

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "model/base/error.hpp"
-#include "model/capacity/static_batch.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,15 +21,6 @@ std::vector<double> grid_points(double below) {
 template <class Quantity>
 Quantity mix(Quantity a, Quantity b, double share) {
     return a + (b - a) * share;
-}
-
-Stalls mix(const Stalls& a, const Stalls& b, double share) {
-    return {mix(a.a_step, b.a_step, share),
-            mix(a.at_start, b.at_start, share),
-            mix(a.one, b.one, share),
-            mix(a.size_spread, b.size_spread, share),
-            mix(a.count_spread, b.count_spread, share),
-            mix(a.in_a_row, b.in_a_row, share)};
 }
 
 Meetings mix(const Meetings& a, const Meetings& b, double share) {
@@ -93,22 +84,21 @@ double root_below(double low, double f_low, double high, double f_high, Function
 }  // namespace
 
 InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                             const Workload& workload, Seconds think_time)
+                             const Workload& workload, std::optional<Distribution> think_shape)
     : cost_(&cost),
       deployment_(&deployment),
       workload_(&workload),
-      think_time_(think_time),
+      think_shape_(std::move(think_shape)),
       context_(mean_context(workload)),
       decode_steps_(std::max(0.0, workload.output.mean() - 1.0)),
       prefill_(cost, deployment, workload, context_, 0.0),
       rates_(std::vector<double>{1.0}, 1) {
     const Engine& engine = *deployment.engine;
     if (engine.scheduling == Scheduling::static_batch) {
-        const double most = deployment.max_sequences;
-        const StaticBatch batches(cost, workload, think_time);
-        const double batch = batches.batch_in(memory.kv_tokens, engine.reserved_output_tokens.value_or(0), most);
-        limited_by_memory_ = batch < most;
-        batch_limit_ = batches.present_with(batch);
+        if (!think_shape_) think_shape_ = Distribution::parse_seconds("exponential:mean=1s", "think time");
+        batches_.emplace(cost, deployment, memory, workload);
+        limited_by_memory_ = batches_->limited_by_memory();
+        batch_limit_ = batches_->limit();
     } else {
         const double by_memory = batch_by_memory(engine, memory, workload);
         limited_by_memory_ = by_memory < deployment.max_sequences;
@@ -194,11 +184,20 @@ InstanceState InstanceModel::state_of(double n, double decoding, const Flow& flo
     return state;
 }
 
+InstanceState InstanceModel::state_of(double n, const StaticBatch::Batch& batch) {
+    InstanceState state;
+    state.present = state.decoding = n;
+    state.prefill = Seconds(batch.prefill);
+    state.decode_step = Seconds(batch.decode_step);
+    state.token_interval = state.own_interval = Seconds(batch.decode_step * batch.stretch);
+    state.residence = Seconds(batch.mean_time);
+    return state;
+}
+
 /// The number r of decoding requests with r + X(r) (admission + prefill) = n: the more decode, the longer their steps
 /// and the more wait, so that there is one. Where prompts saturate the engine, it is the most that can decode.
 InstanceState InstanceModel::solve(double n) const {
-    if (deployment_->engine->scheduling == Scheduling::static_batch)
-        return StaticBatch(*cost_, *workload_, think_time_).at(n);
+    if (batches_) return state_of(n, batches_->of(n));
     if (n <= 1.0) {
         InstanceState state =
             state_of(n, 0, {.rate = 0, .course = prefill_.course({.rate = 0, .decoding = 0, .busy = 0, .prompts = 1})});
@@ -248,7 +247,6 @@ InstanceState InstanceModel::at(double n) const {
     state.own_interval = mix(a.own_interval, b.own_interval, share);
     state.residence = mix(a.residence, b.residence, share);
     state.meetings = mix(a.meetings, b.meetings, share);
-    state.own_variance = mix(a.own_variance, b.own_variance, share);
     state.stalls = mix(a.stalls, b.stalls, share);
     return state;
 }

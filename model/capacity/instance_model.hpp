@@ -5,6 +5,7 @@
 
 #include "model/capacity/chain.hpp"
 #include "model/capacity/prefill_model.hpp"
+#include "model/capacity/static_batch.hpp"
 #include "model/cost/memory.hpp"
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
@@ -23,9 +24,7 @@ struct InstanceState {
     Seconds own_interval;    ///< the same as each request measures it for itself, mean over requests
     Seconds residence;       ///< admission + prefill + (output - 1) intervals
     Meetings meetings;
-    SecondsSquared
-        own_variance;  ///< of `own_interval` over requests under static batching; elsewhere it is in `stalls`
-    Stalls stalls;     ///< none under static batching
+    Stalls stalls;
     [[nodiscard]] PerSecond rate() const { return present / residence; }
 };
 
@@ -41,12 +40,12 @@ struct InstanceState {
 /// back (vLLM; arXiv 2606.15555 calls it cycling). The state at the batch limit prefills E[o] tokens more a request.
 class InstanceModel {
   public:
-    /// `think_time`: after which users come back, mean; infinite for an open load. Only static batches ask for it.
+    /// `think_shape`: how the time after which users come back is spread about its mean; absent: exponentially. Only
+    /// static batches ask for it.
     InstanceModel(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
-                  const Workload& workload, Seconds think_time = Seconds(HUGE_VAL));
+                  const Workload& workload, std::optional<Distribution> think_shape = {});
 
-    /// Requests that run at once at the most, and under static batching those who gather meanwhile; at least 1 (a
-    /// fraction counts as the larger whole number now and then).
+    /// Requests that run at once at the most; at least 1 (a fraction counts as the larger whole number now and then).
     [[nodiscard]] double batch_limit() const { return batch_limit_; }
     /// Whether memory sets that limit, not the engine's sequence limit.
     [[nodiscard]] bool limited_by_memory() const { return limited_by_memory_; }
@@ -60,6 +59,9 @@ class InstanceModel {
     [[nodiscard]] const Workload& workload() const { return *workload_; }
     [[nodiscard]] const Deployment& deployment() const { return *deployment_; }
     [[nodiscard]] const StepCost& cost() const { return *cost_; }
+    /// Of an engine of static batches; null for others. Its states are those of a batch of so many, without waits.
+    [[nodiscard]] const StaticBatch* batches() const { return batches_ ? &*batches_ : nullptr; }
+    [[nodiscard]] const Distribution& think_shape() const { return *think_shape_; }
     /// Prefill of one prompt of a given length alone, for the spread of TTFT with the prompt.
     [[nodiscard]] Seconds lone_prefill(double prompt) const;
 
@@ -71,12 +73,15 @@ class InstanceModel {
     };
     [[nodiscard]] std::optional<Flow> flow(double n, double decoding, double guess) const;
     [[nodiscard]] InstanceState state_of(double n, double decoding, const Flow& flow) const;
+    /// All n requests in one batch.
+    [[nodiscard]] static InstanceState state_of(double n, const StaticBatch::Batch& batch);
     [[nodiscard]] InstanceState solve(double n) const;
 
     const StepCost* cost_;
     const Deployment* deployment_;
     const Workload* workload_;
-    Seconds think_time_;
+    std::optional<Distribution> think_shape_;
+    std::optional<StaticBatch> batches_;
     double context_, decode_steps_;
     double batch_limit_ = 1;
     bool limited_by_memory_ = false;

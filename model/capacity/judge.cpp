@@ -44,7 +44,7 @@ Candidate Judge::operator()(const Deployment& deployment) const {
         return candidate;
     }
     const StepCost cost(*architecture_, deployment);
-    const InstanceModel model(cost, deployment, candidate.memory, scenario_->workload, think_time());
+    const InstanceModel model(cost, deployment, candidate.memory, scenario_->workload, think_shape());
     Forecaster forecaster(model);
     candidate.origin = cost.origin();
     find_capacity(forecaster, candidate);

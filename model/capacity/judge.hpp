@@ -23,9 +23,10 @@ class Judge {
     void add_uncertainty(Candidate& candidate) const;
 
   private:
-    /// Of users who come back, mean; infinite for an open load.
-    [[nodiscard]] Seconds think_time() const {
-        return closed() ? Seconds(scenario_->load.think_time.mean()) : Seconds(HUGE_VAL);
+    /// Of users who come back; none for an open load.
+    [[nodiscard]] Seconds think_time() const { return Seconds(scenario_->load.think_time.mean()); }
+    [[nodiscard]] std::optional<Distribution> think_shape() const {
+        return closed() ? std::optional(scenario_->load.think_time) : std::nullopt;
     }
     [[nodiscard]] bool closed() const { return scenario_->load.kind == Load::Kind::closed; }
     [[nodiscard]] double demand() const { return demand_of(*scenario_); }

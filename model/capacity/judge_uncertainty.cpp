@@ -115,7 +115,7 @@ bool Judge::memory_counts(const StepCost& cost, const Candidate& candidate) cons
     if (candidate.at_capacity.running < full * candidate.largest_batch) return false;
     const MemoryBudget less = with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * -1.0);
     if (largest_batch(less, d, scenario_->workload) < 1.0) return true;
-    const InstanceModel model(cost, d, less, scenario_->workload, think_time());
+    const InstanceModel model(cost, d, less, scenario_->workload, think_shape());
     Forecaster forecaster(model);
     return most_carried(forecaster) < (1.0 - change) * carried(candidate);
 }
@@ -123,7 +123,7 @@ bool Judge::memory_counts(const StepCost& cost, const Candidate& candidate) cons
 void Judge::evaluate(const StepCost& cost, const Candidate& candidate, const MemoryBudget& budget,
                      Evaluations& all) const {
     const Deployment& d = candidate.deployment;
-    const InstanceModel model(cost, d, budget, scenario_->workload, think_time());
+    const InstanceModel model(cost, d, budget, scenario_->workload, think_shape());
     Forecaster forecaster(model);
     const double most = most_carried(forecaster);
     all.add(most, at_nodes(forecaster, d, candidate.nodes_needed));

@@ -183,4 +183,14 @@ SecondsSquared PercentileTable::variance() const {
     return SecondsSquared(variance_);
 }
 
+void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result) {
+    PercentileTable table;
+    table.build(mixture);
+    result[Statistic::mean] = mean;
+    result[Statistic::p50] = table.at(0.50);
+    result[Statistic::p90] = table.at(0.90);
+    result[Statistic::p95] = table.at(0.95);
+    result[Statistic::p99] = table.at(0.99);
+}
+
 }  // namespace plimsoll

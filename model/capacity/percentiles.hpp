@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/capacity/mixture.hpp"
+#include "model/spec/slo.hpp"
 
 namespace plimsoll {
 
@@ -41,5 +42,8 @@ class PercentileTable {
     double mean_ = 0.0;
     double variance_ = 0.0;
 };
+
+/// All statistics of a latency of this law; its mean is known better.
+void read_percentiles(const Mixture& mixture, Seconds mean, Percentiles& result);
 
 }  // namespace plimsoll

@@ -24,6 +24,16 @@ OctaveTable prompts_a_step(const Deployment& deployment, double prompt, double l
 
 }  // namespace
 
+Stalls mix(const Stalls& a, const Stalls& b, double share) {
+    const auto between = [share](auto x, auto y) { return x + (y - x) * share; };
+    return {.a_step = between(a.a_step, b.a_step),
+            .at_start = between(a.at_start, b.at_start),
+            .one = between(a.one, b.one),
+            .size_spread = between(a.size_spread, b.size_spread),
+            .count_spread = between(a.count_spread, b.count_spread),
+            .in_a_row = between(a.in_a_row, b.in_a_row)};
+}
+
 double Stalls::share(double steps) const {
     return in_a_row > 0 && one > Seconds(0) ? std::min(1.0, over(steps) / (one * steps)) : 0.0;
 }
@@ -221,7 +231,7 @@ double PrefillModel::start_stall(double rate, const Batch& batch, const Steps& s
 /// Over s steps q s stalls in the mean, and what the start adds, but never less than none. Their number has the
 /// variance `regularity` times its mean (1: Poisson), or, where a step has one at the most and those of a prompt follow
 /// each other, that of a share f of s / (steps in a row) drawings.
-Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start, double regularity) const {
+Stalls PrefillModel::stalls(double rate, const Batch& batch, const Steps& steps, double start) const {
     const Episode mean = episode(steps.prompts, batch);
     const double all = std::max(0.0, mean.time - mean.decode_steps * batch.decode_step), stall = all / mean.passes;
     const double passes = (1.0 - steps.idle) * mean.passes;  // a step or episode
@@ -232,9 +242,16 @@ Stalls PrefillModel::stalls(const Batch& batch, const Steps& steps, double start
                   .at_start = Seconds(start),
                   .one = Seconds(stall),
                   .size_spread = {},
-                  .count_spread = Seconds(chunked_ ? all : regularity * stall),
+                  .count_spread = {},
                   .in_a_row = chunked_ ? mean.passes : 0.0};
-    if (stall > 0) result.size_spread = Seconds(of_stall / (chunked_ ? all : stall));
+    if (chunked_) {
+        const double of_prompt = all / std::max(1.0, steps.prompts), idle = 1.0 - std::min(0.9, rate * of_prompt);
+        result.count_spread = Seconds(of_prompt / (idle * idle));
+        result.size_spread = result.count_spread * prompt_cv2_;
+        return result;
+    }
+    result.count_spread = Seconds(window_cv2(rate, batch, steps) * stall);
+    if (stall > 0) result.size_spread = Seconds(of_stall / stall);
     return result;
 }
 
@@ -296,7 +313,7 @@ PrefillModel::Course PrefillModel::course(const Surroundings& around) const {
     course.prompts = steps.prompts;
     course.group = 1.0 + around.rate * (around.busy * steps.second_moment / steps.mean);
     const double start = start_stall(around.rate, batch, steps, episode(course.group, batch).time);
-    course.stalls = stalls(batch, steps, start, window_cv2(around.rate, batch, steps));
+    course.stalls = stalls(around.rate, batch, steps, start);
     course.token_interval = Seconds(token_interval(batch.decode_step, course.stalls));
     return course;
 }

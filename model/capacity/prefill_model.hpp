@@ -21,7 +21,10 @@ struct Stalls {
     double in_a_row = 0;
 
     /// Mean of all stalls over `steps` decode steps.
-    [[nodiscard]] Seconds over(double steps) const { return std::max(Seconds(0), a_step * steps + at_start); }
+    [[nodiscard]] Seconds over(double steps) const {
+        const Seconds all = std::max(Seconds(0), a_step * steps + at_start);
+        return in_a_row > 0 ? std::min(all, one * steps) : all;
+    }
     /// Probability that `steps` decode steps meet none.
     [[nodiscard]] double none(double steps) const;
     /// Variance of all stalls over `steps` decode steps.
@@ -29,6 +32,9 @@ struct Stalls {
     /// Share of the steps that have one, where a step has one at the most; otherwise 0.
     [[nodiscard]] double share(double steps) const;
 };
+
+/// A share of the way from `a` to `b`.
+[[nodiscard]] Stalls mix(const Stalls& a, const Stalls& b, double share);
 
 /// The step or episode that an arrival meets: it waits for a uniform part of it, and for the prompts that it gathers.
 struct Meetings {
@@ -41,6 +47,17 @@ struct Meetings {
     double gathered = 0;  ///< time of others' prompts a time met
     [[nodiscard]] Seconds mean() const {
         return (step.length * step.share + episode.length * episode.share) * (0.5 + gathered);
+    }
+    /// Shorter where their mean is beyond `wait`: near saturation the moments of an episode count others who, in a load
+    /// of so many requests, are not there. The spread by their number falls more than in proportion, since it is that
+    /// of the requests present, by which states are told apart (estimated: the second power of the part that is left).
+    [[nodiscard]] Meetings within(Seconds wait) const {
+        if (mean() <= wait) return *this;
+        const double part = std::max(0.0, wait / mean());
+        const auto shorter = [part](const Kind& kind) {
+            return Kind{kind.share, kind.length * part, kind.variance * (part * part * part * part)};
+        };
+        return {shorter(step), shorter(episode), gathered};
     }
 };
 
@@ -118,7 +135,7 @@ class PrefillModel {
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;
-    [[nodiscard]] Stalls stalls(const Batch& batch, const Steps& steps, double start, double regularity) const;
+    [[nodiscard]] Stalls stalls(double rate, const Batch& batch, const Steps& steps, double start) const;
     [[nodiscard]] double token_interval(double decode_step, const Stalls& stalls) const;
     [[nodiscard]] Seconds own_interval(const Course& course) const;
     [[nodiscard]] double window_cv2(double rate, const Batch& batch, const Steps& steps) const;

@@ -15,7 +15,11 @@ Seconds& of(Causes& causes, Constraint constraint) {
 
 void add_ttft_causes(const InstanceModel& model, const Forecast& forecast, Causes& causes) {
     const InstanceState state = model.at(forecast.running);
-    const Constraint limit = model.limited_by_memory() ? Constraint::kv_memory : Constraint::sequence_limit;
+    // Nobody joins a static batch: as long as it is not full those who wait do so for its end, not for a place.
+    const bool full = model.batches() == nullptr || forecast.running > 0.9 * model.batch_limit();
+    const Constraint limit = !full                       ? Constraint::ttft_wait
+                             : model.limited_by_memory() ? Constraint::kv_memory
+                                                         : Constraint::sequence_limit;
     if (forecast.request_rate > PerSecond(0)) of(causes, limit) += forecast.waiting / forecast.request_rate;
     of(causes, Constraint::ttft_wait) += state.admission;
     of(causes, Constraint::prefill) += state.prefill;

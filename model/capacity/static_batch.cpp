@@ -6,85 +6,137 @@
 namespace plimsoll {
 namespace {
 
-constexpr int slices = 32;
-
-double middle_of(int slice) {
-    return (slice + 0.5) / slices;
+/// The largest of `count` draws of a law, not exceeded with probability u: the law's own quantile at u^(1 / count).
+double longest_of(const Distribution& law, double count, double u) {
+    return law.quantile(std::pow(u, 1.0 / count));
 }
 
-/// Expected largest of k draws, k >= 1 or a fraction between: the k-th power of its law.
-double longest_of(const Distribution& law, double k) {
+/// Mean over the shares of u from `begin` to `end`.
+double longest_between(const Distribution& law, double count, double begin, double end) {
+    constexpr int slices = 4;
     double sum = 0;
-    for (int i = 0; i < slices; ++i) sum += law.quantile(std::pow(middle_of(i), 1.0 / k));
+    for (int i = 0; i < slices; ++i) sum += longest_of(law, count, begin + (end - begin) * (i + 0.5) / slices);
     return sum / slices;
 }
 
-/// Expected largest of `own` and k - 1 further draws.
-double longest_with(const Distribution& law, double own, double k) {
-    if (k <= 1.0) return own;
+double mean_longest(const Distribution& law, double count) {
+    constexpr int slices = 32;
     double sum = 0;
-    for (int i = 0; i < slices; ++i) sum += std::max(own, law.quantile(std::pow(middle_of(i), 1.0 / (k - 1.0))));
+    for (int i = 0; i < slices; ++i) sum += longest_of(law, count, (i + 0.5) / slices);
     return sum / slices;
+}
+
+StaticBatch::Batch between(const StaticBatch::Batch& a, const StaticBatch::Batch& b, double share) {
+    const auto mix = [share](double x, double y) { return x + (y - x) * share; };
+    StaticBatch::Batch result{.prefill = mix(a.prefill, b.prefill),
+                              .prefill_variance = mix(a.prefill_variance, b.prefill_variance),
+                              .decode_step = mix(a.decode_step, b.decode_step),
+                              .stretch = mix(a.stretch, b.stretch),
+                              .mean_time = mix(a.mean_time, b.mean_time)};
+    for (std::size_t i = 0; i < StaticBatch::shares.size(); ++i) {
+        result.longest[i] = mix(a.longest[i], b.longest[i]);
+        result.time[i] = mix(a.time[i], b.time[i]);
+    }
+    return result;
+}
+
+/// Tokens are whole, and of one there is no interval; lengths within a tenth of each other stand together for the mean
+/// of what a time for each of their steps is.
+std::vector<StaticBatch::Answers> answers_of(const Distribution& output) {
+    constexpr double alike = 1.1;
+    std::vector<StaticBatch::Answers> result;
+    double first = 0, all = 0, inverse = 0;
+    for (const double point : output.points()) {
+        const double steps = std::floor(point + 0.5) - 1.0;
+        if (steps < 1.0) continue;
+        if (result.empty() || steps > alike * first) {
+            first = steps, inverse = 0;
+            result.push_back({0.0, steps});
+        }
+        StaticBatch::Answers& answers = result.back();
+        answers.share += 1.0, inverse += 1.0 / steps, all += 1.0;
+        answers.steps = answers.share / inverse;
+    }
+    for (StaticBatch::Answers& answers : result) answers.share /= all;
+    return result;
 }
 
 }  // namespace
 
-StaticBatch::Padded StaticBatch::padded(double batch) const {
-    Padded result{longest_of(workload_->prompt, batch), longest_of(workload_->output, batch), {}, {}, {}};
-    result.prefill = cost_->prefill(batch, batch * result.prompt, batch * result.prompt * (result.prompt + 1.0) / 2.0);
-    result.decode_step = cost_->decode(batch, batch * (result.prompt + (result.output + 1.0) / 2.0));
-    result.time = result.prefill + result.decode_step * std::max(0.0, result.output - 1.0);
-    return result;
+StaticBatch::StaticBatch(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
+                         const Workload& workload)
+    : cost_(&cost), workload_(&workload), answers_(answers_of(workload.output)) {
+    const double most = deployment.max_sequences;
+    const double limit = batch_in(memory.kv_tokens, deployment.engine->reserved_output_tokens.value_or(0), most);
+    limited_by_memory_ = limit < most;
+    for (double k = 1.0; k < limit; k = k < 4.0 ? k + 1.0 : std::floor(k * 1.15 + 1.0)) sizes_.push_back(k);
+    sizes_.push_back(limit);
+    for (const double size : sizes_) batches_.push_back(evaluated(size));
 }
 
-double StaticBatch::present_with(double batch) const {
-    const double soon = think_time_.finite() ? 1.0 - think_time_ / padded(batch).time : 0.0;
-    return 1.0 + (1.0 + std::max(0.5, soon)) * (batch - 1.0);
-}
-
-InstanceState StaticBatch::at(double present) const {
-    // From a half to all that are present are in work.
-    double low = 1.0 + (present - 1.0) / 2.0, high = 1.0 + (present - 1.0) / 1.5;
-    while (high - low > 1e-6 * high) {
-        const double middle = (low + high) / 2.0;
-        (present_with(middle) <= present ? low : high) = middle;
-    }
-    const double k = high;
-    const Padded batch = padded(k);
-    InstanceState state;
-    state.present = present;
-    state.decoding = k;
-    state.prefill = batch.prefill;
-    state.decode_step = batch.decode_step;
-    state.meetings.episode = {std::min(1.0, present - 1.0), batch.time, {}};
-    state.residence = batch.time * (present / k);
-    state.admission = state.residence - batch.time;
-    const double steps = std::max(0.0, batch.output - 1.0);
-    // All get their last token with the batch; the clients divide that by their own tokens.
-    double own = 0, square = 0, tokens = 0, several = 0;
+StaticBatch::Batch StaticBatch::evaluated(double size) const {
+    const Distribution& prompts = workload_->prompt;
+    Batch batch;
+    double prompt = 0;
+    constexpr int slices = 8;
+    double square = 0;
     for (int i = 0; i < slices; ++i) {
-        const double mine = workload_->output.quantile(middle_of(i)) - 1.0;
-        if (mine <= 0) continue;
-        const double stretched = (longest_with(workload_->output, mine + 1.0, k) - 1.0) / mine;
-        own += stretched, square += stretched * stretched, tokens += mine, several += 1.0;
+        const double longest = longest_of(prompts, size, (i + 0.5) / slices);
+        const double time = cost_->prefill(size, size * longest, size * causal_pairs(longest, 0.0)).value();
+        prompt += longest / slices, batch.prefill += time / slices, square += time * time / slices;
+        if (prompts.points().size() > 1) continue;
+        prompt = longest, batch.prefill = time, square = time * time;
+        break;
     }
-    state.token_interval = state.own_interval = state.decode_step;
-    if (several > 0) {
-        own /= several;
-        state.token_interval = state.decode_step * (steps * several / tokens);
-        state.own_interval = state.decode_step * own;
-        const double d = state.decode_step.value();
-        state.own_variance = SecondsSquared(d * d * std::max(0.0, square / several - own * own));
+    batch.prefill_variance = std::max(0.0, square - batch.prefill * batch.prefill);
+    double begin = 0, tokens = 0;
+    for (std::size_t i = 0; i < shares.size(); begin += shares[i++]) {
+        const double longest = longest_between(workload_->output, size, begin, begin + shares[i]);
+        // The j-th of the steps reads j tokens beside the prompt.
+        const double steps = std::max(0.0, longest - 1.0);
+        const Seconds step = cost_->decode(size, size * (prompt + (steps + 1.0) / 2.0));
+        batch.longest[i] = longest;
+        batch.time[i] = batch.prefill + steps * step.value();
+        batch.mean_time += shares[i] * batch.time[i];
+        tokens += shares[i] * longest;
     }
-    return state;
+    batch.decode_step = cost_->decode(size, size * (prompt + tokens / 2.0)).value();
+    stretch(batch, size);
+    return batch;
 }
 
+/// All get their last token with the batch; the clients divide that by their own tokens.
+void StaticBatch::stretch(Batch& batch, double size) const {
+    if (size < 2.0 || answers_.empty()) return;
+    ByShare others{};
+    double begin = 0;
+    for (std::size_t i = 0; i < shares.size(); begin += shares[i++])
+        others[i] = longest_between(workload_->output, size - 1.0, begin, begin + shares[i]);
+    batch.stretch = 0;
+    for (const Answers& own : answers_)
+        for (std::size_t i = 0; i < shares.size(); ++i)
+            batch.stretch += own.share * shares[i] * std::max(1.0, (others[i] - 1.0) / own.steps);
+}
+
+StaticBatch::Batch StaticBatch::of(double size) const {
+    const auto above = std::lower_bound(sizes_.begin(), sizes_.end(), size);
+    if (above == sizes_.end()) return batches_.back();
+    const auto index = static_cast<std::size_t>(above - sizes_.begin());
+    if (index == 0) return batches_.front();
+    return between(batches_[index - 1], batches_[index], (size - sizes_[index - 1]) / (*above - sizes_[index - 1]));
+}
+
+/// The largest batch up to `most` whose padded prompts and answers fit `kv_tokens`; an answer counts as
+/// `reserved_output`, or where that is 0 as the longest of the batch.
 double StaticBatch::batch_in(double kv_tokens, double reserved_output, double most) const {
     const auto held = [&](double k) {
-        const double output = reserved_output > 0 ? reserved_output : longest_of(workload_->output, k);
-        return k * (longest_of(workload_->prompt, k) + output);
+        const double output = reserved_output > 0 ? reserved_output : mean_longest(workload_->output, k);
+        return k * (mean_longest(workload_->prompt, k) + output);
     };
     if (held(most) <= kv_tokens) return most;
+    // Requests that are all alike fit in whole numbers, others sometimes one more or less.
+    const bool alike = workload_->prompt.cv2() == 0.0 && (reserved_output > 0 || workload_->output.cv2() == 0.0);
+    if (alike) return std::max(1.0, std::floor(kv_tokens / held(1.0)));
     double low = 1.0, high = most;
     while (high - low > 1e-3 * high) {
         const double middle = (low + high) / 2.0;

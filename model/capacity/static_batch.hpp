@@ -1,39 +1,58 @@
 #pragma once
-#include "model/capacity/instance_model.hpp"
+#include <array>
+#include <vector>
+
+#include "model/cost/memory.hpp"
+#include "model/cost/step_cost.hpp"
+#include "model/spec/load.hpp"
 
 namespace plimsoll {
 
-/// Batches that nobody joins or leaves: the mean state of an engine that pads its batch to the longest prompt and works
-/// to the end of the longest answer, while those who come wait for the next batch.
-///
-/// A batch of k takes T(k) = prefill of k longest prompts + (E[max of k outputs] - 1) decode steps of k. An arrival
-/// meets a batch under way and waits for the share w of it: half where arrivals come at any time, all but the think
-/// time Z where those who got their answers together come back that soon, w = max(1/2, 1 - Z / T). By Little's law k in
-/// work go with w k waiting: n = 1 + (1 + w) (k - 1), the first being alone (bulk service in means, Bailey 1954).
+/// Batches that nobody joins or leaves: an engine pads its batch to the longest prompt and works to the end of the
+/// longest answer, T(k) = prefill of k longest prompts + (max of k outputs - 1) decode steps of k.
 class StaticBatch {
   public:
-    /// `think_time`: after which users come back, mean; infinite for an open load.
-    StaticBatch(const StepCost& cost, const Workload& workload, Seconds think_time)
-        : cost_(&cost), workload_(&workload), think_time_(think_time) {}
+    /// Shares of batches of one size, by the length of their longest answer; the longest are told apart finest.
+    static constexpr std::array shares{0.3, 0.3, 0.2, 0.1, 0.07, 0.03};
+    using ByShare = std::array<double, shares.size()>;
 
-    /// Requests in work and waiting for the next batch, with batches of `batch`.
-    [[nodiscard]] double present_with(double batch) const;
-    [[nodiscard]] InstanceState at(double present) const;
-    /// The largest batch up to `most` whose padded prompts and answers fit `kv_tokens`; an answer counts as
-    /// `reserved_output`, or where that is 0 as the longest of the batch.
-    [[nodiscard]] double batch_in(double kv_tokens, double reserved_output, double most) const;
+    /// What batches of k take, in seconds.
+    struct Batch {
+        double prefill = 0, prefill_variance = 0;
+        double decode_step = 0;  ///< with the longest answer in mean
+        double stretch = 1;      ///< tokens' times that a request counts for each of its own, mean over requests
+        ByShare longest{};       ///< output tokens
+        ByShare time{};          ///< T(k)
+        double mean_time = 0;
+    };
+
+    StaticBatch(const StepCost& cost, const Deployment& deployment, const MemoryBudget& memory,
+                const Workload& workload);
+
+    /// Requests of a batch at the most, by the sequence limit or by what the padded prompts and answers hold; at least
+    /// 1.
+    [[nodiscard]] double limit() const { return sizes_.back(); }
+    [[nodiscard]] bool limited_by_memory() const { return limited_by_memory_; }
+    /// Interpolated; `size` counts as 1 below and as the limit above.
+    [[nodiscard]] Batch of(double size) const;
+
+    /// Answers of two tokens or more, by their length: the shortest, whose TPOT is the longest, are told apart finest.
+    struct Answers {
+        double share, steps;
+    };
+    [[nodiscard]] const std::vector<Answers>& answers() const { return answers_; }
 
   private:
-    /// Of a batch: its prompt and output, the longest in it, and how long it takes.
-    struct Padded {
-        double prompt, output;
-        Seconds prefill, decode_step, time;
-    };
-    [[nodiscard]] Padded padded(double batch) const;
+    [[nodiscard]] double batch_in(double kv_tokens, double reserved_output, double most) const;
+    [[nodiscard]] Batch evaluated(double size) const;
+    void stretch(Batch& batch, double size) const;
 
     const StepCost* cost_;
     const Workload* workload_;
-    Seconds think_time_;
+    bool limited_by_memory_ = false;
+    std::vector<Answers> answers_;
+    std::vector<double> sizes_;  ///< rising
+    std::vector<Batch> batches_;
 };
 
 }  // namespace plimsoll
