@@ -56,8 +56,7 @@ TEST_CASE("Answers of different lengths, steps of less than a prompt and TGI's w
 }
 
 TEST_CASE("Forecast and simulation agree on users in step") {
-    // Bounds set before the errors were seen: 15 % where waves rule (TTFT of the planned load), and what an instance
-    // carries within 20 %, since at the edge of a wave chance decides when it begins.
+    // The bound was set before the errors were seen: 20 %, since at the edge of a wave chance decides when it begins.
     struct Question {
         const char *model, *node, *engine, *prompt, *output;
         int tensor_parallel;

@@ -236,3 +236,25 @@ TEST_CASE("dtypes are read by name") {
     CHECK_THROWS_WITH(parse_dtype("fp61", "--weights"),
                       ContainsSubstring("--weights: unknown dtype 'fp61'; did you mean"));
 }
+
+TEST_CASE("an engine's limits go by the GPU's memory where its defaults do") {
+    Catalog catalog({PLIMSOLL_SOURCE_DIR});
+    const auto on = [&](const char* engine, const char* gpu) -> const Engine& {
+        return catalog.engine_on(catalog.engines.at(engine, "test"), catalog.gpus.at(gpu, "test"));
+    };
+    // vLLM looks for 70 GiB and for the name of an A100.
+    CHECK(on("vllm-v1", "h100-80gb-sxm").max_step_tokens == 8192);
+    CHECK(on("vllm-v1", "h100-80gb-sxm").max_sequences == 1024);
+    CHECK(on("vllm-v1", "a100-80gb-sxm").max_step_tokens == 2048);
+    CHECK(on("vllm-v1", "l40s-48gb-pcie").max_sequences == 256);
+    // SGLang's chunks and graphs grow with the memory; what an entry does not name stays.
+    CHECK(on("sglang", "rtx4090-24gb-pcie").max_prefill_tokens == 2048);
+    CHECK(on("sglang", "rtx4090-24gb-pcie").host.graph_batch == 24);
+    CHECK(on("sglang", "a40-48gb-pcie").max_prefill_tokens == 4096);
+    CHECK(on("sglang", "a40-48gb-pcie").memory_fraction.value == 0.85);
+    CHECK(on("sglang", "b200-180gb-sxm").max_prefill_tokens == 16384);
+    CHECK(on("sglang", "b200-180gb-sxm").host.graph_batch == 256);
+    // One object for each GPU, and the engine itself where nothing changes by memory.
+    CHECK(&on("vllm-v1", "h100-80gb-sxm") == &on("vllm-v1", "h100-80gb-sxm"));
+    CHECK(&on("tgi-3", "h100-80gb-sxm") == &catalog.engines.at("tgi-3", "test"));
+}

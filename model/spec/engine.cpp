@@ -1,6 +1,7 @@
 #include "model/spec/engine.hpp"
 
 #include <algorithm>
+
 #include "model/base/fields.hpp"
 #include "model/spec/gpu.hpp"
 #include "model/spec/sources.hpp"
