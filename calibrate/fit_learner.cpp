@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <cstdlib>
 
 #include <Eigen/Cholesky>
 
@@ -24,15 +25,19 @@ MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const Vecto
     return normal;
 }
 
-/// exp(-d^2 / 2) between rows of two matrices, distances in widths.
+/// exp(-d) between rows of two matrices, distances in widths: times of kernels jump between sizes, so that what is learnt
+/// of one size tells of its neighbours without promising smoothness (Rasmussen, Williams 2006, section 4.2.1).
 MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths) {
     const VectorXd inverse = widths.cwiseInverse();
     const MatrixXd a = from * inverse.asDiagonal(), b = to * inverse.asDiagonal();
     MatrixXd squares = -2.0 * a * b.transpose();
     squares.colwise() += a.rowwise().squaredNorm();
     squares.rowwise() += b.rowwise().squaredNorm().transpose();
-    return (-0.5 * squares.array()).exp();
+    return (-squares.array().max(0.0).sqrt()).exp();
 }
+
+double env(const char* n,double d){const char*v=std::getenv(n);return v?std::atof(v):d;}
+const double usual_width = env("UW",8), usual_noise = env("UN",0.1), usual_spread = env("US",0.4);
 
 /// How many rows and centers a search looks at.
 struct SearchSize {
@@ -57,22 +62,31 @@ struct Search {
         return ((residuals - fitted).array() / (1.0 - leverage.array()).max(1e-6)).abs().mean();
     }
 
+    /// What the search lowers: the error as rows tell it, and how far widths and noise lie from the usual ones.
+    [[nodiscard]] double loss(const LearnerShape& shape) const {
+        const double error = std::max(leave_one_out(shape), 1e-12);
+        const double far = (shape.widths.array() / usual_width).log().square().sum() +
+                           std::pow(std::log(shape.noise / usual_noise), 2);
+        return static_cast<double>(residuals.size()) * std::log(error) + 0.5 * far / (usual_spread * usual_spread);
+    }
+
     [[nodiscard]] VectorXd range() const {
         return (features.colwise().maxCoeff() - features.colwise().minCoeff()).cwiseMax(1e-3);
     }
 
     /// The better end of two descents: from wide kernels alone, a narrow hump is not found.
     [[nodiscard]] LearnerShape coarse() const {
-        const auto [wide, wide_error] = descend({0.5 * range(), 0.3}, {2.5, 1.5});
-        const auto [narrow, narrow_error] = descend({0.15 * range(), 0.3}, {2.5, 1.5});
-        return narrow_error < wide_error ? narrow : wide;
+        const VectorXd usual = VectorXd::Constant(features.cols(), usual_width);
+        const auto [wide, wide_loss] = descend({usual, usual_noise}, {2.5, 1.5});
+        const auto [narrow, narrow_loss] = descend({0.15 * range(), 0.3}, {2.5, 1.5});
+        return narrow_loss < wide_loss ? narrow : wide;
     }
 
     /// Coordinate descent by factors: coarse steps do where the optimum is flat.
     [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, std::vector<double> factors) const {
         constexpr double widest = 8.0, narrowest = 0.02;
         const VectorXd ranges = range();
-        double least = leave_one_out(chosen);
+        double least = loss(chosen);
         for (const double factor : factors)
             for (Index c = 0; c <= ranges.size(); ++c)
                 for (const double by : {factor, 1.0 / factor})
@@ -80,11 +94,11 @@ struct Search {
                         LearnerShape shape = chosen;
                         (c < ranges.size() ? shape.widths[c] : shape.noise) *= by;
                         if (c < ranges.size() &&
-                            (shape.widths[c] > widest * ranges[c] || shape.widths[c] < narrowest * ranges[c]))
+                            (shape.widths[c] > std::max(100.,widest * ranges[c]) || shape.widths[c] < narrowest * ranges[c]))
                             break;
-                        const double error = leave_one_out(shape);
-                        if (error >= least) break;
-                        least = error, chosen = shape;
+                        const double value = loss(shape);
+                        if (value >= least) break;
+                        least = value, chosen = shape;
                     }
         return {chosen, least};
     }
