@@ -19,7 +19,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-double env(const char* n,double d){const char*v=std::getenv(n);return v?std::atof(v):d;}
 constexpr std::size_t fewest_for_path = 10, enough_for_path = 16, fewest_for_learner = 16, folds = 10;
 constexpr Index most_for_nested_choice = 400, few_rows = 100;
 constexpr double luck = 0.1;  ///< how much less error may mean nothing where rows are few
@@ -147,7 +146,7 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
     const VectorXd weights = huber_weights(result.fitted, result.constants.scale);
     const LearnerShape shape = learner.choose(result.fitted, weights);
     VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
-    if (corrected.cwiseAbs().sum() < env("UT",0.98) * result.error()) {
+    if (corrected.cwiseAbs().sum() < 0.98 * result.error()) {
         result.shape = shape;
         result.held_out = std::move(corrected);
         result.fitted -= learner.corrections(shape, VectorXd(result.fitted), weights, options.learner_bound);

@@ -152,7 +152,7 @@ ConstantFit fit_constants(const KernelForm& form, const FitData& data, const Con
     ConstantFit fit;
     fit.logs = bounds.inside(bounds.free(start));
     double damping = 1e-2;
-    int slow = 0;
+    int slow = 0;  // rounds in which little was won: a weight or the scale moved, and the next one follows
     for (int round = 0; round < 60; ++round) {
         const VectorXd residuals = log_residuals(form, data, fit.logs);
         fit.scale = robust_scale(residuals);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <cstdlib>
 
 #include <Eigen/Cholesky>
 
@@ -25,8 +24,8 @@ MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const Vecto
     return normal;
 }
 
-/// exp(-d) between rows of two matrices, distances in widths: times of kernels jump between sizes, so that what is learnt
-/// of one size tells of its neighbours without promising smoothness (Rasmussen, Williams 2006, section 4.2.1).
+/// exp(-d) between rows of two matrices, distances in widths: times of kernels jump between sizes, so that what is
+/// learnt of one size tells of its neighbours without promising smoothness (Rasmussen, Williams 2006, section 4.2.1).
 MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths) {
     const VectorXd inverse = widths.cwiseInverse();
     const MatrixXd a = from * inverse.asDiagonal(), b = to * inverse.asDiagonal();
@@ -36,8 +35,10 @@ MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths
     return (-squares.array().max(0.0).sqrt()).exp();
 }
 
-double env(const char* n,double d){const char*v=std::getenv(n);return v?std::atof(v):d;}
-const double usual_width = env("UW",8), usual_noise = env("UN",0.1), usual_spread = env("US",0.4);
+/// Widths in logarithms of sizes and noise with which 30 rows of products predict others best (means over the 14 groups
+/// of published products, those of any one GPU left out), and how far the logarithms of others lie from them. A few
+/// rows alone do not tell five such numbers.
+constexpr double usual_width = 8.0, usual_noise = 0.1, usual_spread = 0.4;
 
 /// How many rows and centers a search looks at.
 struct SearchSize {
@@ -84,7 +85,7 @@ struct Search {
 
     /// Coordinate descent by factors: coarse steps do where the optimum is flat.
     [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, std::vector<double> factors) const {
-        constexpr double widest = 8.0, narrowest = 0.02;
+        constexpr double widest = 100.0, narrowest = 0.02;
         const VectorXd ranges = range();
         double least = loss(chosen);
         for (const double factor : factors)
@@ -93,8 +94,7 @@ struct Search {
                     for (int repeat = 0; repeat < 3; ++repeat) {
                         LearnerShape shape = chosen;
                         (c < ranges.size() ? shape.widths[c] : shape.noise) *= by;
-                        if (c < ranges.size() &&
-                            (shape.widths[c] > std::max(100.,widest * ranges[c]) || shape.widths[c] < narrowest * ranges[c]))
+                        if (c < ranges.size() && (shape.widths[c] > widest || shape.widths[c] < narrowest * ranges[c]))
                             break;
                         const double value = loss(shape);
                         if (value >= least) break;

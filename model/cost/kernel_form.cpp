@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace plimsoll {
 
@@ -23,7 +22,7 @@ double log_correction(const ResidualLearner& learner, const FormFeatures& featur
     // Sizes that were measured may differ from the range's ends in the last bit of their logarithm.
     constexpr double slack = 1e-9;
     for (std::size_t f = 0; f < features.count; ++f)
-        if (features.values[f] < learner.low[f] - slack || features.values[f] > learner.high[f] + slack) { static const bool ex=std::getenv("EX"); if(!ex) return 0.0; }
+        if (features.values[f] < learner.low[f] - slack || features.values[f] > learner.high[f] + slack) return 0.0;
     double sum = 0.0;
     const double* center = learner.centers.data();
     for (const double weight : learner.weights) {

@@ -1,13 +1,13 @@
 // The library's choice among tile sizes and splits of k: a grid of [bm, bn] tiles runs in waves over the
-// multiprocessors, waves = w ceil(blocks / SM) + (1 - w) max(1, blocks / SM), w the share of a wave that its last blocks
-// cannot hide; compute = (waves + e) 2 bm bn k / split (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM) + ceil(blocks / SM) tw,
-// where e is what a block loses that has its multiprocessor to itself (nothing runs while it fills its pipeline and
-// writes its results), in times of a block, h what a tile of 128 x 128 loses to loading its edges and tw the time in
-// which a wave fills and drains; memory = bytes / (W em min(1, c blocks / SM)): a block alone draws c times its share of
-// the bandwidth. The split's partial sums are written and read once. t = t0 + pnorm(compute, memory). A library does not
-// know which tile is the best: it takes one that is slower by x with a weight of exp(-x / r), and launch, compute and
-// memory are means over its choices. Quantization as in NVIDIA's "Matrix Multiplication Background" guide, sections on
-// tile and wave quantization; the choice as in a multinomial logit (McFadden 1974).
+// multiprocessors, waves = w ceil(blocks / SM) + (1 - w) max(1, blocks / SM), w the share of a wave that its last
+// blocks cannot hide; compute = (waves + e) 2 bm bn k / split (1 + h (128 / bm + 128 / bn) / 2) / (P ec / SM) +
+// ceil(blocks / SM) tw, where e is what a block loses that has its multiprocessor to itself (nothing runs while it
+// fills its pipeline and writes its results), in times of a block, h what a tile of 128 x 128 loses to loading its
+// edges and tw the time in which a wave fills and drains; memory = bytes / (W em min(1, c blocks / SM)): a block alone
+// draws c times its share of the bandwidth. The split's partial sums are written and read once. t = t0 + pnorm(compute,
+// memory). A library does not know which tile is the best: it takes one that is slower by x with a weight of exp(-x /
+// r), and launch, compute and memory are means over its choices. Quantization as in NVIDIA's "Matrix Multiplication
+// Background" guide, sections on tile and wave quantization; the choice as in a multinomial logit (McFadden 1974).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -91,8 +91,7 @@ KernelParts time(const Operator& op, const GpuPeaks& peaks, std::span<const doub
         const double slower = (one.total / all.least - 1.0) / c[regret];
         if (slower > never) continue;
         const double weight = std::exp(-slower);
-        weights += weight, start += weight * one.launch, compute += weight * one.compute,
-            memory += weight * one.memory;
+        weights += weight, start += weight * one.launch, compute += weight * one.compute, memory += weight * one.memory;
     }
     return {Seconds(start / weights), Seconds(compute / weights), Seconds(memory / weights), c[sharpness]};
 }
