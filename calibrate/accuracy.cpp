@@ -73,12 +73,15 @@ TableAccuracy judge_table(const Csv& csv, const AccuracyRule& rule, std::uint64_
         for (const auto& [pool, rows] : pools)
             for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
                 const FitReport report = fit_and_judge(rows, split, seed, {}, catalog, threads);
-                for (const GroupReport& group : report.groups)
+                std::size_t fitted = 0;
+                for (const GroupReport& group : report.groups) {
+                    fitted += group.train_rows;
                     groups.add(group.fit.group.text(),
                                {group.fit.group, train, group.train_rows + group.test.n, group.train_rows, {}, 0},
                                group.test, seeds);
+                }
                 for (const OperatorReport& op : report.operators)
-                    pooled.add(op.kernel + pool, {{op.kernel, "", "", pool, "", ""}, train, rows.size(), 0, {}, 0},
+                    pooled.add(op.kernel + pool, {{op.kernel, "", "", pool, "", ""}, train, rows.size(), fitted, {}, 0},
                                op.test, seeds);
             }
         for (auto& [name, one] : groups.by_name) result.groups.push_back(std::move(one));

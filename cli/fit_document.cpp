@@ -12,12 +12,13 @@ struct Statistic {
     const char* key;
     const char* title;
     double TestErrors::*value;
+    int priority;
 };
 constexpr Statistic statistics[] = {
-    {"mape", "mean error", &TestErrors::mape},          {"median_ape", "median error", &TestErrors::median_ape},
-    {"p90_ape", "p90 error", &TestErrors::p90_ape},     {"bias", "bias", &TestErrors::bias},
-    {"coverage50", "in 50 %", &TestErrors::coverage50}, {"coverage80", "in 80 %", &TestErrors::coverage80},
-    {"coverage90", "in 90 %", &TestErrors::coverage90}};
+    {"mape", "mean error", &TestErrors::mape, 0},          {"median_ape", "median error", &TestErrors::median_ape, 3},
+    {"p90_ape", "p90 error", &TestErrors::p90_ape, 1},     {"bias", "bias", &TestErrors::bias, 3},
+    {"coverage50", "in 50 %", &TestErrors::coverage50, 2}, {"coverage80", "in 80 %", &TestErrors::coverage80, 2},
+    {"coverage90", "in 90 %", &TestErrors::coverage90, 2}};
 
 Cell statistic_cell(const TestErrors& errors, const Statistic& statistic) {
     if (errors.n == 0) return {};
@@ -26,8 +27,8 @@ Cell statistic_cell(const TestErrors& errors, const Statistic& statistic) {
 }
 
 void add_columns(Table& table, const std::string& prefix) {
-    table.columns.push_back({prefix + "n", "test rows", 0});
-    for (const Statistic& s : statistics) table.columns.push_back({prefix + s.key, s.title, 0});
+    table.columns.push_back({prefix + "n", "test rows", 1});
+    for (const Statistic& s : statistics) table.columns.push_back({prefix + s.key, s.title, s.priority});
 }
 
 void add_cells(Row& row, const TestErrors& errors) {
@@ -66,8 +67,8 @@ Row group_cells(const KernelGroup& group) {
 }
 
 std::vector<Column> group_columns() {
-    return {{"operator", "operator", 0}, {"gpu", "GPU", 0},    {"library", "library", 0},
-            {"topology", "topology", 3}, {"dtype", "type", 2}, {"kv_dtype", "KV type", 4}};
+    return {{"operator", "operator", 0, true}, {"gpu", "GPU", 0, true}, {"library", "library", 0, true},
+            {"topology", "topology", 1, true}, {"dtype", "type", 1},    {"kv_dtype", "KV type", 1}};
 }
 
 Table group_table(const FitReport& report) {
@@ -91,7 +92,7 @@ Cell text_or_unknown(const std::string& text) {
 Table model_table(const FitReport& report) {
     Table table{"models", "Fits", group_columns(), {}};
     for (const Column& column :
-         {Column{"path", "path", 0}, Column{"form", "form", 0}, Column{"points", "points", 0},
+         {Column{"path", "path", 1, true}, Column{"form", "form", 0, true}, Column{"points", "points", 0},
           Column{"learner_centers", "points of the learner", 3}, Column{"left_out.mape", "points left out", 0},
           Column{"left_out.p90_ape", "p90", 2}, Column{"shapes_left_out.mape", "shapes left out", 1},
           Column{"shapes_left_out.p90_ape", "p90", 4}})
@@ -118,8 +119,9 @@ std::string_view unit_of(const KernelModel& model, const std::string& constant) 
 
 Table constant_table(const FitReport& report) {
     Table table{"parameters", "Constants", group_columns(), {}};
-    for (const Column& column : {Column{"path", "path", 0}, Column{"name", "constant", 0}, Column{"value", "", 0},
-                                 Column{"standard_error", "", 0}, Column{"", "value", 0}, Column{"unit", "unit", 0}})
+    for (const Column& column :
+         {Column{"path", "path", 1, true}, Column{"name", "constant", 0, true}, Column{"value", "", 0},
+          Column{"standard_error", "", 0}, Column{"", "value", 0}, Column{"unit", "unit", 0}})
         table.columns.push_back(column);
     for (const GroupReport& group : report.groups)
         for (const KernelModel& model : group.fit.models)

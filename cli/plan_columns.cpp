@@ -87,7 +87,12 @@ std::vector<Field> uncertainty_fields() {
 
 std::vector<Field> capacity_fields() {
     return {
-        {{"", "layout", 0}, [](const Candidate& c) { return Cell(layout_text(c.deployment)); }},
+        {{"", "layout", 0},
+         [](const Candidate& c) {
+             std::string text = layout_text(c.deployment);
+             if (const auto hosts = text.find(" over "); hosts != text.npos) text[hosts] = '\n';  // leaves room beside
+             return Cell(std::move(text));
+         }},
         {{"nodes", "nodes", 0},
          [](const Candidate& c) {
              const double spares = c.nodes - c.nodes_needed;

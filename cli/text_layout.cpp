@@ -91,8 +91,7 @@ void drop_columns(std::vector<Laid>& columns, std::size_t width, Lines& dropped)
         for (auto c = columns.begin(); c != columns.end(); ++c)
             if (c->column->priority >= last->column->priority) last = c;
         if (last->column->priority == 0) return;
-        if (std::find(dropped.begin(), dropped.end(), last->column->title) == dropped.end())
-            dropped.insert(dropped.begin(), last->column->title);
+        dropped.insert(dropped.begin(), last->column->title);
         columns.erase(last);
     }
 }
@@ -166,8 +165,11 @@ std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, s
 
 std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped) {
     std::vector<Laid> columns = shown_columns(table);
-    drop_columns(columns, width, dropped);
-    if (least_width(columns) > width) return layout_records(columns, table.rows.size(), width);
+    Lines without;
+    drop_columns(columns, width, without);
+    if (least_width(columns) > width) return layout_records(shown_columns(table), table.rows.size(), width);
+    for (auto title = without.rbegin(); title != without.rend(); ++title)
+        if (std::find(dropped.begin(), dropped.end(), *title) == dropped.end()) dropped.insert(dropped.begin(), *title);
     spread(columns, width);
     std::string text;
     add_head(text, columns);
