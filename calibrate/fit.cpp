@@ -142,7 +142,7 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
         result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
         return result;
     }
-    const LearnerFit learner(features_of(form, rows.data), options.most_centers);
+    const LearnerFit learner(features_of(form, rows.data), options.most_centers, form.jumps);
     const VectorXd weights = huber_weights(result.fitted, result.constants.scale);
     const LearnerShape shape = learner.choose(result.fitted, weights);
     VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
@@ -225,7 +225,7 @@ KernelModel model_from(const Candidate& fit, const Rows& rows, const std::string
     if (fit.shape) {
         const VectorXd residuals = log_residuals(*fit.form, rows.data, fit.constants.logs);
         model.learner =
-            LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
+            LearnerFit(features_of(*fit.form, rows.data), options.most_centers, fit.form->jumps)
                 .learner(*fit.shape, residuals, huber_weights(residuals, fit.constants.scale), options.learner_bound);
     }
     model.residuals = residuals_from(as_predicted(fit, rows), weights);
@@ -255,7 +255,7 @@ Seconds predict(const KernelModel& model, const Operator& op, const GpuPeaks& pe
     const KernelForm& form = kernel_forms().at(model.form, "form", "profile");
     std::vector<double> constants;
     for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
-    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op, peaks)));
+    return form.time(op, peaks, constants).total() * std::exp(log_correction(form, model.learner, op, peaks));
 }
 
 GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, const FitOptions& options) {

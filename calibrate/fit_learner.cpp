@@ -24,20 +24,20 @@ MatrixXd regularised(const MatrixXd& between, const MatrixXd& among, const Vecto
     return normal;
 }
 
-/// exp(-d) between rows of two matrices, distances in widths: times of kernels jump between sizes, so that what is
-/// learnt of one size tells of its neighbours without promising smoothness (Rasmussen, Williams 2006, section 4.2.1).
-MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths) {
+/// Likeness of the rows of two matrices.
+MatrixXd kernel(const MatrixXd& from, const MatrixXd& to, const VectorXd& widths, bool jumps) {
     const VectorXd inverse = widths.cwiseInverse();
     const MatrixXd a = from * inverse.asDiagonal(), b = to * inverse.asDiagonal();
     MatrixXd squares = -2.0 * a * b.transpose();
     squares.colwise() += a.rowwise().squaredNorm();
     squares.rowwise() += b.rowwise().squaredNorm().transpose();
-    return (-squares.array().max(0.0).sqrt()).exp();
+    if (jumps) return (-squares.array().max(0.0).sqrt()).exp();
+    return (-0.5 * squares.array()).exp();
 }
 
-/// Widths in logarithms of sizes and noise with which 30 rows of products predict others best (means over the 14 groups
-/// of published products, those of any one GPU left out), and how far the logarithms of others lie from them. A few
-/// rows alone do not tell five such numbers.
+/// Of kernels that jump: widths in logarithms of sizes and noise with which 30 rows predict others best (mean over the
+/// 14 groups of published products; without A30's the same came out), and how far the logarithms of others lie from
+/// them. A few rows alone do not tell five such numbers.
 constexpr double usual_width = 8.0, usual_noise = 0.1, usual_spread = 0.4;
 
 /// How many rows and centers a search looks at.
@@ -51,11 +51,12 @@ constexpr SearchSize coarse_search{200, 60}, fine_search{600, 150};
 struct Search {
     MatrixXd features, centers;
     VectorXd residuals, weights;
+    bool jumps;
 
     [[nodiscard]] double leave_one_out(const LearnerShape& shape) const {
-        const MatrixXd between = kernel(features, centers, shape.widths);
+        const MatrixXd between = kernel(features, centers, shape.widths, jumps);
         const Eigen::LLT<MatrixXd> factor(
-            regularised(between, kernel(centers, centers, shape.widths), weights, shape.noise));
+            regularised(between, kernel(centers, centers, shape.widths, jumps), weights, shape.noise));
         if (factor.info() != Eigen::Success) return 1e300;
         const MatrixXd half = factor.matrixL().solve(between.transpose());  // [centers x rows]
         const VectorXd leverage = half.colwise().squaredNorm().transpose().cwiseProduct(weights);
@@ -65,10 +66,12 @@ struct Search {
 
     /// What the search lowers: the error as rows tell it, and how far widths and noise lie from the usual ones.
     [[nodiscard]] double loss(const LearnerShape& shape) const {
-        const double error = std::max(leave_one_out(shape), 1e-12);
+        const double error = leave_one_out(shape);
+        if (!jumps) return error;
         const double far = (shape.widths.array() / usual_width).log().square().sum() +
                            std::pow(std::log(shape.noise / usual_noise), 2);
-        return static_cast<double>(residuals.size()) * std::log(error) + 0.5 * far / (usual_spread * usual_spread);
+        return static_cast<double>(residuals.size()) * std::log(std::max(error, 1e-12)) +
+               0.5 * far / (usual_spread * usual_spread);
     }
 
     [[nodiscard]] VectorXd range() const {
@@ -78,14 +81,15 @@ struct Search {
     /// The better end of two descents: from wide kernels alone, a narrow hump is not found.
     [[nodiscard]] LearnerShape coarse() const {
         const VectorXd usual = VectorXd::Constant(features.cols(), usual_width);
-        const auto [wide, wide_loss] = descend({usual, usual_noise}, {2.5, 1.5});
+        const auto [wide, wide_loss] =
+            descend(jumps ? LearnerShape{usual, usual_noise} : LearnerShape{0.5 * range(), 0.3}, {2.5, 1.5});
         const auto [narrow, narrow_loss] = descend({0.15 * range(), 0.3}, {2.5, 1.5});
         return narrow_loss < wide_loss ? narrow : wide;
     }
 
     /// Coordinate descent by factors: coarse steps do where the optimum is flat.
     [[nodiscard]] std::pair<LearnerShape, double> descend(LearnerShape chosen, std::vector<double> factors) const {
-        constexpr double widest = 100.0, narrowest = 0.02;
+        constexpr double widest = 8.0, narrowest = 0.02;
         const VectorXd ranges = range();
         double least = loss(chosen);
         for (const double factor : factors)
@@ -94,7 +98,8 @@ struct Search {
                     for (int repeat = 0; repeat < 3; ++repeat) {
                         LearnerShape shape = chosen;
                         (c < ranges.size() ? shape.widths[c] : shape.noise) *= by;
-                        if (c < ranges.size() && (shape.widths[c] > widest || shape.widths[c] < narrowest * ranges[c]))
+                        if (c < ranges.size() &&
+                            (shape.widths[c] > widest * ranges[c] || shape.widths[c] < narrowest * ranges[c]))
                             break;
                         const double value = loss(shape);
                         if (value >= least) break;
@@ -129,15 +134,16 @@ std::vector<Index> spread_rows(const MatrixXd& scaled, std::size_t count) {
     return chosen;
 }
 
-LearnerFit::LearnerFit(const MatrixXd& features, std::size_t most_centers) : features_(features) {
+LearnerFit::LearnerFit(const MatrixXd& features, std::size_t most_centers, bool jumps)
+    : features_(features), jumps_(jumps) {
     const std::vector<Index> rows = spread_rows(scaled_columns(features), most_centers);
     centers_ = features(rows, Eigen::all);
 }
 
 VectorXd LearnerFit::center_weights(const LearnerShape& shape, const VectorXd& residuals,
                                     const VectorXd& weights) const {
-    const MatrixXd between = kernel(features_, centers_, shape.widths);
-    return regularised(between, kernel(centers_, centers_, shape.widths), weights, shape.noise)
+    const MatrixXd between = kernel(features_, centers_, shape.widths, jumps_);
+    return regularised(between, kernel(centers_, centers_, shape.widths, jumps_), weights, shape.noise)
         .ldlt()
         .solve(between.transpose() * weights.cwiseProduct(residuals));
 }
@@ -151,7 +157,7 @@ LearnerShape LearnerFit::choose(const VectorXd& residuals, const VectorXd& weigh
         std::vector<Index> some;
         for (std::size_t i = 0; i < rows.size(); i += step) some.push_back(rows[i]);
         return Search{features_(some, Eigen::all), centers_.topRows(std::min(centers_.rows(), size.centers)),
-                      residuals(some), weights(some)};
+                      residuals(some), weights(some), jumps_};
     };
     // Few of the rows say where to look.
     const LearnerShape start = search(coarse_search).coarse();
@@ -161,7 +167,8 @@ LearnerShape LearnerFit::choose(const VectorXd& residuals, const VectorXd& weigh
 
 VectorXd LearnerFit::corrections(const LearnerShape& shape, const VectorXd& residuals, const VectorXd& weights,
                                  double bound) const {
-    const VectorXd fitted = kernel(features_, centers_, shape.widths) * center_weights(shape, residuals, weights);
+    const VectorXd fitted =
+        kernel(features_, centers_, shape.widths, jumps_) * center_weights(shape, residuals, weights);
     return fitted.cwiseMax(-bound).cwiseMin(bound);
 }
 

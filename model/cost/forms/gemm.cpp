@@ -40,7 +40,8 @@ void register_gemm(Registry<KernelForm>& registry) {
                           .time = time,
                           .feature_names = {"m", "n", "k"},
                           .features = features,
-                          .path = path});
+                          .path = path,
+                          .jumps = true});
 }
 
 }  // namespace plimsoll

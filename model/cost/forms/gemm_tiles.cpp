@@ -132,7 +132,8 @@ void register_gemm_tiles(Registry<KernelForm>& registry) {
                                 .time = time,
                                 .feature_names = {"m", "n", "k", "wave_use"},
                                 .features = features,
-                                .path = path});
+                                .path = path,
+                                .jumps = true});
 }
 
 }  // namespace plimsoll
