@@ -13,7 +13,8 @@ struct Cause {
 constexpr Cause causes[] = {
     {"gemm", "a30-24gb-pcie", "sarathi-torch", "", "fp16",
      "large products take 1.9 to 2.2 times an A100's time as the peaks say, those of 128 to 640 rows up to 3.7 times: "
-     "presumably kernels that leave many of its 56 multiprocessors idle"},
+     "a block alone on a multiprocessor runs at under half its rate, and the library's tiles change between "
+     "neighbours"},
     {"gemm", "h200-141gb-sxm", "vllm-0.24.0", "", "fp8",
      "rows include the quantization of the activations, a kernel of its own"},
     {"gemm", "h200-141gb-sxm", "vllm-0.24.0", "", "fp8_block",

@@ -20,7 +20,8 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr std::size_t fewest_for_path = 10, enough_for_path = 16, fewest_for_learner = 16, folds = 10;
-constexpr Index most_for_nested_choice = 400;
+constexpr Index most_for_nested_choice = 400, few_rows = 100;
+constexpr double luck = 0.1;  ///< how much less error may mean nothing where rows are few
 
 /// Rows in parts that are left out by turns.
 using Parts = std::vector<std::vector<Index>>;
@@ -141,7 +142,7 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
         result.shape_held_out = left_out_residuals(shapes, by_shape, nullptr, {}, 0);
         return result;
     }
-    const LearnerFit learner(features_of(form, rows.data), options.most_centers);
+    const LearnerFit learner(features_of(form, rows.data), options.most_centers, form.jumps);
     const VectorXd weights = huber_weights(result.fitted, result.constants.scale);
     const LearnerShape shape = learner.choose(result.fitted, weights);
     VectorXd corrected = left_out_residuals(parts, by_part, &learner, shape, options.learner_bound);
@@ -153,6 +154,16 @@ Candidate fit_form(const std::string& name, const KernelForm& form, const Rows& 
     result.shape_held_out =
         left_out_residuals(shapes, by_shape, result.shape ? &learner : nullptr, shape, options.learner_bound);
     return result;
+}
+
+/// Whether a fit has the less error on rows left out. Few rows prefer a form by luck: one with fewer constants, which
+/// has less to say of where there are no rows, must do better by a tenth there.
+bool better(const Candidate& one, const Candidate& other) {
+    const auto share = [](const Candidate& a, const Candidate& b) {
+        const bool simpler = a.form->constants.size() < b.form->constants.size();
+        return a.fitted.size() < few_rows && simpler ? 1.0 - luck : 1.0;
+    };
+    return one.error() * share(other, one) < other.error() * share(one, other);
 }
 
 /// The form with the least error on rows left out.
@@ -168,7 +179,7 @@ Candidate best_form(const Rows& rows, const FitOptions& options, const Candidate
         if (base != nullptr && base->form != &form) continue;
         if (base != nullptr) prior.center = base->constants.logs;
         Candidate candidate = fit_form(name, form, rows, prior, options);
-        if (!best || candidate.error() < best->error()) best = std::move(candidate);
+        if (!best || better(candidate, *best)) best = std::move(candidate);
     }
     PLIMSOLL_ASSERT(best.has_value());
     return *best;
@@ -214,7 +225,7 @@ KernelModel model_from(const Candidate& fit, const Rows& rows, const std::string
     if (fit.shape) {
         const VectorXd residuals = log_residuals(*fit.form, rows.data, fit.constants.logs);
         model.learner =
-            LearnerFit(features_of(*fit.form, rows.data), options.most_centers)
+            LearnerFit(features_of(*fit.form, rows.data), options.most_centers, fit.form->jumps)
                 .learner(*fit.shape, residuals, huber_weights(residuals, fit.constants.scale), options.learner_bound);
     }
     model.residuals = residuals_from(as_predicted(fit, rows), weights);
@@ -244,7 +255,7 @@ Seconds predict(const KernelModel& model, const Operator& op, const GpuPeaks& pe
     const KernelForm& form = kernel_forms().at(model.form, "form", "profile");
     std::vector<double> constants;
     for (const FittedConstant& constant : model.constants) constants.push_back(constant.value);
-    return form.time(op, peaks, constants).total() * std::exp(log_correction(model.learner, form.features(op, peaks)));
+    return form.time(op, peaks, constants).total() * std::exp(log_correction(form, model.learner, op, peaks));
 }
 
 GroupFit fit_group(const std::vector<KernelRow>& rows, const GpuPeaks& peaks, const FitOptions& options) {

@@ -152,12 +152,16 @@ ConstantFit fit_constants(const KernelForm& form, const FitData& data, const Con
     ConstantFit fit;
     fit.logs = bounds.inside(bounds.free(start));
     double damping = 1e-2;
+    // Rounds in which little was won: a weight or the scale moved, and the next one follows. A few rows cost little.
+    constexpr Index many_rows = 100;
+    int slow = 0;
     for (int round = 0; round < 60; ++round) {
         const VectorXd residuals = log_residuals(form, data, fit.logs);
         fit.scale = robust_scale(residuals);
         const double fell =
             descend(form, data, prior, bounds, huber_weights(residuals, fit.scale), fit.scale, fit.logs, damping);
-        if (fell < 1e-6) break;
+        slow = fell < 1e-4 ? slow + 1 : 0;
+        if (fell < 1e-6 || (slow == 3 && data.size() >= many_rows)) break;
     }
     const VectorXd residuals = log_residuals(form, data, fit.logs);
     fit.scale = robust_scale(residuals);

@@ -18,7 +18,8 @@ struct LearnerShape {
 /// rows cost one factorisation.
 class LearnerFit {
   public:
-    LearnerFit(const Eigen::MatrixXd& features, std::size_t most_centers);
+    /// `jumps` as KernelForm has it.
+    LearnerFit(const Eigen::MatrixXd& features, std::size_t most_centers, bool jumps);
 
     /// Widths and noise with the least mean absolute leave-one-out error of the rows whose `weights` are not 0 (of some
     /// hundreds of them, with fewer centers: the optimum is flat).
@@ -35,6 +36,7 @@ class LearnerFit {
                                                  const Eigen::VectorXd& weights) const;
 
     Eigen::MatrixXd features_, centers_;
+    bool jumps_;
 };
 
 /// Rows of a matrix that lie far from each other: the first nearest to the middle, each next farthest from all before.

@@ -143,7 +143,8 @@ TEST_CASE("few rows of experts wait for the depth of a tile, not for their bytes
 TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a second wave") {
     const KernelForm& form = *kernel_forms().find("gemm_tiles");
     std::vector<double> constants = initial(form);
-    constants[5] = 0.999;  // nothing hides the last wave
+    constants[5] = 0.999;   // nothing hides the last wave
+    constants[11] = 0.005;  // and the best tile is found
     const auto compute = [&](double n) {
         return form.time(gemm_operator("g", "g", 4096, n, 8192, Dtype::bf16), round_peaks(), constants).compute.value();
     };
@@ -152,6 +153,20 @@ TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a 
     double largest_step = 0;
     for (double n = 3200; n < 6400; n += 128) largest_step = std::max(largest_step, compute(n + 128) / compute(n));
     CHECK(largest_step > 1.06);
+}
+
+TEST_CASE(
+    "a block alone on its multiprocessor counts where waves are few, a poor choice of tiles nowhere for the better") {
+    const KernelForm& form = *kernel_forms().find("gemm_tiles");
+    const auto time = [&](double m, double lone_block, double regret) {
+        std::vector<double> constants = initial(form);
+        constants[10] = lone_block, constants[11] = regret;
+        return form.time(gemm_operator("g", "g", m, 4096, 4096, Dtype::bf16), round_peaks(), constants).total();
+    };
+    // One wave or two of blocks are held up by as much again as a block takes, a hundred waves by a hundredth.
+    CHECK(time(128, 2.0, 0.005) / time(128, 0.003, 0.005) > 1.3);
+    CHECK(time(65536, 2.0, 0.005) / time(65536, 0.003, 0.005) < 1.1);
+    for (const double m : {1.0, 100.0, 1000.0, 10000.0}) CHECK(time(m, 0.2, 0.3) >= time(m, 0.2, 0.005) * 0.999);
 }
 
 TEST_CASE("a rank of a mixture of experts is loaded in turn, or as its busiest under a power law") {

@@ -17,8 +17,14 @@ Seconds KernelParts::total() const {
     return launch + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
 }
 
-double log_correction(const ResidualLearner& learner, const FormFeatures& features) {
+double likeness(double squared_distance, bool jumps) {
+    return std::exp(jumps ? -std::sqrt(std::max(0.0, squared_distance)) : -0.5 * squared_distance);
+}
+
+double log_correction(const KernelForm& form, const ResidualLearner& learner, const Operator& op,
+                      const GpuPeaks& peaks) {
     if (learner.weights.empty()) return 0.0;
+    const FormFeatures features = form.features(op, peaks);
     // Sizes that were measured may differ from the range's ends in the last bit of their logarithm.
     constexpr double slack = 1e-9;
     for (std::size_t f = 0; f < features.count; ++f)
@@ -31,7 +37,7 @@ double log_correction(const ResidualLearner& learner, const FormFeatures& featur
             const double distance = (features.values[f] - *center++) / learner.widths[f];
             squares += distance * distance;
         }
-        sum += weight * std::exp(-0.5 * squares);
+        sum += weight * likeness(squares, form.jumps);
     }
     return std::clamp(sum, -learner.bound, learner.bound);
 }

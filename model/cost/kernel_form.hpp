@@ -62,10 +62,17 @@ struct KernelForm {
     std::string_view (*path)(const Operator& op) = nullptr;
     /// For a fixed batch structure the time is affine in sequences and context, as step costs fold it.
     bool affine = false;
+    /// Times jump between neighbouring sizes, as tiles and kernels change: what is learnt of one tells of the next
+    /// without promising smoothness.
+    bool jumps = false;
 };
 
+/// How alike a learner takes two sizes to be that lie so far apart, by the square of their distance in widths: exp(-d)
+/// of kernels that jump, else exp(-d^2 / 2) (Rasmussen, Williams 2006, section 4.2.1).
+[[nodiscard]] double likeness(double squared_distance, bool jumps);
 /// What a learner adds to the logarithm of a form's time.
-[[nodiscard]] double log_correction(const ResidualLearner& learner, const FormFeatures& features);
+[[nodiscard]] double log_correction(const KernelForm& form, const ResidualLearner& learner, const Operator& op,
+                                    const GpuPeaks& peaks);
 
 /// All forms, by file name.
 [[nodiscard]] const Registry<KernelForm>& kernel_forms();

@@ -38,7 +38,7 @@ MessageTable::MessageTable(const MeasuredKernel& measured, OperatorKind kind, in
     op.ranks = ranks;
     for (double i = 0; i <= steps; ++i) {
         op.work.message = Bytes(sizes.low * std::pow(sizes.high / sizes.low, i / steps));
-        const double correction = std::exp(log_correction(model.learner, form->features(op, peaks)));
+        const double correction = std::exp(log_correction(*form, model.learner, op, peaks));
         times_.emplace_back(op.work.message, form->time(op, peaks, constants).total() * correction);
     }
 }

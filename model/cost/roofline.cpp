@@ -138,7 +138,7 @@ KernelParts KernelTimes::evaluate(const Constants& constants, const Operator& op
 KernelParts KernelTimes::corrected(const Constants& constants, const Operator& op) const {
     KernelParts parts = evaluate(constants, op);
     if (constants.learner == nullptr || constants.learner->weights.empty()) return parts;
-    const double factor = std::exp(log_correction(*constants.learner, constants.form->features(op, peaks(op))));
+    const double factor = std::exp(log_correction(*constants.form, *constants.learner, op, peaks(op)));
     return parts * factor;
 }
 

@@ -34,13 +34,14 @@ void register_gemm(Registry<KernelForm>& registry) {
     registry.add("gemm", {.kernel = "gemm",
                           .constants = {{"compute_efficiency", "", 0.8, 0.05, 1.0, 0.5},
                                         {"memory_efficiency", "", 0.8, 0.05, 1.0, 0.5},
-                                        {"launch", "s", 6e-6, 2e-7, 2e-4, 1.0},
+                                        {"launch", "s", 6e-6, 2e-7, 2e-4, 0.5},
                                         {"sharpness", "", 2.0, 1.0, 10.0, 0.7},
                                         {"dequantization", "", 0.5, 0.01, 10.0, 1.0}},
                           .time = time,
                           .feature_names = {"m", "n", "k"},
                           .features = features,
-                          .path = path});
+                          .path = path,
+                          .jumps = true});
 }
 
 }  // namespace plimsoll

@@ -54,7 +54,8 @@ void register_moe(Registry<KernelForm>& registry) {
                          .time = time,
                          .feature_names = {"rows", "intermediate", "hidden", "experts"},
                          .features = features,
-                         .path = path});
+                         .path = path,
+                         .jumps = true});
 }
 
 }  // namespace plimsoll
