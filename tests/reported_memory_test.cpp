@@ -121,6 +121,8 @@ TEST_CASE("four large deployments plan with memory that fits") {
         scenario.engines = {&catalog.engines.at(named.engine, "test")};
         scenario.weights = {named.weights};
         scenario.tensor_parallel = {named.tensor};
+        scenario.pipeline_parallel = {1};
+        scenario.max_sequences = {256};  // the buffers of 1024 leave no room beside GPT-OSS-120B on one H100
         scenario.workload.prompt = Distribution::parse_tokens("512", "test");
         scenario.workload.output = Distribution::parse_tokens("512", "test");
         scenario.load.registered_users = 100;
