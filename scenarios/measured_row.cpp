@@ -86,7 +86,8 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
         result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
         return result;
     }
-    result.engine = std::make_unique<Engine>(with_limits_of(catalog.engines.at(assumptions.engine, "--engine"), *d.gpu));
+    result.engine =
+        std::make_unique<Engine>(with_limits_of(catalog.engines.at(assumptions.engine, "--engine"), *d.gpu));
     d.engine = result.engine.get();
     d.weights = assumptions.weights;
     d.max_sequences = d.engine->max_sequences;

@@ -26,8 +26,8 @@ struct CollectiveBasis {
 class CollectiveTimes {
   public:
     /// `overhead` is added to every call (the engine's launch and skew); `measured`: of a profile, or null.
-    /// `peers`: the engine brings an all-reduce along that reads peers' memory, and takes it where it is the shorter, up
-    /// to the largest message that its table has.
+    /// `peers`: the engine brings an all-reduce along that reads peers' memory, and takes it where it is the shorter,
+    /// up to the largest message that its table has.
     CollectiveTimes(const Node& node, int ranks, Seconds overhead, const MeasuredKernel* measured = nullptr,
                     bool peers = false);
 
