@@ -117,6 +117,25 @@ TEST_CASE("An open forecast keeps Little's law up to saturation and is overloade
     }
 }
 
+TEST_CASE("Prompts that need more of a chunk behind others than alone keep the order of their latencies") {
+    // Of a chunk of 2048 tokens, 2700 take two steps, but two of them 2.6 and the half that stays empty.
+    for (const char* prompt : {"2048", "2100", "2700", "4000"}) {
+        TestInstance one("llama-2-7b", "a100-80gb-sxm-8", 1, "vllm-v1", prompt, "14");
+        one.engine.max_step_tokens = 2048;
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        double e2e = 0;
+        for (const double share : {0.01, 0.3, 0.6, 0.9, 0.97}) {
+            CAPTURE(prompt, share);
+            const Forecast f = forecaster.open(model.rates().saturated() * share, Detail::percentiles);
+            CHECK(mean(f, Metric::e2e) >= e2e);
+            check_order(f);
+            e2e = mean(f, Metric::e2e);
+        }
+    }
+}
+
 TEST_CASE("One user sees its own prefill and decode steps") {
     for (const char* engine : engines) {
         TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, engine, "300", "101");
