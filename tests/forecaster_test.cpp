@@ -149,6 +149,23 @@ TEST_CASE("One user sees its own prefill and decode steps") {
     }
 }
 
+TEST_CASE("Answers of one token have no time between tokens") {
+    for (const char* engine : engines) {
+        CAPTURE(engine);
+        TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, engine, "300", "1");
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        const Forecast open = forecaster.open(model.rates().saturated() * 0.7, Detail::percentiles),
+                       closed = forecaster.closed(20, Seconds(1.0), Detail::percentiles);
+        for (const Forecast* f : {&open, &closed}) {
+            for (const Statistic statistic : {Statistic::mean, Statistic::p50, Statistic::p99})
+                CHECK(f->latencies[Metric::tpot][statistic] == Seconds(0));
+            CHECK(mean(*f, Metric::e2e) == Approx(mean(*f, Metric::ttft)));
+        }
+    }
+}
+
 TEST_CASE("Prefills alone, one at a time and open, wait like M/D/1") {
     TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, "vllm-v0", "500", "1");
     one.engine.max_prefill_tokens = 600;
