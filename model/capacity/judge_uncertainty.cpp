@@ -49,9 +49,11 @@ ByCause<double> causes_at(const Surface::Point& point, const std::vector<ByCause
     return z;
 }
 
-/// Logarithms are closer to straight lines than the times are.
-Interval back(Interval of_logarithm) {
-    return {std::exp(of_logarithm.low), std::exp(of_logarithm.high)};
+/// What a surface of logarithms, closer to straight lines than the values are, tells of a value. The medians of the
+/// constants do better than the median of the draws: rarely, beyond nine tenths of them.
+Interval around(double forecast, const Surface& of_logarithm) {
+    const Interval middle = of_logarithm.middle_80_percent();
+    return {std::min(std::exp(middle.low), forecast), std::max(std::exp(middle.high), forecast)};
 }
 
 }  // namespace
@@ -148,15 +150,16 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         }
     }
     Uncertainty result;
-    result.capacity = back(Surface(all.capacity).middle_80_percent());
+    result.capacity = around(carried(candidate), Surface(all.capacity));
     if (closed()) result.capacity = {std::floor(result.capacity.low + 1e-9), std::floor(result.capacity.high + 1e-9)};
-    // The medians of the constants do better than the median of the draws: rarely, beyond nine tenths of them.
-    const double forecast = carried(candidate);
-    result.capacity = {std::min(result.capacity.low, forecast), std::max(result.capacity.high, forecast)};
     result.nodes = {nodes_for(*scenario_, d, result.capacity.high), nodes_for(*scenario_, d, result.capacity.low)};
     for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s)
-            result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());
+        for (std::size_t s = 0; s < statistic_names.size(); ++s) {
+            const auto metric = static_cast<Metric>(m);
+            const auto statistic = static_cast<Statistic>(s);
+            result.latencies[m][s] =
+                around(candidate.at_load.latencies[metric][statistic].value(), all.latency(metric, statistic));
+        }
     std::vector<Surface> promised;
     std::vector<double> limits;
     for (const SloTerm& term : scenario_->slo.terms) {
