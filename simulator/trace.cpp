@@ -36,6 +36,9 @@ constexpr double most_tokens = 1e9;
 /// Tokens of a block of Mooncake's traces (its README).
 constexpr std::uint32_t mooncake_block = 512;
 
+/// Bytes of the names in a file's first line that a message shows.
+constexpr std::size_t most_listed = 300;
+
 std::string listed(const Names& names) {
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -50,8 +53,8 @@ std::string only_column(const Csv& csv, const Names& names, const std::string& w
         found = column;
     }
     if (!found)
-        throw InputError(name + ":1",
-                         "no column of " + what + "; known: " + listed(names) + "; found: " + listed(csv.columns()));
+        throw InputError(name + ":1", "no column of " + what + "; known: " + listed(names) +
+                                          "; found: " + in_quotes(listed(csv.columns()), most_listed));
     return *found;
 }
 
