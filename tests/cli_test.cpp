@@ -281,6 +281,17 @@ TEST_CASE("the binary finds its data, its width and its exit codes") {
     CHECK(shell(binary + " plan tests/bad_input/empty.json 2>/dev/null").code == 2);
 }
 
+TEST_CASE("more than the memory holds is refused in words") {
+    const std::string little = "ulimit -v 1000000; " + std::string(PLIMSOLL_BINARY);
+    if (shell(little + " --version 2>/dev/null").code != 0) return;  // a sanitizer asks for more by itself
+    const cli::Process result = shell(little +
+                                      " simulate --cost-tables tests/cli/tables --layers 4 --scheduler sarathi "
+                                      "--max-sequences 8 --max-step-tokens 64 --kv-blocks 100 --prompt-tokens "
+                                      "16 --output-tokens 2 --users 1000000000 --requests 10 2>&1");
+    CHECK(result.code == 4);
+    CHECK_THAT(result.out, ContainsSubstring("plimsoll: the memory of this machine is too small"));
+}
+
 TEST_CASE("the completion script of bash completes") {
     if (shell("command -v bash >/dev/null").code != 0) return;
     const std::string binary = PLIMSOLL_BINARY;
