@@ -35,15 +35,15 @@ std::string simulated_sentence(const Candidate& best, double all) {
     const bool closed = best.users_per_instance > 0;
     const double load = closed ? s.users_per_instance : s.rate_per_instance.value();
     if (!(load > 0)) return " In the simulation no load keeps the promises.";
-    const bool carries_all = load >= all;
-    if (carries_all && best.users_per_instance >= all) return " So does the simulated one.";
+    const bool forecast_all = best.users_per_instance >= all, simulated_all = load >= all;
+    if (forecast_all && simulated_all) return " So it does in the simulation.";
     const Interval around = closed ? s.users_interval : s.rate_interval;
     const Cell nodes = Cell::count(s.nodes_needed);
-    return fmt::format(" Simulated, {} (95 % interval {}) fit, which takes {} node{}: the forecast is {}{} {} that.",
+    return fmt::format(" Simulated, {} (95 % interval {}) fit{}, which takes {} node{}: the forecast is {}{} {} that.",
                        plain_number(load * instances), interval_text({around.low * instances, around.high * instances}),
-                       to_text(nodes), s.nodes_needed == 1 ? "" : "s",
-                       carries_all || best.users_per_instance >= all ? "at least " : "",
-                       to_text(Cell::fraction(std::abs(s.gap))), s.gap < 0 ? "below" : "above");
+                       forecast_all ? " on a node" : "", to_text(nodes), s.nodes_needed == 1 ? "" : "s",
+                       forecast_all || simulated_all ? "at least " : "", to_text(Cell::fraction(std::abs(s.gap))),
+                       s.gap < 0 ? "below" : "above");
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ std::string capacity_sentences(const Scenario& scenario, const Candidate& best) 
     const double all = closed ? std::ceil(demand_of(scenario) - 1e-9) : HUGE_VAL;
     const Forecast& limit = best.at_capacity;
     if (best.users_per_instance >= all)
-        return fmt::format(" One instance carries all users; {} would limit it first, then {}.",
+        return fmt::format(" One instance carries all users; more would bring it to its limits by {}, then {}.",
                            to_string(limit.binding), to_string(limit.next)) +
                simulated_sentence(best, all);
     return fmt::format(" {} fit on a node, bound by {}, then {}.",

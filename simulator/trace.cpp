@@ -1,11 +1,8 @@
 #include "simulator/trace.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 #include <optional>
 #include <unordered_map>
@@ -13,6 +10,7 @@
 #include "model/base/csv.hpp"
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
+#include "model/base/text_file.hpp"
 
 namespace plimsoll {
 namespace {
@@ -247,9 +245,7 @@ Trace read_trace_jsonl(std::string_view text, const std::string& name) {
 }
 
 Trace read_trace(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw EnvironmentError(path, errno);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const std::string text = text_of_file(path);
     return path.ends_with(".jsonl") ? read_trace_jsonl(text, path) : read_trace_csv(text, path);
 }
 
