@@ -22,10 +22,11 @@ Forecaster::Means Forecaster::means(const SteadyState& steady) const {
         own += rate * state.own_interval.value();
     });
     const double steps = model_->decode_steps();
-    const Seconds lone = model_->at(1).token_interval;
+    // An answer of one token has no interval.
+    const Seconds lone = steps > 0 ? model_->at(1).token_interval : Seconds(0);
     const double throughput = steady.throughput.value();
     const Seconds interval = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
-    result.tpot = tokens > 0 ? interval * (own / tokens) : lone;
+    result.tpot = tokens > 0 && steps > 0 ? interval * (own / tokens) : lone;
     result.e2e = steady.mean_response - steady.mean_wait + result.wait;
     result.ttft = std::max(result.e2e - interval * steps, model_->at(1).prefill);
     return result;
