@@ -75,6 +75,8 @@ class Engine {
     /// A step has computed tokens of it, and it goes on.
     virtual void advanced(Job& job) { static_cast<void>(job); }
 
+    /// Of all batches in the pipeline.
+    int step_tokens() const { return count(limits_.max_step_tokens) * count(limits_.batches); }
     int blocks_for(int tokens) const { return (tokens + block_ - 1) / block_; }
     void resize(Job& job, int blocks);
     void admit(int blocks);

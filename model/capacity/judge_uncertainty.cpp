@@ -85,11 +85,10 @@ struct Judge::Evaluations {
 
 StepShape Judge::typical_step(const Candidate& candidate) const {
     const Workload& workload = scenario_->workload;
-    const Engine& engine = *candidate.deployment.engine;
     const Forecast& forecast = candidate.at_capacity;
     const double batch = std::max(1.0, forecast.running), prompt = workload.prompt.mean();
     const double before_first_token = forecast.request_rate * forecast.latencies[Metric::ttft][Statistic::mean];
-    const double budget = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
+    const double budget = step_tokens(candidate.deployment);
     const double prompts = std::max(1.0, std::min(before_first_token - forecast.waiting, budget / prompt));
     return {.prefill_sequences = prompts,
             .prefill_tokens = prompts * prompt,

@@ -17,7 +17,7 @@ double prompts_in(double budget, double prompt, double cv2) {
 
 /// Over the numbers of prompts, or the part of one, that a chunked step may hold.
 OctaveTable prompts_a_step(const Deployment& deployment, double prompt, double long_prompt) {
-    const double most = deployment.engine->max_step_tokens, least = std::max(1.0, most - deployment.max_sequences);
+    const double most = step_tokens(deployment), least = std::max(1.0, most - deployment.max_sequences);
     const int first = std::max(-12, std::ilogb(1.0 / (1.0 + long_prompt / least)));
     return {first, std::max(1, std::ilogb(most / prompt) + 1 - first)};
 }
@@ -60,7 +60,7 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
       prompt_cv2_(workload.prompt.cv2()),
       chunked_(deployment.engine->scheduling == Scheduling::chunked),
       windowed_(deployment.engine->waiting_served_ratio.has_value()),
-      largest_group_(chunked_ ? 1.0 : prompts_in(deployment.engine->max_prefill_tokens, prompt_, prompt_cv2_)),
+      largest_group_(chunked_ ? 1.0 : prompts_in(step_tokens(deployment), prompt_, prompt_cv2_)),
       group_times_(0, std::ilogb(largest_group_) + 1),
       attention_(prompts_a_step(deployment, prompt_, workload.prompt.quantile(0.97))),
       one_cut_(attention_) {
@@ -91,7 +91,7 @@ PrefillModel::Batch PrefillModel::batch_of(double sequences) const {
     batch.sequences = sequences;
     batch.decode_step = cost_->decode(sequences, sequences * context_).value();
     if (!chunked_) return batch;
-    batch.room = std::max(1.0, deployment_->engine->max_step_tokens - sequences);
+    batch.room = std::max(1.0, step_tokens(*deployment_) - sequences);
     if (prompt_points_.back() <= batch.room) return batch;
     batch.alone = 0;
     for (const double p : prompt_points_) batch.alone += std::ceil(p / batch.room);
@@ -121,18 +121,15 @@ double PrefillModel::pass(double prompts, double passes, const Batch& batch) con
 }
 
 PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) const {
-    const double stages = cost_->stages();
     if (!chunked_) {
         const double passes = std::max(1.0, prompts / largest_group_);
-        // In a pipeline the others go on in the stages that the prompts are not in.
-        const double stop = pass(prompts, passes, batch) / stages + batch.window * batch.decode_step;
+        const double stop = pass(prompts, passes, batch) + batch.window * batch.decode_step;
         return {passes * stop, passes, passes * batch.window};
     }
     // A prompt alone takes whole steps; of several the last step stays empty by half of a prompt, or of itself.
     const double fill = prompt_ / batch.room;
     const double passes = std::max(batch.alone, prompts * fill + std::min(1.0, fill) / 2.0);
-    const double mixed = pass(prompts, passes, batch);
-    return {passes * (batch.decode_step + (mixed - batch.decode_step) / stages), passes, passes};
+    return {passes * pass(prompts, passes, batch), passes, passes};
 }
 
 /// Time from the start of an episode until one of its prompts is done: with one pass all are done together, otherwise
