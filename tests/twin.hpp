@@ -67,6 +67,9 @@ class Engine {
     virtual bool accepts(const Job& job) const = 0;
     virtual std::vector<Work> decide() = 0;
     virtual double time_of(const std::vector<Work>& work) const;
+    /// Of s batches in a pipeline s - 1 decode while prompts go round alone, at the pace of the slower: tells how much
+    /// of a round is gained so, and lengthens the time of these prompts where they are the faster ones.
+    double gained(const std::vector<Work>& work, double& time) const;
     /// It gives back what it holds, at its end or when it is preempted.
     virtual void release(Job& job, bool preempted) {
         static_cast<void>(preempted);

@@ -47,14 +47,16 @@ Seconds occupied(const InstanceModel& model) {
     const double fitting = step_tokens(model.deployment()) / prompt;
     const double group = chunked ? fitting : std::max(1.0, std::floor(fitting));
     const StepCost& cost = model.cost();
-    if (!chunked) return cost.prefill(group, group * prompt, group * pairs) / group;
     const double others = model.batch_limit() / 2.0, context = others * model.context();
+    const Seconds decode = cost.decode(others, context);
+    if (!chunked)
+        return prefill_stall(cost.prefill(group, group * prompt, group * pairs), decode, cost.stages()) / group;
     const Seconds mixed = cost.step({.prefill_sequences = std::ceil(group),
                                      .prefill_tokens = group * prompt,
                                      .attention_pairs = group * pairs,
                                      .decode_sequences = others,
                                      .context_tokens = context});
-    return (mixed - cost.decode(others, context)) / group;
+    return (mixed - decode) / group;
 }
 
 }  // namespace

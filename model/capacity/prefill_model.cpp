@@ -123,7 +123,9 @@ double PrefillModel::pass(double prompts, double passes, const Batch& batch) con
 PrefillModel::Episode PrefillModel::episode(double prompts, const Batch& batch) const {
     if (!chunked_) {
         const double passes = std::max(1.0, prompts / largest_group_);
-        const double stop = pass(prompts, passes, batch) + batch.window * batch.decode_step;
+        const Seconds stall =
+            prefill_stall(Seconds(pass(prompts, passes, batch)), Seconds(batch.decode_step), cost_->stages());
+        const double stop = stall.value() + batch.window * batch.decode_step;
         return {passes * stop, passes, passes * batch.window};
     }
     // A prompt alone takes whole steps; of several the last step stays empty by half of a prompt, or of itself.

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -20,6 +21,13 @@ struct StepParts {
     Seconds host_launches;  ///< launching kernels, hidden under the GPU where it is faster
     Seconds total;
 };
+
+/// How long a prefill alone keeps the sequences that decode from their next token. In a pipeline of `stages` batches
+/// the others decode before and behind it, at its pace: of a round of all of them it takes one batch's place.
+[[nodiscard]] inline Seconds prefill_stall(Seconds prefill, Seconds decode, int stages) {
+    if (stages == 1) return prefill;
+    return std::max(prefill, decode) - decode * (1.0 - 1.0 / stages);
+}
 
 /// The time of an engine step of one deployment, folded once into coefficients: O(1) a step, and affine in the context
 /// between two breakpoints. A pipeline of s stages works on s batches in turn: the running batch is divided by s, and a
@@ -113,8 +121,8 @@ class StepCost {
     KernelTimes kernels_;
     LaunchOverlap overlap_;
     int stages_;
-    double batch_tokens_;     ///< at the most
-    double chance_;           ///< mean of the largest of as many normal numbers as stages, over the root of the stages
+    double batch_tokens_;  ///< at the most
+    double chance_;        ///< mean of the largest of as many normal numbers as stages, over the root of the stages
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
