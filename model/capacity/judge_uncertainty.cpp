@@ -133,7 +133,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     const StepCost nominal(*architecture_, d);
     std::vector<Operator> operators;
     nominal.operators(typical_step(candidate), operators);
-    const ByCause<double> spread = deviations(d, operators);
+    const ByCause<double> spread = deviations(d, operators, nominal.kernels());
     const std::vector<ByCause<double>> ways = directions(nominal, candidate, spread);
     const bool memory = memory_counts(nominal, candidate);
     Evaluations all{.closed = closed()};

@@ -11,6 +11,7 @@
 #include "model/cost/exchange.hpp"
 #include "model/cost/kernel_form.hpp"
 #include "model/cost/kernel_memo.hpp"
+#include "model/cost/roofline.hpp"
 
 namespace plimsoll {
 namespace {
@@ -311,13 +312,20 @@ std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<
     return result;
 }
 
-double octaves_beyond_measured(const Deployment& d, OperatorKind kind, const std::vector<Operator>& operators) {
-    double most = 0;
-    for_each_beyond(d, operators, [&](const Operator& op, const ValidRange& range, double size) {
-        if (op.kind == kind && op.experts <= 0)
+double octaves_beyond_measured(const Deployment& d, OperatorKind kind, const std::vector<Operator>& operators,
+                               const KernelTimes& kernels) {
+    double all = 0, beyond = 0;
+    for (const Operator& op : operators) {
+        if (op.kind != kind || op.experts > 0) continue;
+        double most = 0;
+        for_each_beyond(d, {op}, [&](const Operator&, const ValidRange& range, double size) {
             most = std::max(most, std::log2(size < range.low ? range.low / size : size / range.high));
-    });
-    return most;
+        });
+        const double time = op.count * kernels.time(op).value();
+        all += time;
+        beyond += time * most;
+    }
+    return all > 0 ? beyond / all : 0.0;
 }
 
 }  // namespace plimsoll

@@ -9,6 +9,8 @@
 
 namespace plimsoll {
 
+class KernelTimes;
+
 /// Gives a deployment, whose other parts are set, the constants of its GPU's class and the measured kernels that stand
 /// before them: of its GPU, or of the class's other GPUs with the peaks scaled; made here before elsewhere; of a
 /// library that the engine calls, in its order, before others; of the very types before 16-bit ones of the other
@@ -37,8 +39,9 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
                                                        const std::vector<Operator>& operators);
 
-/// How many factors of two the size that lies farthest outside is beyond what was measured of that kind; 0: none is.
+/// How many factors of two sizes are beyond what was measured of that kind: of each operator the one farthest outside,
+/// 0 within, mean over the time that they take. A small product far outside leaves the large ones as sure as they are.
 [[nodiscard]] double octaves_beyond_measured(const Deployment& deployment, OperatorKind kind,
-                                             const std::vector<Operator>& operators);
+                                             const std::vector<Operator>& operators, const KernelTimes& kernels);
 
 }  // namespace plimsoll
