@@ -10,6 +10,7 @@
 #include "calibrate/profile_writer.hpp"
 #include "model/base/error.hpp"
 #include "model/capacity/planner.hpp"
+#include "model/cost/beyond_measured.hpp"
 #include "model/cost/step_cost.hpp"
 #include "tests/catch.hpp"
 #include "tests/profiles.hpp"
@@ -235,8 +236,7 @@ TEST_CASE("sizes beyond the measured ones are named and widen") {
     // Of two products those two factors count by the share that the outside one has of the time; a router of 64
     // experts, four factors of two below, hardly at all.
     const double inner = times.time(inside[0]).value(), outer = times.time(outside[0]).value();
-    CHECK(variance({inside[0], outside[0]}) - variance(inside) ==
-          Approx(std::pow(0.2 * outer / (inner + outer), 2)));
+    CHECK(variance({inside[0], outside[0]}) - variance(inside) == Approx(std::pow(0.2 * outer / (inner + outer), 2)));
     std::vector<Operator> mixture{gemm_operator("experts", "experts", 8, 16384, 4096, Dtype::fp16),
                                   gemm_operator("router", "router", 8, 64, 4096, Dtype::fp16)};
     CHECK(beyond_measured(d, mixture).size() == 1);

@@ -49,14 +49,14 @@ Seconds occupied(const InstanceModel& model) {
     const StepCost& cost = model.cost();
     const double others = model.batch_limit() / 2.0, context = others * model.context();
     const Seconds decode = cost.decode(others, context);
-    if (!chunked)
-        return prefill_stall(cost.prefill(group, group * prompt, group * pairs), decode, cost.stages()) / group;
-    const Seconds mixed = cost.step({.prefill_sequences = std::ceil(group),
-                                     .prefill_tokens = group * prompt,
-                                     .attention_pairs = group * pairs,
-                                     .decode_sequences = others,
-                                     .context_tokens = context});
-    return (mixed - decode) / group;
+    StepShape shape{.prefill_sequences = std::ceil(group),
+                    .prefill_tokens = group * prompt,
+                    .attention_pairs = group * pairs,
+                    .even_prompts = 1.0 + std::max(0.0, group - 1.0) / (1.0 + workload.prompt.cv2())};
+    if (!chunked) return prefill_stall(cost.step(shape), decode, cost.stages()) / group;
+    shape.decode_sequences = others;
+    shape.context_tokens = context;
+    return (cost.step(shape) - decode) / group;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "model/capacity/judge.hpp"
-#include "model/cost/kernel_choice.hpp"
+#include "model/cost/beyond_measured.hpp"
 
 namespace plimsoll {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/cost/beyond_measured.hpp"
 #include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {

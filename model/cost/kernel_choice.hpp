@@ -9,8 +9,6 @@
 
 namespace plimsoll {
 
-class KernelTimes;
-
 /// Gives a deployment, whose other parts are set, the constants of its GPU's class and the measured kernels that stand
 /// before them: of its GPU, or of the class's other GPUs with the peaks scaled; made here before elsewhere; of a
 /// library that the engine calls, in its order, before others; of the very types before 16-bit ones of the other
@@ -35,13 +33,7 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] std::string experts_source(const Deployment& deployment);
 [[nodiscard]] Origin experts_origin(const Deployment& deployment);
 
-/// Sizes of operators that lie outside those measured, "gemm n = 57344 (measured to 32768)"; one a size and kind.
-[[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
-                                                       const std::vector<Operator>& operators);
-
-/// How many factors of two sizes are beyond what was measured of that kind: of each operator the one farthest outside,
-/// 0 within, mean over the time that they take. A small product far outside leaves the large ones as sure as they are.
-[[nodiscard]] double octaves_beyond_measured(const Deployment& deployment, OperatorKind kind,
-                                             const std::vector<Operator>& operators, const KernelTimes& kernels);
+/// The measured kernel that stands for an operator; null: those of its class do.
+[[nodiscard]] const MeasuredKernel* measured_for(const Deployment& deployment, const Operator& op);
 
 }  // namespace plimsoll

@@ -148,10 +148,12 @@ StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
 
 /// The expected largest part of k prompts that fall into s batches: all of it for one prompt, (1 + 1 / s) / 2 for two,
 /// linear between; 1 / s + E[largest of s normal numbers] / sqrt(s k) for more (the deviation of a part, as of
-/// fullest_rank). No batch has more than its token budget: the rest of a long prompt is in the next one.
+/// fullest_rank). Prompts of different lengths count as the fewer of one length that vary as much. No batch has more
+/// than its token budget: the rest of a long prompt is in the next one.
 double StepCost::fullest_prompts(const StepShape& shape) const {
     if (stages_ == 1 || shape.prefill_tokens <= 0) return 1.0;
-    const double even = 1.0 / stages_, prompts = shape.prefill_sequences, of_two = (1.0 + even) / 2.0;
+    const double prompts = shape.even_prompts > 0 ? shape.even_prompts : shape.prefill_sequences;
+    const double even = 1.0 / stages_, of_two = (1.0 + even) / 2.0;
     const double by_chance = prompts <= 2.0 ? 1.0 + (of_two - 1.0) * std::max(0.0, prompts - 1.0)
                                             : std::min(of_two, even + chance_ / std::sqrt(prompts));
     const double decodes = shape.decode_tokens() * fullest_share(shape.decode_sequences, stages_);

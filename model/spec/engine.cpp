@@ -121,6 +121,7 @@ Engine read_engine(const Fields& fields) {
     engine.name = std::move(head.name);
     engine.aliases = std::move(head.aliases);
     engine.description = fields.string("description");
+    if (fields.has("assumes")) engine.assumes = fields.string("assumes");
     read_scheduling(fields, engine);
     read_memory(fields, sources, engine);
 
