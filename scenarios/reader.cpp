@@ -165,6 +165,8 @@ int read_spares(const Fields& fields) {
 void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
     scenario.models = read_entries(fields, "models", catalog.models);
     scenario.engines = read_entries(assumptions.source(fields, "engines"), "engines", catalog.engines);
+    for (const Engine* engine : scenario.engines)
+        if (!engine->assumes.empty()) assumptions.note(engine->name + ", " + engine->assumes);
     scenario.nodes = read_nodes(assumptions.source(fields, "nodes"), catalog);
     scenario.compare_nodes = assumptions.source(fields, "compare_nodes").boolean("compare_nodes");
     if (assumptions.given_or_free(fields, "weights")) scenario.weights = read_names(fields, "weights", parse_dtype);

@@ -23,17 +23,23 @@ std::unique_ptr<Engine> engine_with(const Engine& engine, const EngineTerms& ter
     return changed;
 }
 
-Deployment deployment_with(const Deployment& chosen, const PoolTerms& pool) {
+/// The engine of a pool as it is on the pool's GPU.
+Engine engine_of(const Deployment& chosen, const PoolTerms& pool) {
+    const Engine& engine = pool.engine != nullptr ? *pool.engine : *chosen.engine;
+    return with_limits_of(engine, pool.node != nullptr ? *pool.gpu : *chosen.gpu);
+}
+
+Deployment deployment_with(const Deployment& chosen, const PoolTerms& pool, const Engine& engine) {
     Deployment result = chosen;
     if (pool.node != nullptr) {
         result.node = pool.node;
         result.gpu = pool.gpu;
         result.efficiency = pool.efficiency;
     }
-    if (pool.engine != nullptr) {
-        result.engine = pool.engine;
-        result.max_sequences = pool.engine->max_sequences;
-    }
+    // Sequences that nobody has asked for are the engine's own.
+    if (pool.engine != nullptr || chosen.max_sequences == chosen.engine->max_sequences)
+        result.max_sequences = engine.max_sequences;
+    result.engine = &engine;
     result.weights = pool.weights.value_or(chosen.weights);
     result.tensor_parallel = pool.tensor_parallel.value_or(chosen.tensor_parallel);
     result.pipeline_parallel = pool.pipeline_parallel.value_or(chosen.pipeline_parallel);
@@ -41,7 +47,7 @@ Deployment deployment_with(const Deployment& chosen, const PoolTerms& pool) {
     result.attention_data_parallel = pool.attention_data_parallel.value_or(chosen.attention_data_parallel);
     result.context_parallel = pool.context_parallel.value_or(chosen.context_parallel);
     result.hosts_per_instance = pool.hosts_per_instance.value_or(chosen.hosts_per_instance);
-    result.max_sequences = std::min(pool.max_sequences.value_or(result.max_sequences), result.engine->max_sequences);
+    result.max_sequences = pool.max_sequences.value_or(result.max_sequences);
     if (const auto why = adapter_refusal(result)) throw InputError(pool.place, *why);
     if (result.gpus_per_host() > result.node->gpus)
         throw InputError(pool.place, result.node->name + " has " + std::to_string(result.node->gpus) + " GPUs, not " +
@@ -66,9 +72,8 @@ void put_over(const SwapTerms& swap, const Instance& instance, SchedulerSettings
 /// Adds the instance of one pool.
 ReplicaSpec add_pool(const Deployment& chosen, const PoolTerms& pool, const SimulationTerms& terms,
                      const Workload* workload, SimulatedCluster& cluster) {
-    Deployment deployment = deployment_with(chosen, pool);
-    cluster.engines.push_back(engine_with(*deployment.engine, terms.engine));
-    deployment.engine = cluster.engines.back().get();
+    cluster.engines.push_back(engine_with(engine_of(chosen, pool), terms.engine));
+    const Deployment deployment = deployment_with(chosen, pool, *cluster.engines.back());
     cluster.instances.push_back(std::make_unique<Instance>(deployment, workload));
     const Instance& instance = *cluster.instances.back();
     ReplicaSpec spec{.timer = &instance.timer(),

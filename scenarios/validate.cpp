@@ -84,7 +84,7 @@ std::vector<std::string> state(const ValidationAssumptions& a, const std::vector
                              "over " +
                              std::to_string(shown_runs) + " runs with other lengths and think times, " +
                              std::to_string(searched_runs) + " in the search for users"};
-    if (!a.scheduler.empty()) text.push_back("scheduler: " + a.scheduler);
+    if (!a.scheduler.empty()) text.push_back("scheduler: " + a.scheduler + ", in the place of the engine's own");
     if (a.max_waiting_tokens)
         text.push_back("max_waiting_tokens: " + std::to_string(*a.max_waiting_tokens) +
                        " where no rule says otherwise");

@@ -7,11 +7,11 @@ namespace plimsoll {
 
 EngineRule engine_rule(const Deployment& deployment, const MemoryBudget& memory) {
     const Engine& engine = *deployment.engine;
-    const bool alone = engine.scheduling != Scheduling::chunked;
     EngineRule rule{engine.scheduler, schedulers().at(engine.scheduler, "scheduler", "engine " + engine.name).defaults};
     SchedulerSettings& settings = rule.settings;
     settings.max_sequences = static_cast<std::uint32_t>(deployment.max_sequences);
-    settings.max_step_tokens = static_cast<std::uint32_t>(alone ? engine.max_prefill_tokens : engine.max_step_tokens);
+    settings.max_step_tokens = static_cast<std::uint32_t>(batch_tokens(engine));
+    settings.batches = static_cast<std::uint32_t>(deployment.pipeline_parallel);
     settings.block_tokens = static_cast<std::uint32_t>(engine.block_tokens);
     settings.watermark = engine.watermark;
     if (engine.waiting_served_ratio) settings.waiting_served_ratio = *engine.waiting_served_ratio;

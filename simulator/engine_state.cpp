@@ -190,16 +190,17 @@ std::uint32_t EngineState::pop_finished() {
     return id;
 }
 
-bool EngineState::fill(std::uint32_t id, std::uint32_t tokens) {
+bool EngineState::fill(std::uint32_t id, std::uint32_t tokens, Seconds late) {
     Request& request = requests_[id];
     request.prefilled += tokens;
     if (request.prefilled < request.target) {
         if (caching_) announce(id, request.prefilled);
         return false;
     }
-    request.first_token = std::min(request.first_token, now_);
     ++request.generated;
-    if (request.generated == request.planned) {
+    const bool ends = request.generated == request.planned;
+    request.first_token = std::min(request.first_token, ends ? now_ : now_ + late);
+    if (ends) {
         leave(id);
         return true;
     }

@@ -111,9 +111,9 @@ class EngineState {
     [[nodiscard]] std::uint64_t steps_to_first_finish() const;
     /// The next request whose last decode step is made, taken out; no_request when there is none.
     std::uint32_t pop_finished();
-    /// Adds a chunk's tokens; when that completes the prefill the first (or next) token is there: true when it was the
-    /// last one, and the request is out.
-    bool fill(std::uint32_t id, std::uint32_t tokens);
+    /// Adds a chunk's tokens; when that completes the prefill the first (or next) token is there, or so much later:
+    /// true when it was the last one, and the request is out.
+    bool fill(std::uint32_t id, std::uint32_t tokens, Seconds late = {});
     /// Takes out a request wherever it is.
     void remove(std::uint32_t id) { leave(id); }
     /// Takes out any request (the replica has failed); no_request when there is none.

@@ -32,10 +32,13 @@ Seconds FoldedTimer::step(std::span<const PromptChunk> chunks, std::uint32_t dec
     StepShape shape{.prefill_sequences = static_cast<double>(chunks.size()),
                     .decode_sequences = static_cast<double>(decodes),
                     .context_tokens = static_cast<double>(context)};
+    double squares = 0;
     for (const PromptChunk& chunk : chunks) {
         shape.prefill_tokens += chunk.tokens;
         shape.attention_pairs += causal_pairs(chunk.tokens, chunk.context);
+        squares += static_cast<double>(chunk.tokens) * chunk.tokens;
     }
+    if (squares > 0) shape.even_prompts = shape.prefill_tokens * shape.prefill_tokens / squares;
     return cost_.step(shape);
 }
 

@@ -10,6 +10,7 @@ namespace plimsoll {
 struct Stride {
     std::uint32_t replica = 0;
     Seconds start{}, end{};
+    Seconds late{};  ///< first tokens come so much after the end, when others go on already (pipelines)
     std::uint64_t steps = 0;
     DecodePiece piece{};        ///< the steps' times one by one (without chunks)
     std::uint32_t decodes = 0;  ///< sequences that get a token in each step

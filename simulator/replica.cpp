@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/cost/step_cost.hpp"
+
 namespace plimsoll {
 
 Replica::Replica(RequestTable& requests, const StepTimer& timer, const SchedulerKind& kind,
@@ -10,7 +12,8 @@ Replica::Replica(RequestTable& requests, const StepTimer& timer, const Scheduler
       timer_(timer),
       state_(requests, settings.kv_blocks, settings.block_tokens, kind.holding, kind.make_prefix_cache(settings)),
       scheduler_(kind.make(settings)),
-      index_(index) {
+      index_(index),
+      batches_(static_cast<int>(settings.batches)) {
     step_.chunks.reserve(settings.max_sequences);
     piece_.reserve(settings.max_sequences);
     finished_.reserve(2 * std::size_t{settings.max_sequences});
@@ -90,7 +93,7 @@ void Replica::begin() {
     if (step_.chunks.empty())
         begin_decode();
     else
-        stride_.end = stride_.start + mixed_time() + step_.added;
+        begin_prompts();
     busy_ = true;
 }
 
@@ -109,6 +112,18 @@ void Replica::begin_decode() {
     stride_.end = stride_.start + stride_.piece.total(stride_.steps);
 }
 
+/// One step. Where prompts go alone in a pipeline, a round of the other batches is gained meanwhile.
+void Replica::begin_prompts() {
+    Seconds time = mixed_time();
+    if (batches_ > 1 && !step_.decode && !state_.decoding().empty()) {
+        const Seconds decode = timer_.decode(state_.decoding().size(), state_.context()).first;
+        const Seconds stall = prefill_stall(time, decode, batches_);
+        stride_.late = std::max(time, decode) - stall;
+        time = stall;
+    }
+    stride_.end = stride_.start + time + step_.added;
+}
+
 void Replica::end(Observer* observer) {
     busy_ = false;
     due_ = stride_.end;
@@ -124,7 +139,7 @@ void Replica::end(Observer* observer) {
     for (std::uint32_t id = state_.pop_finished(); id != no_request; id = state_.pop_finished())
         finished_.push_back(id);
     for (const PromptChunk& chunk : step_.chunks)
-        if (state_.fill(chunk.request, chunk.tokens)) finished_.push_back(chunk.request);
+        if (state_.fill(chunk.request, chunk.tokens, stride_.late)) finished_.push_back(chunk.request);
     for (const std::uint32_t id : finished_) requests_[id].finished = stride_.end;
     drop_cancelled();
 }

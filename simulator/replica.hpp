@@ -47,6 +47,7 @@ class Replica {
     void cut_short(Seconds now);
     void drop_cancelled();
     void end(Observer* observer);
+    void begin_prompts();
     [[nodiscard]] Seconds mixed_time();
     [[nodiscard]] Seconds piecewise_time();
 
@@ -55,6 +56,7 @@ class Replica {
     EngineState state_;
     std::unique_ptr<Scheduler> scheduler_;
     std::uint32_t index_;
+    int batches_;
     Step step_;
     Stride stride_;
     bool busy_ = false;

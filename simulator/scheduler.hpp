@@ -22,7 +22,8 @@ enum class PreemptionMode {
 /// The limits of an engine as its user sets them. A scheduler reads those that its engine has.
 struct SchedulerSettings {
     std::uint32_t max_sequences = 256;
-    std::uint32_t max_step_tokens = 8192;  ///< tokens of a step; of one prefill where the prefill runs alone
+    std::uint32_t max_step_tokens = 8192;  ///< tokens of a batch; of one prefill where the prefill runs alone
+    std::uint32_t batches = 1;             ///< in the stages of a pipeline at once, together a step
     std::uint64_t kv_blocks = 0;
     std::uint32_t block_tokens = 16;  ///< 1: by the token
     double watermark = 0.0;           ///< share of the blocks that admission keeps free
@@ -40,6 +41,13 @@ struct SchedulerSettings {
     double least_new_token_ratio = 0.0;    ///< sglang: what it decays to ...
     std::uint32_t new_token_ratio_decay_steps = 1;  ///< ... in so many decode steps
     std::uint32_t ubatch_tokens = 0;                ///< llama-cpp: a step is run in pieces of so many tokens; 0: whole
+
+    /// Tokens of a step.
+    [[nodiscard]] std::uint32_t step_tokens() const { return max_step_tokens * batches; }
+    /// sglang: of a prefill step.
+    [[nodiscard]] std::uint32_t chunked_step_tokens() const {
+        return chunk_tokens == 0 ? step_tokens() : std::min(step_tokens(), chunk_tokens * batches);
+    }
 };
 
 /// The next step of an engine as its scheduler composes it. Every decoding request takes part, or none.

@@ -39,6 +39,7 @@ struct Case {
     const char *engine, *prompt, *output;
     double load;  ///< users over those that saturate (closed) or share of the saturated rate (open)
     Tolerance tolerance;
+    int pipeline_parallel = 1;
 };
 
 constexpr const char *chat_prompt = "lognormal:mean=237,cv=0.6,max=1024",
@@ -73,10 +74,23 @@ TEST_CASE("Closed loads: forecast and run agree below saturation") {
          "geometric:mean=250",
          0.3,
          {0.015, 0.15, 0.03, 0.3}},
+        {"llama-3.1-8b", "a100-80gb-sxm-8", 1, "vllm-v1", chat_prompt, chat_output, 0.3, usual, 2},
+        {"llama-3.1-8b", "a100-80gb-sxm-8", 1, "vllm-v1", chat_prompt, chat_output, 0.6, usual, 4},
+        {"llama-3.1-8b", "a100-80gb-sxm-8", 1, "vllm-v0", chat_prompt, chat_output, 0.6, usual, 2},
+        {"llama-3.1-8b",
+         "a100-80gb-sxm-8",
+         1,
+         "vllm-v1",
+         "lognormal:mean=2500,cv=0.8,max=8192",
+         "geometric:mean=250",
+         0.3,
+         {0.015, 0.15, 0.03, 0.3},
+         2},
     };
     for (const Case& c : cases) {
         CAPTURE(c.model, c.node, c.engine, c.load);
         TestInstance one(c.model, c.node, c.tensor_parallel, c.engine, c.prompt, c.output);
+        one.deployment.pipeline_parallel = c.pipeline_parallel;
         one.fold();
         const InstanceModel model = one.model();
         Forecaster forecaster(model);

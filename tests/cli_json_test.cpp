@@ -56,6 +56,36 @@ TEST_CASE("the referee adds what it simulated and changes nothing else, whatever
     CHECK(run({"plan", question[1], "--referee", "none"}).out.find("imulated") == std::string::npos);
 }
 
+TEST_CASE("more sequences than the engine's default are had by asking for them") {
+    // vLLM V0 runs 256 at once by default; a small model leaves cache for thousands.
+    const auto plan = [](const std::string& sequences) {
+        std::vector<std::string> question = cli::words(
+            "plan --model llama-3.2-1b --node h100-80gb-sxm-8 --engine vllm-v0 --tensor-parallel 1 --users 20000 "
+            "--prompt-tokens 100 --output-tokens 400 --think-time 1s --ttft 1s --tpot 100ms");
+        if (!sequences.empty()) question.insert(question.end(), {"--max-sequences", sequences});
+        return answer_of(question, cli::shipped_data).at("answers").at(0);
+    };
+    const Json usual = plan(""), more = plan("1000");
+    CHECK(usual.at("max_sequences") == 256);
+    CHECK(more.at("max_sequences") == 1000);
+    const auto twice = [&](const Json& few, const Json& many) {
+        return many.at("users_per_instance").get<double>() > 2.0 * few.at("users_per_instance").get<double>();
+    };
+    CHECK(twice(usual, more));
+    CHECK(twice(usual.at("simulated"), more.at("simulated")));
+}
+
+TEST_CASE("an answer names what is not certain of its engine") {
+    const Json plan =
+        answer_of({"plan", "--model", "llama-13b", "--node", "a100-40gb-sxm-8", "--engine", "tgi", "--users", "100",
+                   "--workload", "chat", "--think-time", "2s", "--ttft", "3s", "--referee", "none"},
+                  cli::shipped_data);
+    const Json& assumed = plan.at("assumptions");
+    CHECK(std::any_of(assumed.begin(), assumed.end(), [](const Json& sentence) {
+        return sentence.get<std::string>().starts_with("tgi-lightllm-2023, admission = ");
+    }));
+}
+
 TEST_CASE("numbers of a plan in JSON agree with each other") {
     const Json plan = answer_of({"plan", "tests/cli/scenarios/round.json"});
     CHECK(plan.at("answers").size() == 2);

@@ -10,6 +10,7 @@
 #include "calibrate/profile_writer.hpp"
 #include "model/base/error.hpp"
 #include "model/capacity/planner.hpp"
+#include "model/cost/beyond_measured.hpp"
 #include "model/cost/step_cost.hpp"
 #include "tests/catch.hpp"
 #include "tests/profiles.hpp"
@@ -226,8 +227,20 @@ TEST_CASE("sizes beyond the measured ones are named and widen") {
     REQUIRE(beyond_measured(d, outside).size() == 1);
     CHECK_THAT(beyond_measured(d, outside).front(), ContainsSubstring("n = 65536 (measured to 16384)"));
     // Two factors of two, a tenth each.
-    const double in = deviations(d, inside)[Cause::gemm_memory], out = deviations(d, outside)[Cause::gemm_memory];
-    CHECK(out * out - in * in == Approx(0.2 * 0.2));
+    const KernelTimes times(d);
+    const auto variance = [&](const std::vector<Operator>& operators) {
+        const double deviation = deviations(d, operators, times)[Cause::gemm_memory];
+        return deviation * deviation;
+    };
+    CHECK(variance(outside) - variance(inside) == Approx(0.2 * 0.2));
+    // Of two products those two factors count by the share that the outside one has of the time; a router of 64
+    // experts, four factors of two below, hardly at all.
+    const double inner = times.time(inside[0]).value(), outer = times.time(outside[0]).value();
+    CHECK(variance({inside[0], outside[0]}) - variance(inside) == Approx(std::pow(0.2 * outer / (inner + outer), 2)));
+    std::vector<Operator> mixture{gemm_operator("experts", "experts", 8, 16384, 4096, Dtype::fp16),
+                                  gemm_operator("router", "router", 8, 64, 4096, Dtype::fp16)};
+    CHECK(beyond_measured(d, mixture).size() == 1);
+    CHECK(variance(mixture) - variance(inside) < 0.25 * 0.4 * 0.4);
 }
 
 TEST_CASE("rows in eights and others are mixed as batches come, but where a graph pads them") {

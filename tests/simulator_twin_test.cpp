@@ -91,6 +91,7 @@ class Scenario {
         settings = schedulers().find(scheduler)->defaults;
         settings.max_sequences = between(1, 14);
         settings.max_step_tokens = one_of(24u, 64u, 150u, 600u);
+        settings.batches = one_of(1u, 1u, 2u, 4u);
         if (scheduler != "lightllm" && scheduler != "sglang") settings.block_tokens = one_of(1u, 4u, 16u, 7u);
         settings.kv_blocks = between(100, 900) / settings.block_tokens + 1;
         settings.watermark = one_of(0.0, 0.01, 0.1);

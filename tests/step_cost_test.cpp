@@ -1,6 +1,7 @@
 // The fold of a step against the sum over its operators, and the laws of the step time.
 #include "model/cost/step_cost.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/catch.hpp"
@@ -217,12 +218,66 @@ TEST_CASE("a pipeline of two stages works on half batches") {
     const CollectiveTimes pair(*deployed.node, 2, engine.collective_overhead.value);
     const Seconds message = pair.send_recv(Bytes(32 * 5120 * 2));
     CHECK(two.decode(64, 64000).value() == Approx((one.decode(32, 32000) + message).value()).epsilon(1e-9));
-    // A prefill goes through both stages undivided and holds each up for half of the time.
+    // A prefill goes through both stages undivided.
     const double pairs = causal_pairs(1024, 0);
     const Seconds through = two.prefill(1, 1024, pairs);
     CHECK(through.value() ==
           Approx((one.prefill(1, 1024, pairs) + pair.send_recv(Bytes(1024 * 5120 * 2))).value()).epsilon(1e-9));
-    CHECK(two.prefill_stall(1, 1024, pairs) == through / 2.0);
+}
+
+TEST_CASE("prompts come into the batches of a pipeline by chance, and the fullest sets the pace") {
+    Engine engine = without_host(testing::library().engines.at("vllm-v1", "test"));
+    Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1, 2);
+    deployed.engine = &engine;
+    const Architecture architecture(*deployed.model);
+    const StepCost two(architecture, deployed);
+    deployed.pipeline_parallel = 1;
+    const StepCost one(architecture, deployed);
+    const CollectiveTimes pair(*deployed.node, 2, engine.collective_overhead.value);
+    const auto stages_of = [&](double prompts, double tokens, double pairs) {
+        return (one.prefill(prompts, tokens, pairs) + pair.send_recv(Bytes(tokens * 5120 * 2))).value();
+    };
+    // Two prompts of 256 tokens are in one batch or in two with the same probability: 1.5 of them in the mean.
+    const double pairs = causal_pairs(256, 0);
+    CHECK(two.prefill(2, 512, 2 * pairs).value() == Approx(stages_of(1.5, 384, 1.5 * pairs)).epsilon(1e-9));
+    // 10,000 prompts spread evenly but for sqrt(2 / pi) sqrt(10,000 / 4) = 40.
+    CHECK(two.prefill(10'000, 10'000, 10'000).value() == Approx(stages_of(5040, 5040, 5040)).epsilon(2e-3));
+    // One prompt of two budgets fills both batches.
+    const double budget = engine.max_step_tokens, long_pairs = causal_pairs(2 * budget, 0);
+    CHECK(two.prefill(1, 2 * budget, long_pairs).value() == Approx(stages_of(1, budget, long_pairs / 2)).epsilon(1e-9));
+}
+
+TEST_CASE("the fullest batch of a pipeline has what the fullest of as many bins has") {
+    Engine engine = without_host(testing::library().engines.at("vllm-v1", "test"));
+    engine.max_step_tokens = 1 << 20;
+    for (const int stages : {2, 4, 8})
+        for (const int prompts : {1, 2, 3, 4, 6, 10, 20, 60}) {
+            // P(no bin has more than m) = k! / s^k [x^k] (sum of x^i / i! up to m)^s; the mean is the sum of the rest.
+            double mean = 0;
+            for (int most = 0; most < prompts; ++most) {
+                std::vector<double> all(static_cast<std::size_t>(prompts) + 1, 0.0);
+                all[0] = 1;
+                for (int bin = 0; bin < stages; ++bin) {
+                    std::vector<double> next(all.size(), 0.0);
+                    for (std::size_t j = 0; j < all.size(); ++j)
+                        for (std::size_t i = 0; i <= static_cast<std::size_t>(most) && j + i < all.size(); ++i)
+                            next[j + i] += all[j] * std::exp(-std::lgamma(static_cast<double>(i) + 1.0));
+                    all = next;
+                }
+                mean += 1.0 - std::exp(std::lgamma(prompts + 1.0) - prompts * std::log(stages)) * all.back();
+            }
+            Deployment deployed = deployment("llama-13b", "a100-80gb-sxm-8", 1, stages);
+            deployed.engine = &engine;
+            const Architecture architecture(*deployed.model);
+            std::vector<Operator> operators;
+            StepCost(architecture, deployed)
+                .operators({.prefill_sequences = double(prompts), .prefill_tokens = 100.0 * prompts}, operators);
+            const auto sent = std::find_if(operators.begin(), operators.end(),
+                                           [](const Operator& op) { return op.kind == OperatorKind::send_recv; });
+            REQUIRE(sent != operators.end());
+            CAPTURE(stages, prompts);
+            CHECK(sent->work.message.value() / (2 * 5120 * 100) == Approx(mean).epsilon(0.09));
+        }
 }
 
 TEST_CASE("step time grows with everything") {

@@ -33,6 +33,7 @@ class Run {
         const RunPlan& plan)
         : cost_(cost),
           engine_(*deployment.engine),
+          batches_(deployment.pipeline_parallel),
           max_sequences_(static_cast<std::size_t>(deployment.max_sequences)),
           kv_tokens_(memory.kv_tokens),
           draws_(draws),
@@ -111,21 +112,30 @@ class Run {
     bool try_prefill() {
         if (engine_.waiting_served_ratio && decode_is_due_) return false;
         StepShape shape;
-        double held = held_;
+        double held = held_, squares = 0;
         std::size_t count = 0;
         for (; count < waiting_.size() && fits(waiting_[count], running_.size() + count, held); ++count) {
             const double tokens = waiting_[count].to_prefill;
-            if (count > 0 && shape.prefill_tokens + tokens > engine_.max_prefill_tokens) break;
+            if (count > 0 && shape.prefill_tokens + tokens > engine_.max_prefill_tokens * batches_) break;
             shape.prefill_tokens += tokens;
             shape.attention_pairs += causal_pairs(tokens, 0);
+            squares += tokens * tokens;
             held += needed(waiting_[count]);
         }
+        if (squares > 0) shape.even_prompts = shape.prefill_tokens * shape.prefill_tokens / squares;
         if (count == 0 || !window_is_open(count)) return false;
         shape.prefill_sequences = static_cast<double>(count);
         decode_is_due_ = !running_.empty();
         steps_since_prefill_ = 0;
-        pass(cost_.step(shape));
-        for (std::size_t i = 0; i < count; ++i) emit_first(admit());
+        Seconds time = cost_.step(shape), late;
+        if (!running_.empty()) {
+            // The decodes of the other batches in the pipeline go on for a round, at the pace of the slower.
+            const Seconds round = cost_.decode(static_cast<double>(running_.size()), context_);
+            late = round * (1.0 - 1.0 / batches_);
+            if (batches_ > 1) time = std::max(time, round) - late;
+        }
+        pass(time);
+        for (std::size_t i = 0; i < count; ++i) emit_first(admit(), late.value());
         retire();
         return true;
     }
@@ -156,7 +166,7 @@ class Run {
     void mixed_step() {
         make_room();
         StepShape shape{.decode_sequences = static_cast<double>(running_.size()), .context_tokens = context_};
-        double budget = engine_.max_step_tokens - shape.decode_sequences;
+        double budget = engine_.max_step_tokens * batches_ - shape.decode_sequences, squares = 0;
         for (std::size_t i = 0; budget > 0; ++i) {
             if (i == filling_.size()) {
                 if (waiting_.empty() || !fits(waiting_.front(), running_.size() + i, held_)) break;
@@ -166,11 +176,13 @@ class Run {
             const double chunk = std::min(budget, request.to_prefill - request.prefilled);
             shape.prefill_sequences += 1;
             shape.prefill_tokens += chunk;
+            squares += chunk * chunk;
             shape.attention_pairs += causal_pairs(chunk, request.prefilled);
             request.prefilled += chunk;
             budget -= chunk;
         }
         if (shape.tokens() <= 0) return decode_or_wait();
+        if (squares > 0) shape.even_prompts = shape.prefill_tokens * shape.prefill_tokens / squares;
         pass(cost_.step(shape));
         emit_next();
         for (; !filling_.empty() && filling_.front().prefilled >= filling_.front().to_prefill; filling_.pop_front())
@@ -207,8 +219,8 @@ class Run {
     }
 
     /// A prompt is done and has given a token.
-    void emit_first(Request request) {
-        if (request.left == request.output) request.first_token = now_;
+    void emit_first(Request request, double late = 0) {
+        if (request.left == request.output) request.first_token = request.output > 1 ? now_ + late : now_;
         request.left -= 1;
         request.context = request.to_prefill + 1;
         context_ += request.context;
@@ -247,6 +259,7 @@ class Run {
 
     const StepCost& cost_;
     const Engine& engine_;
+    int batches_;  ///< in the pipeline
     std::size_t max_sequences_;
     double kv_tokens_;
     const RequestDraws& draws_;

@@ -55,7 +55,9 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
         preempted_ = false;
         moved_ = 0;
         std::vector<Work> work = decide();
-        now += time_of(work) + moved_;
+        double time = time_of(work);
+        const double late = gained(work, time);
+        now += time - late + moved_;
         ++iterations;
         // Decodes come to their ends in order of arrival, then prompts as they were put into the step.
         std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) {
@@ -72,7 +74,7 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
             const bool prompt = job.prefilling;
             job.prefilling = false;
             ++job.known;
-            if (++job.generated == 1) job.first_token = now;
+            if (++job.generated == 1) job.first_token = job.planned == 1 ? now : now + late;
             if (job.generated < job.planned) {
                 if (prompt) advanced(job);
                 continue;
@@ -84,6 +86,19 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
             ended(job.user, job.index, now);
         }
     }
+}
+
+double Engine::gained(const std::vector<Work>& work, double& time) const {
+    std::uint32_t stopped = 0;
+    std::uint64_t context = 0;
+    for (const auto& [job, tokens] : work)
+        if (!job->prefilling) return 0;
+    for (const Job* job : running_)
+        if (!job->prefilling) ++stopped, context += static_cast<std::uint64_t>(job->known);
+    if (stopped == 0 || limits_.batches == 1) return 0;
+    const double round = timer_.step({}, stopped, context).value();
+    time = std::max(time, round);
+    return round * (limits_.batches - 1) / limits_.batches;
 }
 
 double Engine::time_of(const std::vector<Work>& work) const {

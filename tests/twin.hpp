@@ -67,6 +67,9 @@ class Engine {
     virtual bool accepts(const Job& job) const = 0;
     virtual std::vector<Work> decide() = 0;
     virtual double time_of(const std::vector<Work>& work) const;
+    /// Of s batches in a pipeline s - 1 decode while prompts go round alone, at the pace of the slower: tells how much
+    /// of a round is gained so, and lengthens the time of these prompts where they are the faster ones.
+    double gained(const std::vector<Work>& work, double& time) const;
     /// It gives back what it holds, at its end or when it is preempted.
     virtual void release(Job& job, bool preempted) {
         static_cast<void>(preempted);
@@ -75,6 +78,8 @@ class Engine {
     /// A step has computed tokens of it, and it goes on.
     virtual void advanced(Job& job) { static_cast<void>(job); }
 
+    /// Of all batches in the pipeline.
+    int step_tokens() const { return count(limits_.max_step_tokens) * count(limits_.batches); }
     int blocks_for(int tokens) const { return (tokens + block_ - 1) / block_; }
     void resize(Job& job, int blocks);
     void admit(int blocks);

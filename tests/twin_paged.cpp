@@ -20,7 +20,7 @@ struct VllmV0 : Engine {
             Job* job = waiting_.front();
             sum += missing(*job), longest = std::max(longest, missing(*job));
             const int taken = limits_.padded_prefill ? longest * (static_cast<int>(work.size()) + 1) : sum;
-            if (taken > count(limits_.max_step_tokens) || free_ - blocks_for(job->known) < watermark_) break;
+            if (taken > step_tokens() || free_ - blocks_for(job->known) < watermark_) break;
             admit(blocks_for(job->known));
             work.push_back({job, missing(*job)});
         }
@@ -75,7 +75,7 @@ struct Sarathi : Engine {
     }
     std::vector<Work> decide() override {
         auto work = decode_all_with_preemption();
-        int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
+        int budget = step_tokens() - static_cast<int>(work.size());
         for (Job* job : running_) {
             if (!job->prefilling || budget == 0) continue;
             work.push_back({job, std::min(budget, missing(*job))});
@@ -97,7 +97,7 @@ struct VllmV1 : Engine {
     bool accepts(const Job& job) const override { return blocks_for(job.prompt + job.output - 1) <= total_; }
     std::vector<Work> decide() override {
         std::vector<Work> work;
-        int budget = count(limits_.max_step_tokens);
+        int budget = step_tokens();
         for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
             Job* job = running_[i];
             const int tokens = std::min(budget, missing(*job));
@@ -128,7 +128,7 @@ struct TensorRtMaxUtilization : Engine {
     }
     std::vector<Work> decide() override {
         auto work = decode_all_with_preemption();
-        int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
+        int budget = step_tokens() - static_cast<int>(work.size());
         while (!preempted_ && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             if (missing(*job) > budget || blocks_for(job->known) > free_) break;
@@ -166,7 +166,7 @@ struct LightLlm : Engine {
             Job* job = waiting_.front();
             needs.push_back(need(*job));
             tokens += missing(*job);
-            if (tokens > count(limits_.max_step_tokens) || peak(needs) >= total_) break;
+            if (tokens > step_tokens() || peak(needs) >= total_) break;
             admit(job->prompt);
             work.push_back({job, missing(*job)});
         }
@@ -208,8 +208,8 @@ struct Sglang : Engine {
             if (job->prefilling) cut = job;
             if (!job->prefilling) room -= ratio * asks(*job);
         }
-        int budget = count(limits_.max_step_tokens);
-        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens));
+        int budget = step_tokens();
+        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens * limits_.batches));
         if (cut != nullptr) {
             const int tokens = std::min({budget, missing(*cut), static_cast<int>(std::max(room, 0.0))});
             if (tokens == 0) return work;

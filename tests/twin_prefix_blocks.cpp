@@ -26,7 +26,7 @@ struct VllmV1Prefix : Engine {
 
     std::vector<Work> decide() override {
         std::vector<Work> work;
-        int budget = count(limits_.max_step_tokens);
+        int budget = step_tokens();
         for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
             Job* job = running_[i];
             const int tokens = std::min(budget, missing(*job));
@@ -140,7 +140,7 @@ struct VllmV1AsyncPrefix : VllmV1Prefix {
 
     std::vector<Work> compose(std::size_t leaving) {
         std::vector<Work> work;
-        int budget = count(limits_.max_step_tokens);
+        int budget = step_tokens();
         for (std::size_t i = 0; i < running_.size(); ++i) {
             Job* job = running_[i];
             const int tokens = std::min(budget, missing(*job));

@@ -121,8 +121,8 @@ struct SglangPrefix : Engine {
             if (job->prefilling) cut = job;
             if (!job->prefilling) promised += ratio * asks(*job);
         }
-        int budget = count(limits_.max_step_tokens), needed = 0;
-        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens));
+        int budget = step_tokens(), needed = 0;
+        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens * limits_.batches));
         if (cut != nullptr) {
             const double room = available() - promised;
             const int tokens = std::min({budget, missing(*cut), static_cast<int>(std::max(room, 0.0))});

@@ -55,7 +55,7 @@ struct Tgi : Engine {
         int tokens = 0, blocks = 0, n = 0;
         for (const Job* job : waiting_) {
             tokens += missing(*job), blocks += blocks_for(job->prompt + job->max_output);
-            if (tokens > count(limits_.max_step_tokens) || blocks > free_ ||
+            if (tokens > step_tokens() || blocks > free_ ||
                 static_cast<int>(running_.size()) + n == count(limits_.max_sequences))
                 break;
             ++n;
@@ -94,7 +94,7 @@ struct TgiChunked : Engine {
     bool accepts(const Job& job) const override { return blocks_for(job.prompt + job.max_output) <= total_; }
     std::vector<Work> decide() override {
         std::vector<Work> work;
-        int budget = count(limits_.max_step_tokens);
+        int budget = step_tokens();
         for (Job* job : running_) {
             if (budget == 0) break;
             work.push_back({job, std::min(budget, missing(*job))});
@@ -118,7 +118,7 @@ struct TensorRtGuaranteed : Engine {
     }
     std::vector<Work> decide() override {
         auto work = decode_all();
-        int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
+        int budget = step_tokens() - static_cast<int>(work.size());
         while (!waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             if (missing(*job) > budget || blocks_for(job->prompt + job->max_output) > free_) break;
@@ -137,7 +137,7 @@ struct LlamaCpp : Engine {
     std::vector<Work> decide() override {
         while (!waiting_.empty() && running_.size() < limits_.max_sequences) admit(slot());
         auto work = decode_all();
-        int budget = count(limits_.max_step_tokens) - static_cast<int>(work.size());
+        int budget = step_tokens() - static_cast<int>(work.size());
         for (Job* job : running_) {
             if (!job->prefilling || budget == 0) continue;
             work.push_back({job, std::min(budget, missing(*job))});

@@ -28,7 +28,7 @@ struct VllmV1Async : Engine {
 
     std::vector<Work> compose() {
         std::vector<Work> work;
-        int budget = static_cast<int>(limits_.max_step_tokens);
+        int budget = step_tokens();
         for (std::size_t i = 0; i < running_.size(); ++i) {
             Job* job = running_[i];
             const int tokens = std::min(missing(*job), budget);

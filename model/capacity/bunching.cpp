@@ -44,17 +44,19 @@ Seconds occupied(const InstanceModel& model) {
     const Workload& workload = model.workload();
     const bool chunked = engine.scheduling == Scheduling::chunked;
     const double prompt = workload.prompt.mean(), pairs = (workload.prompt.second_moment() + prompt) / 2.0;
-    const double fitting = (chunked ? engine.max_step_tokens : engine.max_prefill_tokens) / prompt;
+    const double fitting = step_tokens(model.deployment()) / prompt;
     const double group = chunked ? fitting : std::max(1.0, std::floor(fitting));
     const StepCost& cost = model.cost();
-    if (!chunked) return cost.prefill_stall(group, group * prompt, group * pairs) / group;
     const double others = model.batch_limit() / 2.0, context = others * model.context();
-    const Seconds mixed = cost.step({.prefill_sequences = std::ceil(group),
-                                     .prefill_tokens = group * prompt,
-                                     .attention_pairs = group * pairs,
-                                     .decode_sequences = others,
-                                     .context_tokens = context});
-    return (mixed - cost.decode(others, context)) / (group * cost.stages());
+    const Seconds decode = cost.decode(others, context);
+    StepShape shape{.prefill_sequences = std::ceil(group),
+                    .prefill_tokens = group * prompt,
+                    .attention_pairs = group * pairs,
+                    .even_prompts = 1.0 + std::max(0.0, group - 1.0) / (1.0 + workload.prompt.cv2())};
+    if (!chunked) return prefill_stall(cost.step(shape), decode, cost.stages()) / group;
+    shape.decode_sequences = others;
+    shape.context_tokens = context;
+    return (cost.step(shape) - decode) / group;
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ Bunching::Bunching(const InstanceModel& model) {
     const Workload& workload = model.workload();
     steps_ = model.decode_steps();
     chunked_ = engine.scheduling == Scheduling::chunked;
-    prompts_a_step_ = engine.max_step_tokens / workload.prompt.mean();
+    prompts_a_step_ = step_tokens(model.deployment()) / workload.prompt.mean();
     // Where a step takes less than a prompt, prompts begin one after the other.
     const bool together = chunked_ ? prompts_a_step_ >= 1.0 : !engine.waiting_served_ratio;
     possible_ = together && workload.output.points().size() == 1 && steps_ >= 1.0 && model.batches() == nullptr;

@@ -115,13 +115,14 @@ std::vector<Degrees> degrees_to_try(const Scenario& scenario, const Architecture
 
 /// Appends the deployment with every number of instances and every limit to try.
 void add_counts(const Scenario& scenario, Deployment d, std::vector<Deployment>& result) {
-    const int most = d.engine->max_sequences, fill = std::max(1, d.node->gpus / d.gpus_per_host());
-    const auto limits = scenario.max_sequences.empty() ? std::vector<int>{most} : scenario.max_sequences;
+    const int fill = std::max(1, d.node->gpus / d.gpus_per_host());
+    const auto limits =
+        scenario.max_sequences.empty() ? std::vector<int>{d.engine->max_sequences} : scenario.max_sequences;
     const auto counts = scenario.instances_per_node.empty() ? std::vector<int>{fill} : scenario.instances_per_node;
     for (const int instances : counts)
         for (const int sequences : limits) {
             d.instances_per_node = instances;
-            d.max_sequences = std::min(sequences, most);
+            d.max_sequences = sequences;
             result.push_back(d);
         }
 }

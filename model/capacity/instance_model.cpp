@@ -120,7 +120,7 @@ InstanceModel::InstanceModel(const StepCost& cost, const Deployment& deployment,
 }
 
 Seconds InstanceModel::lone_prefill(double prompt) const {
-    const double budget = deployment_->engine->max_step_tokens;
+    const double budget = step_tokens(*deployment_);
     const bool chunked = deployment_->engine->scheduling == Scheduling::chunked && prompt > budget;
     Seconds sum;
     for (double done = 0; done < prompt;) {

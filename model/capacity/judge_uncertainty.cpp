@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "model/capacity/judge.hpp"
-#include "model/cost/kernel_choice.hpp"
+#include "model/cost/beyond_measured.hpp"
 
 namespace plimsoll {
 namespace {
@@ -89,11 +89,10 @@ struct Judge::Evaluations {
 
 StepShape Judge::typical_step(const Candidate& candidate) const {
     const Workload& workload = scenario_->workload;
-    const Engine& engine = *candidate.deployment.engine;
     const Forecast& forecast = candidate.at_capacity;
     const double batch = std::max(1.0, forecast.running), prompt = workload.prompt.mean();
     const double before_first_token = forecast.request_rate * forecast.latencies[Metric::ttft][Statistic::mean];
-    const double budget = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
+    const double budget = step_tokens(candidate.deployment);
     const double prompts = std::max(1.0, std::min(before_first_token - forecast.waiting, budget / prompt));
     return {.prefill_sequences = prompts,
             .prefill_tokens = prompts * prompt,
@@ -138,7 +137,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     const StepCost nominal(*architecture_, d);
     std::vector<Operator> operators;
     nominal.operators(typical_step(candidate), operators);
-    const ByCause<double> spread = deviations(d, operators);
+    const ByCause<double> spread = deviations(d, operators, nominal.kernels());
     const std::vector<ByCause<double>> ways = directions(nominal, candidate, spread);
     const bool memory = memory_counts(nominal, candidate);
     Evaluations all{.closed = closed()};

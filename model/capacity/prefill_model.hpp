@@ -3,38 +3,12 @@
 #include <array>
 
 #include "model/capacity/mixture.hpp"
+#include "model/capacity/stalls.hpp"
 #include "model/cost/octave_table.hpp"
 #include "model/cost/step_cost.hpp"
 #include "model/spec/load.hpp"
 
 namespace plimsoll {
-
-/// What the prefills of others add to the decoding of a request, by the number of its steps: the part of the spread of
-/// TPOT that is larger the shorter an answer is.
-struct Stalls {
-    Seconds a_step;        ///< mean stall of a step
-    Seconds at_start;      ///< beside it, once a request; may be negative
-    Seconds one;           ///< a single stall, mean
-    Seconds size_spread;   ///< variance of the stalls of a request over their mean, by their sizes
-    Seconds count_spread;  ///< the same by their number, where few steps have one
-    /// Steps in a row that have one, where a step has one at the most; 0 where any number may fall between two steps.
-    double in_a_row = 0;
-
-    /// Mean of all stalls over `steps` decode steps.
-    [[nodiscard]] Seconds over(double steps) const {
-        const Seconds all = std::max(Seconds(0), a_step * steps + at_start);
-        return in_a_row > 0 ? std::min(all, one * steps) : all;
-    }
-    /// Probability that `steps` decode steps meet none.
-    [[nodiscard]] double none(double steps) const;
-    /// Variance of all stalls over `steps` decode steps.
-    [[nodiscard]] SecondsSquared variance(double steps) const;
-    /// Share of the steps that have one, where a step has one at the most; otherwise 0.
-    [[nodiscard]] double share(double steps) const;
-};
-
-/// A share of the way from `a` to `b`.
-[[nodiscard]] Stalls mix(const Stalls& a, const Stalls& b, double share);
 
 /// The step or episode that an arrival meets: it waits for a uniform part of it, and for the prompts that it gathers.
 struct Meetings {
@@ -105,8 +79,12 @@ class PrefillModel {
     [[nodiscard]] Effect effect(const Course& course) const;
     /// Time of the instance that a prompt takes from everybody, in groups of `prompts`, or as many as fit.
     [[nodiscard]] Seconds occupied(double prompts) const;
+    /// `prompts` of the workload's spread that go alone.
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
-        return cost_->prefill(prompts, tokens, pairs);
+        return cost_->step({.prefill_sequences = prompts,
+                            .prefill_tokens = tokens,
+                            .attention_pairs = pairs,
+                            .even_prompts = even(prompts)});
     }
 
   private:
@@ -143,6 +121,8 @@ class PrefillModel {
     [[nodiscard]] Meetings meetings(const Surroundings& around, const Batch& batch, const Steps& steps) const;
     [[nodiscard]] Batch batch_of(double sequences) const;
     [[nodiscard]] double attention(const StepShape& shape) const;
+    /// So many prompts vary as much as how many of one length, about.
+    [[nodiscard]] double even(double prompts) const { return 1.0 + std::max(0.0, prompts - 1.0) / (1.0 + prompt_cv2_); }
 
     const StepCost* cost_;
     const Deployment* deployment_;

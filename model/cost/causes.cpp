@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/cost/beyond_measured.hpp"
 #include "model/cost/kernel_choice.hpp"
 
 namespace plimsoll {
@@ -144,11 +145,12 @@ ByCause<double> deviations(const Deployment& d) {
     return result;
 }
 
-ByCause<double> deviations(const Deployment& d, const std::vector<Operator>& operators) {
+ByCause<double> deviations(const Deployment& d, const std::vector<Operator>& operators, const KernelTimes& kernels) {
     ByCause<double> result = deviations(d);
     constexpr double of_an_octave = 0.1;
     const auto widen = [&](Cause cause, OperatorKind kind) {
-        result[cause] = std::hypot(result[cause], of_an_octave * octaves_beyond_measured(d, kind, operators));
+        const double octaves = octaves_beyond_measured(d, kind, operators, kernels);
+        result[cause] = std::hypot(result[cause], of_an_octave * octaves);
     };
     widen(Cause::gemm_compute, OperatorKind::gemm);
     widen(Cause::gemm_memory, OperatorKind::gemm);

@@ -8,6 +8,8 @@
 
 namespace plimsoll {
 
+class KernelTimes;
+
 /// Why the times of a step may all be off together. The causes are independent of each other.
 enum class Cause {
     gemm_compute,
@@ -55,8 +57,9 @@ class TimeFactors {
 /// the residuals of its measured kernels with the spread of libraries and GPUs, and for what states none the spread
 /// that is known of its kind.
 [[nodiscard]] ByCause<double> deviations(const Deployment& deployment);
-/// The same where operators are of sizes that no measurement covers: wider by a tenth for each factor of two beyond
-/// (estimated; nothing tells how fast a form goes wrong outside its points).
-[[nodiscard]] ByCause<double> deviations(const Deployment& deployment, const std::vector<Operator>& operators);
+/// The same where operators are of sizes that no measurement covers: wider by a tenth for each factor of two beyond,
+/// mean over their time (estimated; nothing tells how fast a form goes wrong outside its points).
+[[nodiscard]] ByCause<double> deviations(const Deployment& deployment, const std::vector<Operator>& operators,
+                                         const KernelTimes& kernels);
 
 }  // namespace plimsoll

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <sstream>
 #include <tuple>
 
 #include "model/base/error.hpp"
@@ -119,12 +118,6 @@ std::vector<Offer> offers(const Deployment& d, Catalog& catalog, const ProfileCh
     return result;
 }
 
-std::string shown(double size) {
-    std::ostringstream text;
-    text << size;
-    return text.str();
-}
-
 MeasuredKernel best_offer(const Deployment& d, Catalog& catalog, const ProfileChoice& choice, const Types& types) {
     std::vector<Offer> all = offers(d, catalog, choice, types);
     const auto order = [&](const Offer& offer) {
@@ -151,6 +144,14 @@ const MeasuredKernel* measured_of(const Deployment& d, OperatorKind kind) {
 const MeasuredKernel* measured_experts(const Deployment& d) {
     return d.measured && d.measured->experts.known() ? &d.measured->experts : nullptr;
 }
+
+}  // namespace
+
+const MeasuredKernel* measured_for(const Deployment& d, const Operator& op) {
+    return op.experts > 0 ? measured_experts(d) : measured_of(d, op.kind);
+}
+
+namespace {
 
 Origin class_origin(const EfficiencyClass& c, OperatorKind kind) {
     switch (kind) {
@@ -271,53 +272,6 @@ std::string exchange_source(const Deployment& d) {
     const MeasuredKernel* basis =
         exchange_basis(*d.node, d.expert_parallel, d.measured ? &d.measured->all_to_all : nullptr);
     return basis ? model_source(*basis) : "links of node " + d.node->name + ", estimated";
-}
-
-namespace {
-
-/// Calls `visit(model, range, size)` for each size of an operator outside the range that was measured of its kind.
-template <class Visit>
-void for_each_beyond(const Deployment& d, const std::vector<Operator>& operators, Visit visit) {
-    constexpr double below = 1.0 - 1e-9;  // ends are kept as logarithms, and differ in the last digits
-    for (const Operator& op : operators) {
-        const MeasuredKernel* kernel = op.experts > 0 ? measured_experts(d) : measured_of(d, op.kind);
-        if (!kernel) continue;
-        const std::pair<std::string_view, double> sizes[] = {{"n", op.n},
-                                                             {"k", op.k},
-                                                             {"heads", op.heads},
-                                                             {"kv_heads", op.kv_heads},
-                                                             {"group", op.kv_heads > 0 ? op.heads / op.kv_heads : 0.0},
-                                                             {"head_dim", op.head_dim},
-                                                             {"intermediate", op.ffn_n},
-                                                             {"hidden", op.ffn_k}};
-        for (const auto& [name, size] : sizes)
-            for (const ValidRange& range : kernel->models.front()->ranges)
-                if (range.name == name && size > 0 && (size < range.low * below || size > range.high / below))
-                    visit(op, range, size);
-    }
-}
-
-}  // namespace
-
-std::vector<std::string> beyond_measured(const Deployment& d, const std::vector<Operator>& operators) {
-    std::vector<std::string> result;
-    for_each_beyond(d, operators, [&](const Operator& op, const ValidRange& range, double size) {
-        const std::string measured =
-            size < range.low ? "(measured from " + shown(range.low) + ")" : "(measured to " + shown(range.high) + ")";
-        const std::string text = std::string(op.experts > 0 ? "experts" : to_string(op.kind)) + " " + range.name +
-                                 " = " + shown(size) + " " + measured;
-        if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(text);
-    });
-    return result;
-}
-
-double octaves_beyond_measured(const Deployment& d, OperatorKind kind, const std::vector<Operator>& operators) {
-    double most = 0;
-    for_each_beyond(d, operators, [&](const Operator& op, const ValidRange& range, double size) {
-        if (op.kind == kind && op.experts <= 0)
-            most = std::max(most, std::log2(size < range.low ? range.low / size : size / range.high));
-    });
-    return most;
 }
 
 }  // namespace plimsoll

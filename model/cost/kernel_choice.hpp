@@ -33,12 +33,7 @@ void set_kernels(Deployment& deployment, Catalog& catalog, const ProfileChoice& 
 [[nodiscard]] std::string experts_source(const Deployment& deployment);
 [[nodiscard]] Origin experts_origin(const Deployment& deployment);
 
-/// Sizes of operators that lie outside those measured, "gemm n = 57344 (measured to 32768)"; one a size and kind.
-[[nodiscard]] std::vector<std::string> beyond_measured(const Deployment& deployment,
-                                                       const std::vector<Operator>& operators);
-
-/// How many factors of two the size that lies farthest outside is beyond what was measured of that kind; 0: none is.
-[[nodiscard]] double octaves_beyond_measured(const Deployment& deployment, OperatorKind kind,
-                                             const std::vector<Operator>& operators);
+/// The measured kernel that stands for an operator; null: those of its class do.
+[[nodiscard]] const MeasuredKernel* measured_for(const Deployment& deployment, const Operator& op);
 
 }  // namespace plimsoll

@@ -96,7 +96,7 @@ MemoryBudget memory_budget(const Architecture& architecture, const Deployment& d
     const double fraction = engine.memory_fraction.value;
     budget.usable = deployment.gpu->usable_memory.value * (engine.fraction_of_free ? 1.0 : fraction);
     budget.weights = architecture.weight_bytes_per_rank(split, deployment.weights);
-    const int tokens = engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
+    const int tokens = batch_tokens(engine);
     const auto draft = draft_of(deployment);
     const int checked = draft ? deployment.speculation->tokens + 1 : 1;
     const double rows = std::min<double>(deployment.max_sequences * static_cast<double>(checked), tokens);

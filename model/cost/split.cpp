@@ -14,6 +14,14 @@ Split split_of(const Deployment& d) {
             .all_to_all = d.engine != nullptr && d.engine->expert_dispatch == ExpertDispatch::all_to_all};
 }
 
+int batch_tokens(const Engine& engine) {
+    return engine.scheduling == Scheduling::chunked ? engine.max_step_tokens : engine.max_prefill_tokens;
+}
+
+int step_tokens(const Deployment& d) {
+    return batch_tokens(*d.engine) * d.pipeline_parallel;
+}
+
 std::optional<std::string> division_refusal(const Split& split) {
     const std::string ranks = std::to_string(split.tensor) + " ranks";
     if (split.tensor % split.attention_data != 0)

@@ -5,6 +5,7 @@
 namespace plimsoll {
 
 struct Deployment;
+struct Engine;
 
 /// How an instance is split over GPUs. The ranks of a stage divide its layers; other degrees say what becomes of the
 /// attention and the experts among these ranks. vLLM counts otherwise: its tensor size T with D data-parallel ranks is
@@ -26,6 +27,12 @@ struct Split {
     /// docs/advanced_features/expert_parallelism.md: all-to-all needs ep = tp).
     [[nodiscard]] bool dispatches() const { return all_to_all && expert > 1 && expert == tensor; }
 };
+
+/// Tokens that an engine puts into one batch at the most: of a chunked step, otherwise of a prefill alone.
+[[nodiscard]] int batch_tokens(const Engine& engine);
+/// Tokens of one step of an instance at the most: each batch of its pipeline has the engine's budget (vLLM V1 goes on
+/// with a prompt in the next batch while the chunk before is on its way, v1/core/sched/scheduler.py).
+[[nodiscard]] int step_tokens(const Deployment& deployment);
 
 /// The split of one instance of a deployment.
 [[nodiscard]] Split split_of(const Deployment& deployment);

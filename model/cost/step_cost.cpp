@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "model/base/normal.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -40,6 +42,8 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
       kernels_(std::move(kernels)),
       overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
+      batch_tokens_(batch_tokens(*deployment.engine)),
+      chance_(expected_largest_normal(stages_) / std::sqrt(stages_)),
       graph_batch_(deployment.engine->host.graph_batch),
       chunked_(deployment.engine->scheduling == Scheduling::chunked) {
     const Engine::Host& host = deployment.engine->host;
@@ -142,11 +146,25 @@ StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
     return line;
 }
 
+/// The expected largest part of k prompts that fall into s batches: all of it for one prompt, (1 + 1 / s) / 2 for two,
+/// linear between; 1 / s + E[largest of s normal numbers] / sqrt(s k) for more (the deviation of a part, as of
+/// fullest_rank). Prompts of different lengths count as the fewer of one length that vary as much. No batch has more
+/// than its token budget: the rest of a long prompt is in the next one.
+double StepCost::fullest_prompts(const StepShape& shape) const {
+    if (stages_ == 1 || shape.prefill_tokens <= 0) return 1.0;
+    const double prompts = shape.even_prompts > 0 ? shape.even_prompts : shape.prefill_sequences;
+    const double even = 1.0 / stages_, of_two = (1.0 + even) / 2.0;
+    const double by_chance = prompts <= 2.0 ? 1.0 + (of_two - 1.0) * std::max(0.0, prompts - 1.0)
+                                            : std::min(of_two, even + chance_ / std::sqrt(prompts));
+    const double decodes = shape.decode_tokens() * fullest_share(shape.decode_sequences, stages_);
+    return std::max(even, std::min(by_chance, (batch_tokens_ - decodes) / shape.prefill_tokens));
+}
+
 StepShape StepCost::per_stage(const StepShape& shape) const {
-    const double share = fullest_share(shape.decode_sequences, stages_);
-    return {.prefill_sequences = shape.prefill_sequences,
-            .prefill_tokens = shape.prefill_tokens,
-            .attention_pairs = shape.attention_pairs,
+    const double share = fullest_share(shape.decode_sequences, stages_), prompts = fullest_prompts(shape);
+    return {.prefill_sequences = std::max(std::min(1.0, shape.prefill_sequences), shape.prefill_sequences * prompts),
+            .prefill_tokens = shape.prefill_tokens * prompts,
+            .attention_pairs = shape.attention_pairs * prompts,
             .decode_sequences = shape.decode_sequences * share,
             .context_tokens = shape.context_tokens * share,
             .queries_per_decode = shape.queries_per_decode};
@@ -156,7 +174,7 @@ Seconds StepCost::prefill_attention(const StepShape& shape) const {
     double time = 0;
     const auto add = [&](const Operator& op) { time += op.count * kernels_.time(op).value(); };
     if (shape.prefill_tokens <= 0) return Seconds(0);
-    const StepShape own = part_of(shape, split_.attention_data);
+    const StepShape own = part_of(per_stage(checked(shape)), split_.attention_data);
     for (std::size_t group = 0; group < architecture_->groups(); ++group) {
         add(architecture_->prefill_attention(group, own, split_, storage_));
         if (split_.context > 1) add(architecture_->gathered_context(group, own, split_, storage_));

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -21,10 +22,20 @@ struct StepParts {
     Seconds total;
 };
 
+/// How long a prefill alone keeps the sequences that decode from their next token. In a pipeline of `stages` batches
+/// the others decode before and behind it, at its pace: of a round of all of them it takes one batch's place.
+[[nodiscard]] inline Seconds prefill_stall(Seconds prefill, Seconds decode, int stages) {
+    if (stages == 1) return prefill;
+    return std::max(prefill, decode) - decode * (1.0 - 1.0 / stages);
+}
+
 /// The time of an engine step of one deployment, folded once into coefficients: O(1) a step, and affine in the context
 /// between two breakpoints. A pipeline of s stages works on s batches in turn: the running batch is divided by s, and a
-/// token takes s stage times. Fewer than s sequences leave bubbles: each is a batch of its own. Groups of ranks with
-/// requests of their own divide a batch likewise, in step with the fullest.
+/// token takes s stage times. Fewer than s sequences leave bubbles: each is a batch of its own. Prompts come into the
+/// batches as chance has it, and all of them go at the pace of the fullest: batches go round one behind the other, so
+/// that the stages before and behind a slow one have nothing to do (bubbles; Sarathi-Serve, arXiv 2403.02310, section
+/// 3.3). A step takes s times what the fullest batch takes in a stage. Groups of ranks with requests of their own
+/// divide a batch likewise, in step with the fullest.
 ///
 /// step = overlap(GPU, host launches) + serial host time;
 /// Where a draft speculates, a step is the time in which every running sequence advances by one token in the mean: a
@@ -54,10 +65,6 @@ class StepCost {
     /// Time until a prefill alone on the GPUs has given its first tokens.
     [[nodiscard]] Seconds prefill(double prompts, double tokens, double pairs) const {
         return step({.prefill_sequences = prompts, .prefill_tokens = tokens, .attention_pairs = pairs});
-    }
-    /// How long that prefill keeps the running sequences from their next token: one stage's share in a pipeline.
-    [[nodiscard]] Seconds prefill_stall(double prompts, double tokens, double pairs) const {
-        return prefill(prompts, tokens, pairs) / static_cast<double>(stages_);
     }
     /// The next context, in tokens read by `sequences` decodes, at which the slope of the step time changes: where the
     /// GPU hides more or less of the host, or where a window of the attention is full. Infinite when there is none
@@ -96,7 +103,9 @@ class StepCost {
     /// What the draft takes beside such a pass: one of its own over the prompts, `tokens` over the decodes.
     [[nodiscard]] Seconds drafting(const StepShape& shape) const;
     [[nodiscard]] Seconds stage_gpu(const StepShape& shape, Seconds prefill_attention) const;
+    /// What the fullest batch of the pipeline has of a step.
     [[nodiscard]] StepShape per_stage(const StepShape& shape) const;
+    [[nodiscard]] double fullest_prompts(const StepShape& shape) const;
     [[nodiscard]] std::vector<Tabulated> tabulated() const;
     void fold();
     struct DecodeLine;
@@ -112,6 +121,8 @@ class StepCost {
     KernelTimes kernels_;
     LaunchOverlap overlap_;
     int stages_;
+    double batch_tokens_;  ///< at the most
+    double chance_;        ///< mean of the largest of as many normal numbers as stages, over the root of the stages
     int graph_batch_;
     bool chunked_;
     Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;

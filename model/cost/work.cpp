@@ -23,7 +23,8 @@ StepShape part_of(const StepShape& shape, int parts) {
 StepShape prompts_of(const StepShape& shape) {
     return {.prefill_sequences = shape.prefill_sequences,
             .prefill_tokens = shape.prefill_tokens,
-            .attention_pairs = shape.attention_pairs};
+            .attention_pairs = shape.attention_pairs,
+            .even_prompts = shape.even_prompts};
 }
 
 StepShape decodes_of(const StepShape& shape) {

@@ -13,6 +13,7 @@ struct StepShape {
     double prefill_sequences = 0;  ///< prompts (or chunks) in the step
     double prefill_tokens = 0;     ///< their tokens
     double attention_pairs = 0;    ///< query-key pairs of these tokens under the causal mask
+    double even_prompts = 0;  ///< as many of one length vary as much, tokens^2 / sum of squares; 0: all of one length
     double decode_sequences = 0;
     double context_tokens = 0;      ///< KV tokens read by the decodes, summed
     double queries_per_decode = 1;  ///< tokens of each that the step checks at once: drafted ones and the one before

@@ -24,6 +24,17 @@ std::optional<int> limit_in(const Fields& fields, std::string_view key, Range ra
     return static_cast<int>(fields.integer(key, range));
 }
 
+/// What holds below all others, so that limits can be taken on one GPU after another.
+LimitsByMemory own_limits(const Engine& engine) {
+    LimitsByMemory own;
+    own.max_prefill_tokens = engine.max_prefill_tokens;
+    own.max_step_tokens = engine.max_step_tokens;
+    own.max_sequences = engine.max_sequences;
+    own.graph_batch = engine.host.graph_batch;
+    own.memory_fraction = engine.memory_fraction.value;
+    return own;
+}
+
 void read_limits_by_memory(const Fields& fields, Engine& engine) {
     if (!fields.has("by_memory")) return;
     for (const Fields& entry : fields.objects("by_memory")) {
@@ -112,6 +123,7 @@ Engine read_engine(const Fields& fields) {
     engine.name = std::move(head.name);
     engine.aliases = std::move(head.aliases);
     engine.description = fields.string("description");
+    if (fields.has("assumes")) engine.assumes = fields.string("assumes");
     read_scheduling(fields, engine);
     read_memory(fields, sources, engine);
 
@@ -134,6 +146,7 @@ Engine read_engine(const Fields& fields) {
         engine.weights.push_back(parse_dtype(name, fields.place("weights")));
     read_layouts(fields, engine);
     fields.finish();
+    if (!engine.by_memory.empty()) engine.by_memory.insert(engine.by_memory.begin(), own_limits(engine));
     return engine;
 }
 

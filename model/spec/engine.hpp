@@ -62,6 +62,7 @@ struct Engine {
     std::string name;
     std::vector<std::string> aliases;
     std::string description;
+    std::string assumes;  ///< "what = choice: why" of a rule that is not certain, for answers to name; empty: none
     Scheduling scheduling = Scheduling::chunked;
     std::string scheduler;                       ///< the simulator's rule for it, a name of its schedulers
     std::optional<double> waiting_served_ratio;  ///< TGI: a prefill starts when waiting >= ratio x running ...

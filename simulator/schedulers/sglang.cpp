@@ -55,8 +55,7 @@ class Sglang final : public Scheduler {
 
     void prefill(EngineState& state, Step& step) {
         double room = static_cast<double>(state.kv().free()) - ratio(state) * still_promised(state);
-        std::uint32_t budget = settings_.max_step_tokens;
-        if (settings_.chunk_tokens != 0) budget = std::min(budget, settings_.chunk_tokens);
+        std::uint32_t budget = settings_.chunked_step_tokens();
         if (!state.filling().empty()) {
             const std::uint32_t id = state.filling().front();
             const std::uint32_t cut = room < budget ? static_cast<std::uint32_t>(std::max(room, 0.0)) : budget;

@@ -21,7 +21,7 @@ class VllmV1 final : public Scheduler {
         bool preempted = state.make_room_for_decode() > 0;
         step.decode = !state.decoding().empty();
         state.settle_decode();
-        std::uint32_t budget = settings_.max_step_tokens - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
         // At most one prompt is cut: it is the newest of the running requests.
         if (!state.filling().empty() && budget > 0) {
             const std::uint32_t id = state.filling().front();

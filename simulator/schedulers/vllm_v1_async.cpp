@@ -27,7 +27,7 @@ class VllmV1Async final : public Scheduler {
         step.decode = !state.decoding().empty();
         // Decodes come first: their blocks are gone before anybody looks for his own among the free ones.
         state.settle_decode();
-        std::uint32_t budget = settings_.max_step_tokens - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
         // At most one prompt is cut: it is the newest of the running requests.
         if (!state.filling().empty() && budget > 0) {
             const std::uint32_t id = state.filling().front();
@@ -68,7 +68,7 @@ class VllmV1Async final : public Scheduler {
     void start_anew(EngineState& state, Step& step) {
         ended_ = left_ = 0;
         state.mark_freed();
-        admit_waiting(state, step, settings_.max_step_tokens);
+        admit_waiting(state, step, settings_.step_tokens());
     }
 
     void admit_waiting(EngineState& state, Step& step, std::uint32_t budget) {
