@@ -195,7 +195,8 @@ TEST_CASE("Every shipped file fits its schema, and not with a field that the sch
 }
 
 TEST_CASE("Every reference within a schema leads somewhere") {
-    for (const auto& [kind, folder] : folders) {
+    for (const auto& entry : folders) {
+        const std::string& kind = entry.first;
         const Schema schema(kind);
         int references = 0;
         visit(schema.root(), [&](const std::string& keyword, const Json& operand) {

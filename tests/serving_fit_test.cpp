@@ -157,7 +157,8 @@ TEST_CASE("Assumptions name what there is") {
         return "";
     };
     CHECK(refusal("vllm-v1", "llama-65b").empty());
-    CHECK_THAT(refusal("vllm-v9", "llama-65b"), ContainsSubstring("assumptions.json: /engine: unknown engine 'vllm-v9'"));
+    CHECK_THAT(refusal("vllm-v9", "llama-65b"),
+               ContainsSubstring("assumptions.json: /engine: unknown engine 'vllm-v9'"));
     CHECK_THAT(refusal("vllm-v1", "llama-66b"), ContainsSubstring("assumptions.json: /rules/0/models: unknown model"));
 }
 
