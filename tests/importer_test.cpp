@@ -69,7 +69,7 @@ TEST_CASE("importers: both runs of each size of nccl-tests become a row of an al
     CHECK(*imported.table.number(0, "seconds") == Approx(18.66e-6));
     CHECK(*imported.table.number(1, "seconds") == Approx(17.95e-6));
     CHECK(imported.table.place(0) == folder + "nccl_all_reduce.txt:18");
-    const KernelTable kernels = read_kernel_table(imported.table, {}, testing::library());
+    const KernelTable kernels = read_kernel_table(imported.table, testing::library());
     REQUIRE(kernels.rows.size() == 15);
     CHECK(kernels.rows[0].group == KernelGroup{"all_reduce", "h20-96gb-sxm", "nccl-2.30.4", "nvswitch", "fp32", ""});
     CHECK(kernels.rows[0].seconds == Approx((18.66e-6 + 17.95e-6) / 2));
@@ -265,6 +265,32 @@ TEST_CASE("importers: what is given beside a file, and what a file is asked for,
                       ContainsSubstring("did you mean 'nccl_tests'?"));
     CHECK_THROWS_WITH(parse_given_columns({"gpu"}), ContainsSubstring("is not NAME=VALUE"));
     CHECK_THROWS_WITH(parse_given_columns({"gpu=a", "gpu=b"}), ContainsSubstring("given twice"));
+}
+
+TEST_CASE("importers: conditions take rows of every kind of table before their names are resolved") {
+    const std::string text =
+        "model,gpu,phase,batch,seconds\n"
+        "m,g,decode,8,0.01\n"
+        "m,g,decode,64?,0.02\n"
+        "m,other,decode,,0.03\n"
+        "m,g,prefill,16,0.04\n";
+    const auto taken = [&](const std::vector<std::string>& conditions) {
+        ImportChoice choice;
+        for (const std::string& condition : conditions) choice.where.push_back(parse_condition(condition));
+        return import_text({"steps.csv", text}, choice, anything);
+    };
+    CHECK(taken({}).table.rows() == 4);
+    // A doubted number and an empty cell are within no bound, and are equal to their own text alone.
+    const Imported large = taken({"batch>=8"});
+    CHECK(large.read == 4);
+    REQUIRE(large.table.rows() == 2);
+    CHECK(large.table.place(1) == "steps.csv:5");
+    CHECK(taken({"batch>=8", "phase=decode"}).table.rows() == 1);
+    CHECK(taken({"batch=64?"}).table.place(0) == "steps.csv:3");
+    CHECK(taken({"batch=64"}).table.rows() == 0);
+    CHECK(taken({"batch="}).table.place(0) == "steps.csv:4");
+    CHECK_THROWS_WITH(taken({"gpu<=3"}), ContainsSubstring("steps.csv:2 gpu"));
+    CHECK_THROWS_WITH(taken({"group=8"}), ContainsSubstring("unknown column 'group'"));
 }
 
 TEST_CASE("importers: a file cut or spoilt anywhere is read or refused by its place") {
