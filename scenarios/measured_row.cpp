@@ -22,6 +22,15 @@ const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumpt
     return nullptr;
 }
 
+/// The entries of that name or alias; tables of others write blanks where the catalog has hyphens ("A100 SXM").
+template <class Entry>
+std::vector<const Entry*> named(Shelf<Entry>& shelf, std::string name) {
+    std::vector<const Entry*> found = shelf.candidates(name);
+    if (!found.empty()) return found;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    return shelf.candidates(name);
+}
+
 /// The one that was found; the problem names what was looked for.
 template <class Entry>
 const Entry* the_only(const std::vector<const Entry*>& found, const std::string& kind, const std::string& name,
@@ -65,7 +74,7 @@ const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
 const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
     const double memory = table.number(row, "gpu_mem_gb").value_or(0.0) * 1e9;
     const std::string& name = table.text(row, "gpu");
-    std::vector<const Gpu*> found = catalog.gpus.candidates(name);
+    std::vector<const Gpu*> found = named(catalog.gpus, name);
     // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
     std::erase_if(found, [&](const Gpu* gpu) {
         return memory > 0 && (memory <= 0.9 * gpu->usable_memory.value.value() || memory >= 1.1 * gpu->memory.value());
@@ -77,7 +86,7 @@ const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::
 
 const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
     const std::string& name = table.text(row, "model");
-    return the_only(catalog.models.candidates(name), catalog.models.kind(), name, problem);
+    return the_only(named(catalog.models, name), catalog.models.kind(), name, problem);
 }
 
 std::optional<Dtype> dtype_of_row(const Csv& table, std::size_t row, std::string& problem) {

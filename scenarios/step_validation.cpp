@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include <fmt/format.h>
+
 #include "model/base/error.hpp"
 #include "model/cost/kernel_choice.hpp"
 #include "model/cost/step_cost.hpp"
@@ -28,7 +30,14 @@ Engine no_engine() {
     return engine;
 }
 
-/// The prompts one after another, `chunk` tokens at a time, whichever sequences they are of.
+/// The engine as a benchmark calls it, with tokens and not through its server: no request is received and tokenized.
+Engine without_server(Engine engine) {
+    engine.host.per_request.value = Seconds(0);
+    return engine;
+}
+
+/// The prompts one after another, `chunk` tokens at a time, whichever sequences they are of. In a pipeline each
+/// chunk follows the one before it a stage behind, and the last goes all the way.
 Seconds prefill_time(const StepCost& cost, const StepRow& row, double chunk) {
     Seconds time;
     double left = row.batch * row.prompt, done_of_one = 0;
@@ -43,8 +52,8 @@ Seconds prefill_time(const StepCost& cost, const StepRow& row, double chunk) {
             done_of_one += part;
             if (done_of_one >= row.prompt) done_of_one = 0;
         }
-        time += cost.prefill(sequences, tokens, pairs);
         left -= tokens;
+        time += left > 0 ? cost.prefill_stall(sequences, tokens, pairs) : cost.prefill(sequences, tokens, pairs);
     }
     return time;
 }
@@ -97,7 +106,9 @@ double chunk_of(const Engine& engine) {
     const int limit = engine.scheduling == Scheduling::chunked             ? engine.max_step_tokens
                       : engine.scheduling == Scheduling::exclusive_prefill ? engine.max_prefill_tokens
                                                                            : 0;
-    return limit > 0 ? limit : std::numeric_limits<double>::infinity();
+    const std::uint32_t piece = scheduler_named(engine.scheduler, "engine " + engine.name).defaults.ubatch_tokens;
+    const double most = limit > 0 ? limit : std::numeric_limits<double>::infinity();
+    return piece > 0 ? std::min(most, static_cast<double>(piece)) : most;
 }
 
 void predict(StepRow& row, const Csv& table, std::size_t i, const Engine& engine, const StepAssumptions& assumptions,
@@ -105,7 +116,8 @@ void predict(StepRow& row, const Csv& table, std::size_t i, const Engine& engine
     Deployment d;
     row.skipped = set_deployment(d, table, i, assumptions, catalog);
     if (!row.skipped.empty()) return;
-    d.engine = &catalog.engine_on(engine, *d.gpu);
+    const Engine on_gpu = with_limits_of(engine, *d.gpu);
+    d.engine = &on_gpu;
     // Who times a batch sets the engine up for it.
     d.max_sequences = std::max(d.engine->max_sequences, static_cast<int>(row.batch));
     set_kernels(d, catalog, assumptions.profiles);
@@ -120,6 +132,12 @@ void predict(StepRow& row, const Csv& table, std::size_t i, const Engine& engine
         const auto time = batch_time(d, row);
         if (!time) row.skipped = "the engine takes no request of this length";
         row.predicted = time.value_or(Seconds(0)).value();
+        return;
+    }
+    const MemoryBudget memory = memory_budget(architecture, d);
+    if (row.phase == StepPhase::decode && row.batch * row.context > memory.kv_tokens) {
+        row.skipped = fmt::format("the cache holds {:.0f} tokens, not {:.0f}", std::max(0.0, memory.kv_tokens),
+                                  row.batch * row.context);
         return;
     }
     const StepCost cost(architecture, d);
@@ -151,7 +169,8 @@ void summarize(StepValidation& result) {
 
 StepValidation validate_steps(const Csv& table, const StepAssumptions& assumptions, Catalog& catalog) {
     table.require({"model", "weights_dtype", "gpu", "phase", "batch", "prompt_tokens", "context_tokens", "seconds"});
-    const Engine engine = assumptions.engine.empty() ? no_engine() : catalog.engines.at(assumptions.engine, "--engine");
+    const Engine engine =
+        assumptions.engine.empty() ? no_engine() : without_server(catalog.engines.at(assumptions.engine, "--engine"));
     StepValidation result;
     for (std::size_t i = 0; i < table.rows(); ++i) {
         StepRow& row = result.rows.emplace_back(read_step_row(table, i));
@@ -160,7 +179,8 @@ StepValidation validate_steps(const Csv& table, const StepAssumptions& assumptio
     summarize(result);
     result.assumptions = {
         assumptions.engine.empty() ? std::string("engine: none, so that the times are of the kernels alone")
-                                   : "engine: the host's times, limits and rules of " + assumptions.engine,
+                                   : "engine: the host's times of a step, the limits and the rules of " +
+                                         assumptions.engine + "; no server in front of it",
         "node: " + (assumptions.node.empty() ? "the largest of the row's GPU in the database" : assumptions.node),
         "weights: " + (assumptions.weights ? std::string(to_string(*assumptions.weights)) : "the row's")};
     return result;
