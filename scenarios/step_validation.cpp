@@ -101,6 +101,15 @@ std::string set_deployment(Deployment& d, const Csv& table, std::size_t i, const
     return {};
 }
 
+/// Why a decode's contexts cannot have been in memory, whatever else lies there, if so.
+std::string too_large(const Architecture& architecture, const Deployment& d, const StepRow& row) {
+    const MemoryBudget memory = memory_budget(architecture, d);
+    const Bytes room = d.gpu->usable_memory.value - memory.weights;
+    if (memory.kv_of_new_token * (row.batch * row.context) <= room) return {};
+    return fmt::format("beside the weights a GPU has room for {:.0f} tokens, not {:.0f}",
+                       std::max(0.0, room / memory.kv_of_new_token), row.batch * row.context);
+}
+
 /// Most prompt tokens that the engine computes together; infinite where it has no such limit.
 double chunk_of(const Engine& engine) {
     const int limit = engine.scheduling == Scheduling::chunked             ? engine.max_step_tokens
@@ -134,12 +143,8 @@ void predict(StepRow& row, const Csv& table, std::size_t i, const Engine& engine
         row.predicted = time.value_or(Seconds(0)).value();
         return;
     }
-    const MemoryBudget memory = memory_budget(architecture, d);
-    if (row.phase == StepPhase::decode && row.batch * row.context > memory.kv_tokens) {
-        row.skipped = fmt::format("the cache holds {:.0f} tokens, not {:.0f}", std::max(0.0, memory.kv_tokens),
-                                  row.batch * row.context);
-        return;
-    }
+    if (row.phase == StepPhase::decode) row.skipped = too_large(architecture, d, row);
+    if (!row.skipped.empty()) return;
     const StepCost cost(architecture, d);
     const double chunk = number_or(table, i, "chunk_tokens", chunk_of(*d.engine));
     row.predicted = (row.phase == StepPhase::prefill ? prefill_time(cost, row, std::max(1.0, chunk))

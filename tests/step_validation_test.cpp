@@ -148,7 +148,7 @@ TEST_CASE("step validation: rows that no prediction is for say why") {
     CHECK(v.rows[8].skipped == "no output_tokens");
     CHECK(v.rows[9].skipped == "no seconds");
     // 262144 tokens of 0.5 MiB are 128 GiB.
-    CHECK_THAT(v.rows[10].skipped, ContainsSubstring("the cache holds") && ContainsSubstring("not 262144"));
+    CHECK_THAT(v.rows[10].skipped, ContainsSubstring("has room for") && ContainsSubstring("not 262144"));
     CHECK(v.summary[1].n == 1);
 }
 
