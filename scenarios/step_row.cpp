@@ -11,13 +11,14 @@ namespace {
 
 /// No step or batch takes longer than an hour, s; milliseconds written as seconds often do.
 constexpr double longest = 3600;
-constexpr double largest = 1e12;
+/// No batch has more sequences and no sequence more tokens; a typing error would be simulated for days.
+constexpr double most_sequences = 1e5, most_tokens = 1e8;
 
-double number(const Csv& table, std::size_t row, const std::string& column, double least) {
+double number(const Csv& table, std::size_t row, const std::string& column, double least, double most = most_tokens) {
     const auto value = table.number(row, column);
     const std::string place = table.place(row) + " " + column;
     if (!value) throw InputError(place, "is empty; a number is needed");
-    if (!std::isfinite(*value) || *value < least || *value > largest)
+    if (!std::isfinite(*value) || *value < least || *value > most)
         throw InputError(place, "'" + table.text(row, column) + "' is out of range");
     return *value;
 }
@@ -64,6 +65,15 @@ void read_time(StepRow& row, const Csv& table, std::size_t i) {
 
 }  // namespace
 
+int ranks_or_one(const Csv& table, std::size_t row, const std::string& column) {
+    if (!table.number(row, column)) return 1;
+    const double ranks = number(table, row, column, 1, 1024);
+    if (ranks != std::floor(ranks))
+        throw InputError(table.place(row) + " " + column,
+                         "expected a whole number, not '" + table.text(row, column) + "'");
+    return static_cast<int>(ranks);
+}
+
 double number_or(const Csv& table, std::size_t row, const std::string& column, double fallback) {
     return table.number(row, column) ? number(table, row, column, 0) : fallback;
 }
@@ -84,7 +94,7 @@ StepRow read_step_row(const Csv& table, std::size_t i) {
     row.phase = static_cast<StepPhase>(found - step_phases.begin());
     row.skipped = unusable(table, i, row.phase);
     if (!row.skipped.empty()) return row;
-    row.batch = number(table, i, "batch", 1);
+    row.batch = number(table, i, "batch", 1, most_sequences);
     if (row.phase != StepPhase::decode) row.prompt = number(table, i, "prompt_tokens", 1);
     if (row.phase == StepPhase::mixed) row.output = number(table, i, "output_tokens", 1);
     if (row.phase == StepPhase::prefill) row.context = number_or(table, i, "context_tokens", 0);

@@ -28,6 +28,8 @@ struct StepRow {
 /// throws InputError at "file:line column" for a size or time that is no positive number, for a time that no step
 /// takes, and for tokens that contradict each other.
 [[nodiscard]] StepRow read_step_row(const Csv& table, std::size_t row);
+/// A count of ranks, one where the cell is empty or there is no such column; throws InputError for what is none.
+[[nodiscard]] int ranks_or_one(const Csv& table, std::size_t row, const std::string& column);
 /// The number of a cell that may be empty; throws InputError where it is negative or no number.
 [[nodiscard]] double number_or(const Csv& table, std::size_t row, const std::string& column, double fallback);
 

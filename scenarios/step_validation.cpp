@@ -1,6 +1,7 @@
 #include "scenarios/step_validation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -65,11 +66,10 @@ std::optional<Seconds> batch_time(const Deployment& d, const StepRow& row) {
     workload.output = Distribution::fixed(row.output);
     const Instance instance(d, &workload);
     const InstanceRunner runner(instance, workload, Distribution::fixed(0));
-    const InstanceMeans means = runner.run({.users = static_cast<std::uint32_t>(row.batch),
-                                            .requests = static_cast<std::uint64_t>(row.batch),
-                                            .ramp = Seconds(0)});
+    const auto requests = static_cast<std::uint32_t>(std::lround(row.batch));
+    const InstanceMeans means = runner.run({.users = requests, .requests = requests, .ramp = Seconds(0)});
     if (means.request_rate.value() <= 0) return std::nullopt;
-    return Seconds(row.batch / means.request_rate.value());
+    return Seconds(requests / means.request_rate.value());
 }
 
 /// Fills a deployment in; says why not where the row's names lead nowhere.
@@ -78,18 +78,20 @@ std::string set_deployment(Deployment& d, const Csv& table, std::size_t i, const
     std::string problem;
     d.model = model_of_row(table, i, catalog, problem);
     if (d.model == nullptr) return problem;
-    d.tensor_parallel = static_cast<int>(number_or(table, i, "tp", 1));
-    d.pipeline_parallel = static_cast<int>(number_or(table, i, "pp", 1));
+    d.tensor_parallel = ranks_or_one(table, i, "tp");
+    d.pipeline_parallel = ranks_or_one(table, i, "pp");
     if (assumptions.node.empty()) {
         d.gpu = gpu_of_row(table, i, catalog, problem);
         if (d.gpu == nullptr) return problem;
-        d.node = node_for(*d.gpu, d.gpus_per_instance(), catalog);
+        d.node = node_for(*d.gpu, d.tensor_parallel, catalog);
     } else {
         d.node = &catalog.nodes.at(assumptions.node, "--node");
         d.gpu = &catalog.gpus.at(d.node->gpu, d.node->name);
     }
-    if (d.node == nullptr || d.gpus_per_instance() > d.node->gpus)
-        return "no node of the database has " + std::to_string(d.gpus_per_instance()) + " of these GPUs";
+    if (d.node == nullptr || d.tensor_parallel > d.node->gpus)
+        return "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
+    // A pipeline goes on to further nodes, as many stages on each.
+    while (d.gpus_per_host() > d.node->gpus || d.pipeline_parallel % d.hosts_per_instance != 0) ++d.hosts_per_instance;
     // llama.cpp counts the output as one more.
     if (const double layers = number_or(table, i, "gpu_layers", d.model->layers + 1); layers <= d.model->layers)
         return "only " + std::to_string(static_cast<int>(layers)) + " layers were on the GPU";

@@ -25,6 +25,9 @@ StepValidation validated(const std::string& rows, const StepAssumptions& assumpt
 
 TEST_CASE("step validation: rows are what the step costs of the deployment say") {
     Deployment d = testing::deployment("llama-2-7b", "a100-80gb-sxm-8", 2, 1, "vllm-v1");
+    Engine engine = *d.engine;
+    engine.host.per_request.value = Seconds(0);  // No server receives the prompts.
+    d.engine = &engine;
     set_kernels(d, testing::library(), {});
     const Architecture architecture(*d.model);
     const StepCost cost(architecture, d);
@@ -71,11 +74,10 @@ TEST_CASE("step validation: published rates of llama.cpp are met within a fifth 
     }
 }
 
-// One user of the whole cluster of an idle engine: nothing overlaps, so that the steps add up.
 TEST_CASE("step validation: a whole batch is its prefill and a decode step for each further token") {
     Deployment d = testing::deployment("llama-2-7b", "a100-80gb-sxm-8", 2, 1, "fastertransformer");
     Engine engine = *d.engine;
-    engine.host.per_request.value = Seconds(0);  // No server receives the requests.
+    engine.host.per_request.value = Seconds(0);
     d.engine = &engine;
     set_kernels(d, testing::library(), {});
     const Architecture architecture(*d.model);
