@@ -259,8 +259,8 @@ void register_validate(Registry<Command>& registry) {
             "such a row names and nobody knows leaves it out, with the reason.",
         .examples = {"plimsoll validate tests/cli/measurements/a100.csv",
                      "plimsoll validate tests/data/importers/llama_bench.md --column model=llama-2-7b",
-                     "plimsoll validate tests/data/steps/mixed_sources.csv --where source=paper --where 'tp>=8' "
-                     "--engine fastertransformer"},
+                     "plimsoll validate tests/data/steps/mixed_sources.csv --where source=paper --engine "
+                     "fastertransformer"},
         .positionals = {{.name = "FILE", .help = "tables of measurements", .many = true, .completes = "files"}},
         .options = {{.name = "assumptions",
                      .value = "NAME",
