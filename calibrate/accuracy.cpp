@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "calibrate/row_condition.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -23,7 +25,7 @@ std::vector<KernelRow> known_rows(const Csv& csv, const AccuracyRule& rule, Cata
         if (catalog.gpus.candidates(gpu).size() != 1) continue;
         std::vector<RowCondition> conditions{{"gpu", RowCondition::Relation::equal, gpu}};
         for (const std::string& text : rule.conditions) conditions.push_back(parse_condition(text));
-        KernelTable table = read_kernel_table(csv, conditions, catalog);
+        KernelTable table = read_kernel_table(rows_where(csv, conditions), catalog);
         rows.insert(rows.end(), table.rows.begin(), table.rows.end());
     }
     std::map<KernelGroup, std::size_t> sizes;

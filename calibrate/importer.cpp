@@ -89,6 +89,8 @@ Imported import_text(const MeasuredText& text, const ImportChoice& choice, const
     if (const auto kind = measured_by(imported.table); kind && !holds(wanted, *kind))
         throw InputError(text.name,
                          fmt::format("its columns are of {}; {} are needed here", to_string(*kind), joined(wanted)));
+    imported.read = imported.table.rows();
+    imported.table = rows_where(imported.table, choice.where);
     return imported;
 }
 

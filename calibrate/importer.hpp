@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "calibrate/row_condition.hpp"
 #include "model/base/csv.hpp"
 #include "model/base/fields.hpp"
 #include "model/base/registry.hpp"
@@ -24,6 +25,7 @@ using GivenColumns = std::map<std::string, std::string>;
 struct Imported {
     Csv table;
     std::vector<std::string> left_out;  ///< "file:line: why"
+    std::size_t read = 0;               ///< rows before the conditions of the choice
 };
 
 /// What an importer's rows are of.
@@ -49,6 +51,7 @@ struct Importer {
 struct ImportChoice {
     std::string importer;  ///< empty: the one whose form the text looks like most
     GivenColumns given;
+    std::vector<RowCondition> where = {};  ///< rows are taken that satisfy all
 };
 /// Reads "column=value"; throws InputError at --column.
 [[nodiscard]] GivenColumns parse_given_columns(const std::vector<std::string>& texts);

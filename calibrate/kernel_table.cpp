@@ -68,30 +68,6 @@ double positive(const Csv& csv, std::size_t row, const std::string& column) {
     return *value;
 }
 
-bool holds(const RowCondition& condition, const Csv& csv, std::size_t row) {
-    // Query heads on a KV head is what decides between kernels, and no column.
-    const std::string cell = condition.column == "group" && !csv.has("group")
-                                 ? fmt::format("{}", positive(csv, row, "heads") / positive(csv, row, "kv_heads"))
-                                 : csv.text(row, condition.column);
-    if (condition.relation == RowCondition::Relation::equal && cell == condition.value) return true;
-    double limit = 0;
-    try {
-        limit = parse_number(condition.value, "--where");
-    } catch (const InputError&) {
-        if (condition.relation == RowCondition::Relation::equal) return false;
-        throw;
-    }
-    double value = 0;
-    try {
-        value = parse_number(cell, csv.place(row) + " " + condition.column);
-    } catch (const InputError&) {
-        if (condition.relation == RowCondition::Relation::equal) return false;
-        throw;
-    }
-    if (condition.relation == RowCondition::Relation::equal) return value == limit;
-    return condition.relation == RowCondition::Relation::at_least ? value >= limit : value <= limit;
-}
-
 std::string text_or_empty(const Csv& csv, std::size_t row, const std::string& column) {
     return csv.has(column) ? csv.text(row, column) : std::string();
 }
@@ -229,27 +205,12 @@ std::string KernelGroup::text() const {
     return result;
 }
 
-RowCondition parse_condition(const std::string& text) {
-    const auto at = text.find_first_of("=<>");
-    if (at == std::string::npos || at == 0)
-        throw InputError("--where", in_quotes(text) + " is no condition: COLUMN=VALUE, COLUMN>=VALUE, COLUMN<=VALUE");
-    const bool two = text[at] != '=';
-    if (two && (at + 1 >= text.size() || text[at + 1] != '='))
-        throw InputError("--where", in_quotes(text) + ": only =, >= and <= are known");
-    RowCondition condition{text.substr(0, at), RowCondition::Relation::equal, text.substr(at + (two ? 2 : 1))};
-    if (text[at] == '>') condition.relation = RowCondition::Relation::at_least;
-    if (text[at] == '<') condition.relation = RowCondition::Relation::at_most;
-    return condition;
-}
-
-KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& conditions, Catalog& catalog) {
+KernelTable read_kernel_table(const Csv& csv, Catalog& catalog) {
     const TableKind& kind = kind_of(csv);
     csv.require({"seconds"});
     KernelTable table;
     table.read = csv.rows();
     for (std::size_t row = 0; row < csv.rows(); ++row) {
-        if (!std::all_of(conditions.begin(), conditions.end(), [&](const auto& c) { return holds(c, csv, row); }))
-            continue;
         if (text_or_empty(csv, row, "timed_out") == "1")
             table.implausible.push_back(csv.place(row) + ": its timing ran out before it was steady");
         else

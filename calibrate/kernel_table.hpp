@@ -32,17 +32,7 @@ struct KernelRow {
     std::string shape;      ///< what stays when the load varies: weights [n, k], heads, rank count
 };
 
-/// A condition on a column (or on `group`, the query heads of a KV head): numbers compare with = >= <=, texts with =
-/// alone.
-struct RowCondition {
-    std::string column;
-    enum class Relation { equal, at_least, at_most } relation = Relation::equal;
-    std::string value;
-};
-/// "gpu=a100", "n>=1024", "m<=64"; throws InputError at --where for anything else.
-[[nodiscard]] RowCondition parse_condition(const std::string& text);
-
-/// Measured kernels of a table that satisfy all conditions; rows of one shape and group are merged to their median.
+/// Measured kernels of a table; rows of one shape and group are merged to their median.
 struct KernelTable {
     std::vector<KernelRow> rows;
     std::size_t read = 0;                  ///< rows of the file
@@ -50,10 +40,9 @@ struct KernelTable {
     std::vector<std::string> implausible;  ///< rows left out, "file:line: why"
 };
 
-/// Reads the columns of a GEMM, attention, all-reduce or mixture-of-experts table (docs/calibrate.md). Conditions apply
-/// before names are resolved. Throws InputError naming the row for a GPU that the catalog does not know, a size or time
-/// that is no positive number, and a group whose times are far from what the GPU could do (other units than seconds).
-[[nodiscard]] KernelTable read_kernel_table(const Csv& csv, const std::vector<RowCondition>& conditions,
-                                            Catalog& catalog);
+/// Reads the columns of a GEMM, attention, all-reduce or mixture-of-experts table (docs/calibrate.md). Throws
+/// InputError naming the row for a GPU that the catalog does not know, a size or time that is no positive number, and a
+/// group whose times are far from what the GPU could do (other units than seconds).
+[[nodiscard]] KernelTable read_kernel_table(const Csv& csv, Catalog& catalog);
 
 }  // namespace plimsoll

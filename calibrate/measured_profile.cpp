@@ -34,7 +34,7 @@ Groups groups_of(std::span<const Measured> samples, int round, const SampleLabel
             chosen.push_back(measured);
     Groups groups;
     for (const auto& [file, text] : sample_tables(chosen, labels)) {
-        KernelTable table = read_kernel_table(Csv::from_text(text, file), {}, catalog);
+        KernelTable table = read_kernel_table(Csv::from_text(text, file), catalog);
         left_out.insert(left_out.end(), table.implausible.begin(), table.implausible.end());
         for (KernelRow& row : table.rows) groups[row.group].push_back(std::move(row));
     }

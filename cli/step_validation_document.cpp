@@ -19,6 +19,10 @@ StepAssumptions assumptions_of(const Arguments& arguments, Catalog& catalog) {
     return result;
 }
 
+Cell count_or_unknown(double count) {
+    return count > 0 ? Cell::count(count) : Cell();
+}
+
 Table rows_table(const StepValidation& validation) {
     Table table{"rows",
                 "Measured and predicted",
@@ -30,6 +34,7 @@ Table rows_table(const StepValidation& validation) {
                  {"batch", "batch", 0},
                  {"prompt_tokens", "prompt", 0},
                  {"context_tokens", "context", 0},
+                 {"output_tokens", "output", 0},
                  {"measured_s", "measured", 0},
                  {"deviation_s", "+-", 2},
                  {"predicted_s", "predicted", 0},
@@ -41,11 +46,12 @@ Table rows_table(const StepValidation& validation) {
                   row.model,
                   row.weights,
                   row.gpu,
-                  Cell(step_phases[row.prefill ? 0 : 1]),
-                  Cell::count(row.batch),
-                  row.prefill ? Cell::count(row.prompt) : Cell(),
-                  Cell::count(row.context),
-                  Cell(Seconds(row.measured)),
+                  Cell(step_phases[static_cast<std::size_t>(row.phase)]),
+                  count_or_unknown(row.batch),
+                  count_or_unknown(row.prompt),
+                  row.phase == StepPhase::mixed ? Cell() : Cell::count(row.context),
+                  count_or_unknown(row.output),
+                  row.measured > 0 ? Cell(Seconds(row.measured)) : Cell(),
                   row.deviation > 0 ? Cell(Seconds(row.deviation)) : Cell()};
         const bool known = row.skipped.empty();
         cells.push_back(known ? Cell(Seconds(row.predicted)) : Cell());
@@ -53,6 +59,28 @@ Table rows_table(const StepValidation& validation) {
         cells.push_back(known ? Cell() : Cell(row.skipped));
         table.rows.push_back(std::move(cells));
     }
+    return table;
+}
+
+/// Where a table is of several sources, engines or GPUs: the errors of each.
+Table groups_table(const StepValidation& validation) {
+    Table table{"groups",
+                "By source, engine, GPU and phase",
+                {{"source", "source", 2},
+                 {"engine", "engine", 1},
+                 {"gpu", "GPU", 0},
+                 {"phase", "phase", 0},
+                 {"n", "rows", 0},
+                 {"median_ape", "median error", 0},
+                 {"p90_ape", "p90 error", 0},
+                 {"median_error", "median with its sign", 0}},
+                {}};
+    for (const StepGroup& group : validation.groups)
+        table.rows.push_back({group.source.empty() ? Cell() : Cell(group.source),
+                              group.engine.empty() ? Cell() : Cell(group.engine), Cell(group.gpu),
+                              Cell(step_phases[static_cast<std::size_t>(group.phase)]), Cell::count(group.errors.n),
+                              Cell::fraction(group.errors.median), Cell::fraction(group.errors.p90),
+                              Cell(Kind::change, group.errors.middle)});
     return table;
 }
 
@@ -71,6 +99,7 @@ void add_summary(const StepValidation& validation, std::vector<Item>& items) {
         facts.facts.push_back({phase + ".median_ape", "", Cell::fraction(e.median)});
         facts.facts.push_back({phase + ".p90_ape", "", Cell::fraction(e.p90)});
         facts.facts.push_back({phase + ".bias", "", Cell(Kind::change, e.bias)});
+        facts.facts.push_back({phase + ".median_error", "", Cell(Kind::change, e.middle)});
         table.rows.push_back({Cell(phase), Cell::count(e.n), Cell::fraction(e.median), Cell::fraction(e.p90),
                               Cell(Kind::change, e.bias)});
     }
@@ -88,6 +117,7 @@ Document step_validation_document(const Imported& imported, const Arguments& arg
     for (const StepRow& row : validation.rows)
         if (!row.skipped.empty()) left_out.push_back(row.place + ": " + row.skipped);
     if (!left_out.empty()) document.items.push_back(Bullets{"left_out", "Left out:", std::move(left_out)});
+    document.items.push_back(groups_table(validation));
     add_summary(validation, document.items);
     document.items.push_back(Bullets{"assumptions", "Assumed:", validation.assumptions});
     return document;

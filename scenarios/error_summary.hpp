@@ -12,6 +12,7 @@ struct ErrorSummary {
     int n = 0;
     double median = 0, p90 = 0;  ///< of the absolute errors
     double bias = 0;             ///< mean of the errors with their signs
+    double middle = 0;           ///< their median
 };
 
 [[nodiscard]] inline ErrorSummary summary_of(const std::vector<double>& errors) {
@@ -24,6 +25,8 @@ struct ErrorSummary {
     }
     summary.median = exact_quantile(sizes, 0.5);
     summary.p90 = exact_quantile(sizes, 0.9);
+    std::vector<double> with_signs = errors;
+    summary.middle = exact_quantile(with_signs, 0.5);
     return summary;
 }
 

@@ -1,6 +1,7 @@
 #include "scenarios/measured_row.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "model/base/error.hpp"
@@ -21,14 +22,42 @@ const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumpt
     return nullptr;
 }
 
-/// Every entry that answers to the name and passes the filter; the problem names what was looked for.
-template <class Entry, class Filter>
-const Entry* only(Shelf<Entry>& shelf, const std::string& name, Filter fits, std::string& problem) {
+/// The entries of that name or alias; tables of others write blanks where the catalog has hyphens ("A100 SXM").
+template <class Entry>
+std::vector<const Entry*> named(Shelf<Entry>& shelf, std::string name) {
     std::vector<const Entry*> found = shelf.candidates(name);
-    std::erase_if(found, [&](const Entry* entry) { return !fits(*entry); });
+    if (!found.empty()) return found;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    return shelf.candidates(name);
+}
+
+/// The one that was found; the problem names what was looked for.
+template <class Entry>
+const Entry* the_only(const std::vector<const Entry*>& found, const std::string& kind, const std::string& name,
+                      std::string& problem) {
     if (found.size() == 1) return found.front();
-    problem = (found.empty() ? "no " : "several ") + shelf.kind() + "s fit '" + name + "'";
+    problem = (found.empty() ? "no " : "several ") + kind + "s fit '" + name + "'";
     return nullptr;
+}
+
+/// Names of dtypes elsewhere, in small letters with hyphens, and here.
+constexpr std::pair<std::string_view, std::string_view> dtype_spellings[] = {
+    {"f32", "fp32"},     {"float32", "fp32"}, {"float", "fp32"},   {"f16", "fp16"},
+    {"float16", "fp16"}, {"half", "fp16"},    {"bfloat16", "bf16"}};
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+/// Whether a link is of the modules whose GPUs NVLink joins ("NVLink/NVSwitch") rather than of cards ("PCIe 4.0",
+/// "NVLink bridge"); nothing where the cell is empty, doubted, or names neither.
+std::optional<bool> is_sxm(std::string link) {
+    link = lower(link);
+    if (is_doubted(link)) return std::nullopt;
+    if (link.starts_with("pcie") || link.starts_with("nvlink bridge")) return false;
+    if (link.starts_with("nvlink")) return true;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -44,21 +73,32 @@ const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog) {
 
 const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
     const double memory = table.number(row, "gpu_mem_gb").value_or(0.0) * 1e9;
-    const std::string link = table.has("link") ? table.text(row, "link") : std::string();
-    return only(
-        catalog.gpus, table.text(row, "gpu"),
-        [&](const Gpu& gpu) {
-            // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
-            const bool size =
-                memory <= 0 || (memory > 0.9 * gpu.usable_memory.value.value() && memory < 1.1 * gpu.memory.value());
-            return size && (link.empty() || (gpu.form_factor == "sxm") == (link == "nvlink"));
-        },
-        problem);
+    const std::string& name = table.text(row, "gpu");
+    std::vector<const Gpu*> found = named(catalog.gpus, name);
+    // Tables print decimal or binary gigabytes, of the label or of what the driver reports.
+    std::erase_if(found, [&](const Gpu* gpu) {
+        return memory > 0 && (memory <= 0.9 * gpu->usable_memory.value.value() || memory >= 1.1 * gpu->memory.value());
+    });
+    if (const auto sxm = is_sxm(table.has("link") ? table.text(row, "link") : ""); sxm && found.size() > 1)
+        std::erase_if(found, [&](const Gpu* gpu) { return (gpu->form_factor == "sxm") != *sxm; });
+    return the_only(found, catalog.gpus.kind(), name, problem);
 }
 
 const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem) {
-    return only(
-        catalog.models, table.text(row, "model"), [](const Transformer&) { return true; }, problem);
+    const std::string& name = table.text(row, "model");
+    return the_only(named(catalog.models, name), catalog.models.kind(), name, problem);
+}
+
+std::optional<Dtype> dtype_of_row(const Csv& table, std::size_t row, std::string& problem) {
+    std::string name = lower(table.text(row, "weights_dtype"));
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c == '_' || c == ' '; }, '-');
+    for (const auto& [elsewhere, here] : dtype_spellings)
+        if (name == elsewhere) name = here;
+    const auto found = std::find(dtype_names.begin(), dtype_names.end(), name);
+    if (found != dtype_names.end()) return static_cast<Dtype>(found - dtype_names.begin());
+    problem = "no dtype fits '" + table.text(row, "weights_dtype") + "'";
+    return std::nullopt;
 }
 
 MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssumptions& assumptions,

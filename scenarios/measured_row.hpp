@@ -25,12 +25,15 @@ struct MeasuredRow {
     std::string problem;          ///< why nothing can be predicted; empty otherwise
 };
 
-/// The GPU that a row means by its columns gpu, gpu_mem_gb and link (nvlink or another; an empty cell tells nothing);
-/// null, and why, where none or several fit.
+/// The GPU that a row means by its columns gpu and gpu_mem_gb, and where several fit by its link, "NVLink" or "PCIe"
+/// (an empty or doubted cell tells nothing); null, and why, where none or several fit.
 [[nodiscard]] const Gpu* gpu_of_row(const Csv& table, std::size_t row, Catalog& catalog, std::string& problem);
 /// The model that a row means; null, and why, where none or several fit.
 [[nodiscard]] const Transformer* model_of_row(const Csv& table, std::size_t row, Catalog& catalog,
                                               std::string& problem);
+/// The dtype that a row means by its column weights_dtype, as it is spelt here or elsewhere ("F16", "Q4_K_M"); nothing,
+/// and why, where there is none.
+[[nodiscard]] std::optional<Dtype> dtype_of_row(const Csv& table, std::size_t row, std::string& problem);
 /// The node of a GPU with the most of them that has room; null where there is none.
 [[nodiscard]] const Node* node_for(const Gpu& gpu, int gpus, Catalog& catalog);
 

@@ -52,6 +52,40 @@ TEST_CASE("validate holds whole steps of llama-bench against the cost of a step"
                ContainsSubstring("its columns are not those of tests/cli/measurements/a100.csv"));
 }
 
+TEST_CASE("validate uses what it can of a table of mixed sources, and lists the rest") {
+    const std::string line = "validate tests/data/steps/mixed_sources.csv";
+    const json all = answer(line);
+    CHECK(all["summary"]["prefill"]["n"] == 2);
+    CHECK(all["summary"]["decode"]["n"] == 2);
+    CHECK(all["summary"]["mixed"]["n"] == 1);
+    REQUIRE(all["left_out"].size() == 8);
+    CHECK(all["left_out"][0] == "tests/data/steps/mixed_sources.csv:5: several GPUs fit 'A100'");
+    CHECK(all["left_out"][4] == "tests/data/steps/mixed_sources.csv:11: the table doubts its batch, '64?'");
+    // Conditions choose before anything is resolved.
+    const json paper = answer(line + " --where source=paper --where tp>=8 --engine fastertransformer");
+    CHECK(paper["rows"].size() == 2);
+    CHECK(!paper.contains("left_out"));
+    REQUIRE(paper["groups"].size() == 2);
+    CHECK(paper["groups"][0]["engine"] == "FasterTransformer");
+    CHECK(run(line + " --where source=blog").code == 2);
+    CHECK_THAT(run(line + " --where source=nobody").errors,
+               ContainsSubstring("--where: none of the 13 rows satisfies all conditions"));
+}
+
+TEST_CASE("validate refuses rows of steps that cannot be, by their place") {
+    std::ifstream expected("tests/bad_input/steps.tsv");
+    int rows = 0;
+    for (std::string text; std::getline(expected, text);) {
+        if (text.empty() || text[0] == '#') continue;
+        const std::size_t tab = text.find('\t');
+        const cli::Result result = run("validate tests/bad_input/steps/" + text.substr(0, tab));
+        CHECK(result.code == 2);
+        CHECK(result.errors == "plimsoll: " + text.substr(tab + 1) + "\n");
+        ++rows;
+    }
+    CHECK(rows == 11);
+}
+
 TEST_CASE("validate plays runs of vllm bench with their own count of requests") {
     const std::string options = served + " --assumptions vllm-bench";
     const json all = answer("validate " + folder + "vllm_bench.jsonl" + options);

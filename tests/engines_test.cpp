@@ -23,7 +23,8 @@ Scenario chat(const std::string& engine) {
     s.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
     s.load.registered_users = 5000;
     s.load.think_time = Distribution::uniform(1.0, 3.0);
-    s.slo.terms = {{Metric::e2e, Statistic::mean, Seconds(30.0)}, {Metric::ttft, Statistic::mean, Seconds(10.0)}};
+    // At 10 s a padded batch of 32 is as good as full: there its TTFT hardly rises from 30 to 37 users.
+    s.slo.terms = {{Metric::e2e, Statistic::mean, Seconds(30.0)}, {Metric::ttft, Statistic::mean, Seconds(12.0)}};
     s.cost.amortization = Seconds(3 * 365.25 * 86400);
     s.profiles.any = false;
     return s;
@@ -32,8 +33,9 @@ Scenario chat(const std::string& engine) {
 }  // namespace
 
 TEST_CASE("Every engine is planned and simulated, and both say the same") {
-    const std::string engine = GENERATE("fastertransformer", "lightllm", "llama-cpp-server", "lmdeploy", "orca",
-                                        "sarathi", "sglang", "tensorrt-llm", "vllm-v1-async");
+    const std::string engine =
+        GENERATE("deepspeed-mii", "fastertransformer", "lightllm", "llama-cpp-server", "lmdeploy", "orca", "sarathi",
+                 "sglang", "tensorrt-llm", "vllm-0.2", "vllm-v1-async");
     CAPTURE(engine);
     const Scenario scenario = chat(engine);
     Plan result = plan(scenario, TestInstance::catalog());

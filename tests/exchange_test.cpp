@@ -94,7 +94,7 @@ KernelModel fitted_exchange() {
         for (double bytes = 4096; bytes <= 268435456; bytes *= 4)
             text += "h100-80gb-sxm,nvswitch,nccl-1,all_to_all," + std::to_string(ranks) + "," + std::to_string(bytes) +
                     ",fp16," + std::to_string(5.0 * ranks + bytes * (ranks - 1) / ranks / 200e3) + "e-6\n";
-    const KernelTable table = read_kernel_table(Csv::from_text(text, "exchanges.csv"), {}, testing::library());
+    const KernelTable table = read_kernel_table(Csv::from_text(text, "exchanges.csv"), testing::library());
     REQUIRE(table.rows.size() == 27);
     CHECK(table.rows.front().group.kernel == "all_to_all");
     const Gpu& gpu = testing::library().gpus.at("h100-80gb-sxm", "test");
@@ -126,7 +126,7 @@ TEST_CASE("exchange: tables of other collectives are refused with those that are
     const auto read = [](const char* name) {
         std::string text = "gpu,topology,library,collective,ranks,bytes,dtype,seconds\nh100-80gb-sxm,nvswitch,nccl-1,";
         text.append(name).append(",8,8192,fp16,2e-5\n");
-        return read_kernel_table(Csv::from_text(text, "table.csv"), {}, testing::library()).rows.at(0);
+        return read_kernel_table(Csv::from_text(text, "table.csv"), testing::library()).rows.at(0);
     };
     CHECK(read("all_reduce").op.work.message == Bytes(8192));
     CHECK(read("all_to_all").op.work.message == Bytes(7168));  // an eighth stays

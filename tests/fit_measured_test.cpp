@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "calibrate/fit_report.hpp"
+#include "calibrate/row_condition.hpp"
 #include "tests/catch.hpp"
 #include "tests/library.hpp"
 
@@ -32,7 +33,7 @@ const std::string a100 = "a100-80gb-sxm", a30 = "a30-24gb-pcie", h200 = "h200-14
 TestErrors judged(const Measured& one, const std::string& file) {
     std::vector<RowCondition> conditions;
     for (const std::string& text : one.conditions) conditions.push_back(parse_condition(text));
-    const KernelTable table = read_kernel_table(Csv::from_file(file), conditions, testing::library());
+    const KernelTable table = read_kernel_table(rows_where(Csv::from_file(file), conditions), testing::library());
     const std::string train = one.train;
     const SplitRule rule = train.starts_with("ranks=") ? parse_train_per(train) : parse_train(train);
     const FitReport report = fit_and_judge(table.rows, rule, 1, {}, testing::library());

@@ -69,7 +69,7 @@ TEST_CASE("importers: both runs of each size of nccl-tests become a row of an al
     CHECK(*imported.table.number(0, "seconds") == Approx(18.66e-6));
     CHECK(*imported.table.number(1, "seconds") == Approx(17.95e-6));
     CHECK(imported.table.place(0) == folder + "nccl_all_reduce.txt:18");
-    const KernelTable kernels = read_kernel_table(imported.table, {}, testing::library());
+    const KernelTable kernels = read_kernel_table(imported.table, testing::library());
     REQUIRE(kernels.rows.size() == 15);
     CHECK(kernels.rows[0].group == KernelGroup{"all_reduce", "h20-96gb-sxm", "nccl-2.30.4", "nvswitch", "fp32", ""});
     CHECK(kernels.rows[0].seconds == Approx((18.66e-6 + 17.95e-6) / 2));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "calibrate/fit_report.hpp"
+#include "calibrate/row_condition.hpp"
 #include "tests/catch.hpp"
 #include "tests/kernel_rows.hpp"
 #include "tests/library.hpp"
@@ -15,7 +16,7 @@ namespace {
 const std::string header = "source,gpu,framework,dtype,m,n,k,seconds\n";
 
 KernelTable read(const std::string& rows, const std::vector<RowCondition>& conditions = {}) {
-    return read_kernel_table(Csv::from_text(header + rows, "table.csv"), conditions, testing::library());
+    return read_kernel_table(rows_where(Csv::from_text(header + rows, "table.csv"), conditions), testing::library());
 }
 
 const std::string plain =
@@ -40,7 +41,7 @@ TEST_CASE("a single token of query is decode, more are prefill, and sizes must a
     const std::string columns =
         "source,gpu,framework,dtype,kv_dtype,batch,query_len,kv_len,heads,kv_heads,head_dim,seconds\n";
     const auto attention = [&](const std::string& row) {
-        return read_kernel_table(Csv::from_text(columns + row + "\n", "table.csv"), {}, testing::library());
+        return read_kernel_table(Csv::from_text(columns + row + "\n", "table.csv"), testing::library());
     };
     const KernelTable decode = attention("me,a100-80gb-sxm,lib,bf16,fp8,4,1,1000,32,8,128,3e-5");
     CHECK(decode.rows.front().group.kernel == "attention_decode");
@@ -81,7 +82,7 @@ TEST_CASE("times and sizes that are no positive numbers are refused with their r
     CHECK_THROWS_WITH(read(plain + "me,a100-80gb-sxm,li"), ContainsSubstring("table.csv:5: expected 8 cells"));
     CHECK_THROWS_WITH(read("me,v100-16gb-pcie,lib,bf16,16,4096,4096,1e-4\n"),
                       ContainsSubstring("does not multiply bf16"));
-    CHECK_THROWS_WITH(read_kernel_table(Csv::from_text("gpu,seconds\na100,1\n", "table.csv"), {}, testing::library()),
+    CHECK_THROWS_WITH(read_kernel_table(Csv::from_text("gpu,seconds\na100,1\n", "table.csv"), testing::library()),
                       ContainsSubstring("no table of kernels"));
 }
 
@@ -149,7 +150,7 @@ TEST_CASE("each rank count gets its spread sizes") {
         for (int i = 0; i < 20; ++i)
             rows += "me,a100-80gb-sxm,nvswitch,nccl," + std::to_string(ranks) + "," + std::to_string(1024 << i) +
                     ",fp16," + std::to_string(1e-5 + 1e-8 * (1 << i)) + "\n";
-    const KernelTable table = read_kernel_table(Csv::from_text(rows, "table.csv"), {}, testing::library());
+    const KernelTable table = read_kernel_table(Csv::from_text(rows, "table.csv"), testing::library());
     const RowSplit split = split_rows(table.rows, parse_train_per("ranks=6"), 3);
     CHECK(split.train.size() == 12);
     double low = 1e18, high = 0;

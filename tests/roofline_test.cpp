@@ -208,3 +208,42 @@ TEST_CASE("a forecast is as good as its weakest constant") {
     bench.constants.gemm.launch.origin = Origin::extrapolated;
     CHECK(KernelTimes(bench.deployed).origin() == Origin::extrapolated);
 }
+
+TEST_CASE("attention that is not fused moves the scores of all pairs, masked ones too") {
+    Bench bench;
+    const Operator op = prefill(2, 512, 512, 32);
+    const double fused = bench.seconds(op);
+    bench.engine.score_bytes.value = Bytes(24);
+    // 24 B for 2 x 512 queries, 1024 keys and 32 heads at half of 2039 GB/s: 0.79 ms, which the form adds to its
+    // products as it adds the memory's time.
+    const double scores = 24.0 * 2 * 512 * 1024 * 32 / (0.5 * bench.gpu.memory_bandwidth.value.value());
+    CHECK(bench.seconds(op) > fused);
+    CHECK(bench.seconds(op) < fused + scores);
+    CHECK(bench.seconds(op) > 5e-6 + scores);
+}
+
+TEST_CASE("heads that read the cache apart take it from L2 once each") {
+    Bench bench;
+    const double shared = bench.seconds(decode(64, 64 * 4096, 32, 4)),
+                 own = bench.seconds(decode(64, 64 * 4096, 32, 32));
+    bench.engine.heads_read_apart = true;
+    CHECK(bench.seconds(decode(64, 64 * 4096, 32, 32)) == own);
+    // Eight heads read 64 x 4096 tokens of 2 KiB from L2, 26 B a clock on 108 multiprocessors at 1.41 GHz: 1.09 ms,
+    // where memory takes 0.53 at half its rate.
+    const double l2 = 8.0 * 64 * 4096 * 2 * 4 * 128 * 2 / (26 * 108 * 1.41e9);
+    CHECK(bench.seconds(decode(64, 64 * 4096, 32, 4)) > l2);
+    CHECK(bench.seconds(decode(64, 64 * 4096, 32, 4)) < 1.1 * l2 + 80e-6);
+    CHECK(shared < l2);
+}
+
+TEST_CASE("fp16 products summed in fp16 take a GeForce's rate for them") {
+    Bench bench;
+    bench.gpu.half_sum_peak = {FlopPerSecond(624e12)};
+    const double usual = bench.gemm(8192, 8192, 8192);
+    CHECK(bench.gemm(8192, 8192, 8192, Dtype::bf16) == Approx(usual).epsilon(0.01));
+    bench.engine.half_sums = true;
+    CHECK(bench.gemm(8192, 8192, 8192) < 0.55 * usual);
+    CHECK(bench.gemm(8192, 8192, 8192, Dtype::bf16) == Approx(usual).epsilon(0.01));
+    bench.gpu.half_sum_peak.reset();
+    CHECK(bench.gemm(8192, 8192, 8192) == usual);
+}

@@ -28,23 +28,20 @@ SplitRule rule_of(const Arguments& arguments) {
 
 /// The rows of all files that satisfy the conditions.
 KernelTable rows_of(const Arguments& arguments, Catalog& catalog) {
-    std::vector<RowCondition> conditions;
-    for (const std::string& text : arguments.values("where")) conditions.push_back(parse_condition(text));
     KernelTable all;
     const ImportChoice choice = import_choice(arguments);
     for (const std::string& file : arguments.values("from")) {
         const Imported imported = import_file(file, choice, {MeasuredKind::kernels});
-        KernelTable table = read_kernel_table(imported.table, conditions, catalog);
+        KernelTable table = read_kernel_table(imported.table, catalog);
         all.implausible.insert(all.implausible.end(), imported.left_out.begin(), imported.left_out.end());
-        all.read += table.read;
+        all.read += imported.read;
         all.duplicates += table.duplicates;
         all.rows.insert(all.rows.end(), table.rows.begin(), table.rows.end());
         all.implausible.insert(all.implausible.end(), table.implausible.begin(), table.implausible.end());
     }
     if (all.rows.empty() && all.read == 0 && !all.implausible.empty())
         throw InputError("--from", "no row to fit: " + all.implausible.front());
-    if (all.rows.empty())
-        throw InputError("--where", fmt::format("none of the {} rows satisfies all conditions", all.read));
+    if (all.rows.empty()) refuse_conditions(all.read);
     return all;
 }
 
@@ -107,10 +104,6 @@ void register_calibrate_fit(Registry<Command>& registry) {
               .help = "a CSV table of measured kernels, or what another tool printed of them",
               .repeatable = true,
               .completes = "files"},
-             {.name = "where",
-              .value = "CONDITION",
-              .help = "takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold",
-              .repeatable = true},
              {.name = "train",
               .value = "ROWS",
               .help = "rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes "

@@ -254,10 +254,13 @@ void register_validate(Registry<Command>& registry) {
         .description =
             "The table is CSV with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, "
             "output_tokens, users, ttft_s, tpot_s, request_rate_per_s (others are ignored), or what another "
-            "tool printed (docs/calibrate.md). Rows of whole steps, such as llama-bench's, are held "
-            "against the cost of a step; for them --engine adds an engine's host times.",
+            "tool printed (docs/calibrate.md). Rows of whole steps and batches, such as llama-bench's, are held "
+            "against the cost of a step; for them --engine adds an engine's host times, limits and rules. What "
+            "such a row names and nobody knows leaves it out, with the reason.",
         .examples = {"plimsoll validate tests/cli/measurements/a100.csv",
-                     "plimsoll validate tests/data/importers/llama_bench.md --column model=llama-2-7b"},
+                     "plimsoll validate tests/data/importers/llama_bench.md --column model=llama-2-7b",
+                     "plimsoll validate tests/data/steps/mixed_sources.csv --where source=paper --engine "
+                     "fastertransformer"},
         .positionals = {{.name = "FILE", .help = "tables of measurements", .many = true, .completes = "files"}},
         .options = {{.name = "assumptions",
                      .value = "NAME",

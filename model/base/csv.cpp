@@ -95,6 +95,12 @@ void Csv::append(const Csv& other) {
     for (std::size_t row = 0; row < other.rows(); ++row) add_row(other.places_[row], other.cells_[row]);
 }
 
+Csv Csv::only(const std::vector<std::size_t>& rows) const {
+    Csv chosen = with_columns(columns_, name_);
+    for (const std::size_t row : rows) chosen.add_row(places_[row], cells_[row]);
+    return chosen;
+}
+
 bool Csv::has(std::string_view column) const {
     return std::find(columns_.begin(), columns_.end(), column) != columns_.end();
 }
@@ -120,6 +126,10 @@ std::optional<double> Csv::number(std::size_t row, std::string_view column) cons
 
 std::string Csv::place(std::size_t row) const {
     return places_[row];
+}
+
+bool is_doubted(std::string_view cell) {
+    return cell.size() > 1 && cell.ends_with('?');
 }
 
 }  // namespace plimsoll

@@ -19,6 +19,8 @@ class Csv {
     void add_row(std::string place, std::vector<std::string> cells);
     /// Adds the rows of a table, which keep their places. Throws InputError when its columns are others.
     void append(const Csv& other);
+    /// The same table with these rows alone, which keep their places.
+    [[nodiscard]] Csv only(const std::vector<std::size_t>& rows) const;
 
     /// The file, or what stands for it.
     [[nodiscard]] const std::string& name() const { return name_; }
@@ -41,5 +43,8 @@ class Csv {
     std::vector<std::vector<std::string>> cells_;
     std::vector<std::string> places_;
 };
+
+/// Whether a cell is a value with a question mark: whoever wrote it was not sure.
+[[nodiscard]] bool is_doubted(std::string_view cell);
 
 }  // namespace plimsoll

@@ -18,6 +18,7 @@ class KernelMemo {
         Dtype arithmetic = Dtype::fp16;
         bool expanded_weights = false;
         bool padded = false;  ///< m is rounded up before the kernel sees it
+        FlopPerSecond peak{};
         friend bool operator==(const Key&, const Key&) = default;
     };
 

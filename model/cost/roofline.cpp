@@ -10,6 +10,11 @@
 namespace plimsoll {
 namespace {
 
+/// What a multiprocessor gets from L2 in a clock, bytes. Fitted: decodes whose heads read apart, of Mistral-7B (four
+/// heads on a pair of keys and values), Llama-2-70B (eight) and Falcon-180B (29) on TensorRT-LLM 0.6 to 0.11, read 3.3
+/// to 4.6 TB/s on A100, 26 B at 108 x 1.41 GHz in the middle (docs/published_steps.md); estimated for other GPUs.
+constexpr double l2_bytes_per_clock = 26;
+
 Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& collectives,
                       const CollectiveTimes& point_to_point) {
     const Engine& engine = *deployment.engine;
@@ -62,8 +67,12 @@ std::string_view to_string(Bound bound) {
 
 KernelTimes::KernelTimes(const Deployment& deployment, const TimeFactors& factors)
     : gpu_(deployment.gpu),
+      efficiency_(deployment.efficiency),
       factors_(factors),
       kernel_efficiency_(deployment.engine->kernel_efficiency.value),
+      score_bytes_(deployment.engine->score_bytes.value),
+      heads_read_apart_(deployment.engine->heads_read_apart),
+      half_sums_(deployment.engine->half_sums && deployment.gpu->half_sum_peak.has_value()),
       padded_rows_(deployment.engine->host.graph_batch),
       collectives_(*deployment.node, deployment.tensor_parallel, deployment.engine->collective_overhead.value,
                    measured_all_reduce(deployment), deployment.engine->peer_all_reduce),
@@ -124,7 +133,8 @@ const KernelTimes::Constants& KernelTimes::Kind::of(std::string_view path) const
 }
 
 GpuPeaks KernelTimes::peaks(const Operator& op) const {
-    const GpuPeaks peaks = peaks_of(*gpu_, op.arithmetic);
+    GpuPeaks peaks = peaks_of(*gpu_, op.arithmetic);
+    if (half_sums_ && op.arithmetic == Dtype::fp16) peaks.arithmetic = gpu_->half_sum_peak->value;
     // Who builds a deployment has refused the types that the GPU does not multiply.
     PLIMSOLL_ASSERT(op.kind == OperatorKind::elementwise || peaks.arithmetic > FlopPerSecond(0));
     return peaks;
@@ -156,6 +166,20 @@ KernelParts KernelTimes::of_experts(const Operator& op) const {
     return corrected(experts_.paths.front(), whole) * share;
 }
 
+/// What attention that is not fused takes beside its products: the scores of all pairs, masked ones too, go to memory
+/// and come back for the softmax and for the values.
+Seconds KernelTimes::scores(const Operator& op) const {
+    const double query = op.m / op.sequences, keys = op.pairs / op.m + (query - 1.0) / 2.0;
+    const BytesPerSecond memory = gpu_->memory_bandwidth.value * efficiency_->elementwise.memory_efficiency.value;
+    return score_bytes_ * (op.heads * op.m * keys) / memory;
+}
+
+/// Decode attention of which memory is read once and L2 once for each query head.
+Seconds KernelTimes::reads_apart(const Operator& op) const {
+    const BytesPerSecond l2(l2_bytes_per_clock * gpu_->multiprocessors * gpu_->multiprocessor_clock.value());
+    return op.work.bytes_read * (op.heads / op.kv_heads) / l2;
+}
+
 /// A measured product over the ways in which rows come.
 KernelParts KernelTimes::product(const Operator& op) const {
     const Kind& kind = kind_of(op);
@@ -180,7 +204,8 @@ KernelParts KernelTimes::kernel(const Operator& op) const {
     // Grouped products are other kernels than the single ones that were measured.
     if (kind.paths.empty() || (op.experts > 0 && op.kind == OperatorKind::gemm)) return evaluate(kind.of_class, op);
     if (op.kind != OperatorKind::gemm) return evaluate(kind.of(kind.paths.front().form->path(op)), op);
-    const KernelMemo::Key key{op.m, op.n, op.k, op.arithmetic, op.expanded_weights, op.m <= padded_rows_};
+    const KernelMemo::Key key{
+        op.m, op.n, op.k, op.arithmetic, op.expanded_weights, op.m <= padded_rows_, peaks(op).arithmetic};
     if (const auto known = memo_->find(key)) return *known;
     const KernelParts parts = product(op);
     memo_->keep(key, parts);
@@ -188,8 +213,11 @@ KernelParts KernelTimes::kernel(const Operator& op) const {
 }
 
 KernelTimes::Nominal KernelTimes::nominal(const Operator& op) const {
-    const KernelParts parts =
+    KernelParts parts =
         is_communication(op.kind) ? KernelParts{.launch = communication(op), .compute = {}, .memory = {}} : kernel(op);
+    if (op.kind == OperatorKind::prefill_attention && score_bytes_ > Bytes(0)) parts.memory += scores(op);
+    if (op.kind == OperatorKind::decode_attention && heads_read_apart_ && op.kv_heads < op.heads)
+        parts.memory = std::max(parts.memory, reads_apart(op));
     return {op.kind, op.experts > 0, parts};
 }
 

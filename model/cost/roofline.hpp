@@ -69,11 +69,17 @@ class KernelTimes {
     [[nodiscard]] KernelParts corrected(const Constants& constants, const Operator& op) const;
     [[nodiscard]] KernelParts evaluate(const Constants& constants, const Operator& op) const;
     [[nodiscard]] GpuPeaks peaks(const Operator& op) const;
+    [[nodiscard]] Seconds scores(const Operator& op) const;
+    [[nodiscard]] Seconds reads_apart(const Operator& op) const;
     [[nodiscard]] Seconds communication(const Operator& op) const;
 
     const Gpu* gpu_;
+    const EfficiencyClass* efficiency_;
     TimeFactors factors_;
     double kernel_efficiency_;
+    Bytes score_bytes_;
+    bool heads_read_apart_;
+    bool half_sums_;
     double padded_rows_;         ///< up to which a graph pads the batch
     std::array<Kind, 4> kinds_;  ///< by OperatorKind
     Kind experts_;               ///< measured alone

@@ -141,6 +141,10 @@ Engine read_engine(const Fields& fields) {
         sourced_quantity<Seconds>(fields, "collective_overhead", sources, "collective_overhead", {0, 0.1});
     engine.peer_all_reduce = fields.boolean_or("peer_all_reduce", false);
     engine.kernel_efficiency = sourced_number(fields, "kernel_efficiency", {0.01, 1}, sources, "kernel_efficiency");
+    if (fields.has("score_bytes"))
+        engine.score_bytes = sourced_quantity<Bytes>(fields, "score_bytes", sources, "score_bytes", {0, 1000});
+    engine.heads_read_apart = fields.boolean_or("heads_read_apart", false);
+    engine.half_sums = fields.boolean_or("half_sums", false);
     if (fields.has("kernel_libraries")) engine.kernel_libraries = fields.strings("kernel_libraries");
     for (const std::string& name : fields.strings("weights"))
         engine.weights.push_back(parse_dtype(name, fields.place("weights")));

@@ -101,6 +101,9 @@ struct Engine {
     Sourced<Seconds> collective_overhead;       ///< added to each collective by eager launch and skew
     bool peer_all_reduce = false;               ///< brings one along that reads peers' memory (Node::peer_collectives)
     Sourced<double> kernel_efficiency;          ///< factor on the compute efficiency of prefill GEMM and attention
+    Sourced<Bytes> score_bytes;                 ///< that unfused attention moves for a query-key pair of a head
+    bool heads_read_apart = false;              ///< in decodes each query head reads its keys and values for itself
+    bool half_sums = false;                     ///< its products of fp16 are summed in fp16
     std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
     std::vector<Dtype> weights;                 ///< dtypes that the engine runs
     Layouts layouts;

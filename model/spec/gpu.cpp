@@ -48,6 +48,10 @@ Gpu read_gpu(const Fields& fields) {
         if (peak.has(key))
             gpu.peak[i] = sourced_quantity<FlopPerSecond>(peak, key, sources, "peak." + key, {1e9, 1e18});
     }
+    constexpr std::string_view half_sums = "fp16_half_sums";
+    if (peak.has(half_sums))
+        gpu.half_sum_peak =
+            sourced_quantity<FlopPerSecond>(peak, half_sums, sources, "peak.fp16_half_sums", {1e9, 1e18});
     peak.finish();
     read_price(fields, sources, gpu);
     gpu.efficiency_class = fields.string("efficiency_class");

@@ -28,6 +28,7 @@ struct Gpu {
     PerSecond multiprocessor_clock;
     Sourced<Watts> power;
     std::array<Sourced<FlopPerSecond>, dtype_count> peak{};  ///< dense, by dtype; 0: unsupported
+    std::optional<Sourced<FlopPerSecond>> half_sum_peak;     ///< of fp16 summed in fp16, where that is faster
     std::optional<Sourced<Dollars>> list_price;
     std::optional<Sourced<DollarsPerSecond>> rental;
     std::string efficiency_class;

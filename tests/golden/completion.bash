@@ -13,7 +13,6 @@ _plimsoll() {
         *:--width) COMPREPLY=(); return ;;
         'calibrate accuracy':--seeds) COMPREPLY=(); return ;;
         'calibrate fit':--from) COMPREPLY=($(compgen -f -- "$word")); return ;;
-        'calibrate fit':--where) COMPREPLY=(); return ;;
         'calibrate fit':--train) COMPREPLY=(); return ;;
         'calibrate fit':--train-per) COMPREPLY=(); return ;;
         'calibrate fit':--seed) COMPREPLY=(); return ;;
@@ -27,6 +26,7 @@ _plimsoll() {
         'calibrate fit':--date) COMPREPLY=(); return ;;
         'calibrate fit':--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
         'calibrate fit':--column) COMPREPLY=(); return ;;
+        'calibrate fit':--where) COMPREPLY=(); return ;;
         'calibrate run':--device) COMPREPLY=($(compgen -W 'cpu cuda' -- "$word")); return ;;
         'calibrate run':--budget) COMPREPLY=(); return ;;
         'calibrate run':--shapes) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
@@ -193,6 +193,7 @@ _plimsoll() {
         validate:--ramp) COMPREPLY=(); return ;;
         validate:--importer) COMPREPLY=($(compgen -W "$(plimsoll list importers --names 2>/dev/null)" -- "$word")); return ;;
         validate:--column) COMPREPLY=(); return ;;
+        validate:--where) COMPREPLY=(); return ;;
     esac
     case $command in
         'calibrate accuracy')
@@ -200,7 +201,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -d -- "$word"))
             fi ;;
         'calibrate fit')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --where --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --where --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
@@ -245,7 +246,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --importer --column --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--assumptions --engine --node --weights --profile --think-time --protocol --requests --ramp --importer --column --where --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         *) case $group in

@@ -22,7 +22,6 @@ complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a fit -d 'Constants of kernels from measured times, with the errors on rows left out'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l from -d 'a CSV table of measured kernels, or what another tool printed of them' -r -F
-complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l train -d 'rows to fit of each group: a share such as 0.3, a count, or designed:COUNT for sizes that are spread; without it all' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l train-per -d 'ranks=COUNT: so many spread sizes of each rank count' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l seed -d 'draws the rows to fit' -x
@@ -36,6 +35,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l date -d 'of the measurements, for the profile' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l importer -d 'form of the files, as plimsoll list importers has them; told by their text if absent' -x -a '(plimsoll list importers --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l column -d 'what another tool\'s file does not say of its rows, such as gpu=h20-96gb-sxm' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
@@ -282,6 +282,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l ramp -d 'over which the users of a run start' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l importer -d 'form of the files, as plimsoll list importers has them; told by their text if absent' -x -a '(plimsoll list importers --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l column -d 'what another tool\'s file does not say of its rows, such as gpu=h20-96gb-sxm' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F

@@ -47,7 +47,6 @@ _plimsoll() {
             '1:DIR:_files -/' ;;
         'calibrate fit') _arguments \
             '*--from[a CSV table of measured kernels, or what another tool printed of them]:FILE:_files' \
-            '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '--train[rows to fit of each group\: a share such as 0.3, a count, or designed\:COUNT for sizes that are spread; without it all]:ROWS: ' \
             '--train-per[ranks=COUNT\: so many spread sizes of each rank count]:COLUMN=COUNT: ' \
             '--seed[draws the rows to fit]:N: ' \
@@ -61,6 +60,7 @@ _plimsoll() {
             '--date[of the measurements, for the profile]:DATE: ' \
             '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
             '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
+            '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
@@ -317,6 +317,7 @@ _plimsoll() {
             '--ramp[over which the users of a run start]:TIME: ' \
             '--importer[form of the files, as plimsoll list importers has them; told by their text if absent]:NAME:($(plimsoll list importers --names 2>/dev/null))' \
             '*--column[what another tool'\''s file does not say of its rows, such as gpu=h20-96gb-sxm]:NAME=VALUE: ' \
+            '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
             '--output[write the answer to a file]:FILE:_files' \
