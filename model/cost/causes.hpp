@@ -23,10 +23,11 @@ enum class Cause {
     host_sequence,
     host_prefill,
     host_request,
+    host_front_end,
     host_layer,
     host_speed
 };
-inline constexpr std::size_t cause_count = 15;
+inline constexpr std::size_t cause_count = 16;
 
 /// A number for each cause.
 template <class T>
