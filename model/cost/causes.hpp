@@ -23,9 +23,9 @@ enum class Cause {
     host_sequence,
     host_prefill,
     host_request,
-    host_front_end,
     host_layer,
-    host_speed
+    host_speed,
+    host_front_end
 };
 inline constexpr std::size_t cause_count = 16;
 
