@@ -33,6 +33,8 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
     if (best.uncertainty)
         text += fmt::format(", 80 % interval {}, promises kept with {}", interval_text(best.uncertainty->nodes),
                             to_text(Cell::fraction(best.uncertainty->promise_probability)));
+    if (best.uncertainty && scenario.confidence)
+        text += fmt::format(" ({} asked for)", to_text(Cell::fraction(*scenario.confidence)));
     if (best.nodes > best.nodes_needed) text += ", " + plural(best.nodes - best.nodes_needed, "spare") + " among them";
     text += fmt::format(", {}{}, {} weights, {}", layout_text(best.deployment),
                         best.deployment.hosts_per_instance > 1 ? "" : " on each", to_string(best.deployment.weights),
@@ -195,8 +197,10 @@ Paragraph weakest_origin(const Scenario& scenario, const Plan& plan) {
         if (const Answer* answer = best_answer(plan, model))
             origin = origin ? weakest(*origin, answer->best->origin) : answer->best->origin;
     if (!origin) return {};
+    const std::string sure =
+        scenario.confidence ? "." : ", and --confidence 0.9 asks for nodes that keep the promises with 90 %.";
     return {"The weakest number behind these answers is " + std::string(to_string(*origin)) +
-            "; the intervals hold 80 % of what the stated errors of the constants make of them."};
+            "; the intervals hold 80 % of what the stated errors of the constants make of them" + sure};
 }
 
 /// Whose kernels the answers that people read first stand on, and which sizes nobody measured.

@@ -114,6 +114,12 @@ std::vector<FieldOption> load_and_promises() {
          Form::statistic},
         {{.name = "spares", .value = "N", .help = "nodes beyond those needed"}, "spares", Form::number},
         {{.name = "headroom", .value = "F", .help = "fraction of the capacity kept free"}, "headroom", Form::number},
+        {{.name = "confidence",
+          .value = "P",
+          .help = "probability with which the nodes are to keep the promises, such as 0.9; the forecast's own nodes if "
+                  "absent"},
+         "confidence",
+         Form::number},
     };
 }
 

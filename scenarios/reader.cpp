@@ -204,6 +204,7 @@ Scenario read_resolved(const Fields& fields, Catalog& catalog, SimulationTerms* 
     read_requests(fields, catalog, assumptions, scenario);
     scenario.spares = read_spares(assumptions.source(fields, "spares"));
     scenario.headroom = assumptions.source(fields, "headroom").number("headroom", {0, 0.9});
+    if (given(fields, "confidence")) scenario.confidence = fields.number("confidence", {0.5, 0.99});
     scenario.cost = read_cost(object_or_empty(fields, "cost"), assumptions);
     const SimulationTerms terms = read_simulation(object_or_empty(fields, "simulation"), catalog, assumptions);
     if (simulation != nullptr) *simulation = terms;

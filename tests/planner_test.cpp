@@ -89,6 +89,38 @@ TEST_CASE("Headroom keeps a share of the capacity free, and active share and pea
     CHECK(best(open).at_load.request_rate.value() == Approx(0.8 * rate).epsilon(0.002));
 }
 
+TEST_CASE("More confidence takes more nodes and is stated, until nothing suffices") {
+    Scenario s = chat();
+    s.tensor_parallel = {1};
+    s.load.registered_users = 20000;
+    const Plan plain = plan(s, catalog());
+    const Interval interval = best(plain).uncertainty->nodes;
+    double last = best(plain).nodes_needed;
+    for (const double confidence : {0.6, 0.8, 0.9, 0.97}) {
+        s.confidence = confidence;
+        const Plan sure = plan(s, catalog());
+        CAPTURE(confidence, best(sure).nodes_needed, interval.low, interval.high);
+        CHECK(best(sure).uncertainty->promise_probability >= confidence);
+        CHECK(best(sure).nodes_needed >= last);
+        CHECK(best(sure).users_per_instance == best(plain).users_per_instance);
+        // The capacity's 10th percentile ends the interval of 80 %.
+        if (confidence < 0.9) CHECK(best(sure).nodes_needed <= interval.high);
+        if (confidence >= 0.9) CHECK(best(sure).nodes_needed >= interval.high);
+        last = best(sure).nodes_needed;
+    }
+    CHECK(last > best(plain).nodes_needed);
+    // One user alone has this TPOT with about even odds.
+    s.confidence.reset();
+    s.load.registered_users = 1;
+    s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(1e3)}};
+    s.slo.terms[0].limit = best(plan(s, catalog())).at_load.latencies[Metric::tpot][Statistic::mean] * 1.001;
+    REQUIRE(plan(s, catalog()).answers[0].best);
+    s.confidence = 0.99;
+    const Plan never = plan(s, catalog());
+    REQUIRE_FALSE(never.answers[0].best);
+    CHECK(never.candidates[0].refusal->why.find("less than the 99 % asked for") != std::string::npos);
+}
+
 TEST_CASE("Without a spare or room, losing one node breaks the promises") {
     Scenario s = chat();
     s.tensor_parallel = {1};

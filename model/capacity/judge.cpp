@@ -48,7 +48,8 @@ Candidate Judge::operator()(const Deployment& deployment) const {
     Forecaster forecaster(model);
     candidate.origin = cost.origin();
     find_capacity(forecaster, candidate);
-    if (!candidate.refusal) size(forecaster, candidate);
+    if (!candidate.refusal) size(forecaster, candidate, nodes_for(*scenario_, deployment, carried(candidate)));
+    if (!candidate.refusal && scenario_->confidence) make_sure(forecaster, candidate);
     if (!candidate.refusal) price(*scenario_, candidate);
     return candidate;
 }
@@ -132,9 +133,8 @@ Forecast Judge::at_nodes(Forecaster& forecaster, const Deployment& deployment, i
     return forecast;
 }
 
-void Judge::size(Forecaster& forecaster, Candidate& candidate) const {
+void Judge::size(Forecaster& forecaster, Candidate& candidate, double nodes) const {
     const Deployment& d = candidate.deployment;
-    const double nodes = nodes_for(*scenario_, d, carried(candidate));
     if (!(nodes <= 1e6)) {
         candidate.refusal = Infeasible{"more than a million nodes"};
         return;

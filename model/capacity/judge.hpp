@@ -52,7 +52,9 @@ class Judge {
     /// Whether what the memory account may be off by moves the capacity of an instance.
     [[nodiscard]] bool memory_counts(const StepCost& cost, const Candidate& candidate) const;
     void find_capacity(Forecaster& forecaster, Candidate& candidate) const;
-    void size(Forecaster& forecaster, Candidate& candidate) const;
+    void size(Forecaster& forecaster, Candidate& candidate, double nodes) const;
+    /// As many nodes as keep the promises with the confidence that is asked for, or a refusal.
+    void make_sure(Forecaster& forecaster, Candidate& candidate) const;
 
     const Scenario* scenario_;
     const Architecture* architecture_;

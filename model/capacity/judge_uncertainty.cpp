@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "model/capacity/judge.hpp"
 #include "model/cost/kernel_choice.hpp"
 
@@ -148,8 +150,12 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         }
     }
     Uncertainty result;
-    result.capacity = back(Surface(all.capacity).middle_80_percent());
-    if (closed()) result.capacity = {std::floor(result.capacity.low + 1e-9), std::floor(result.capacity.high + 1e-9)};
+    const Surface capacity(all.capacity);
+    const auto whole_users = [&](double carried) { return closed() ? std::floor(carried + 1e-9) : carried; };
+    result.capacity = back(capacity.middle_80_percent());
+    result.capacity = {whole_users(result.capacity.low), whole_users(result.capacity.high)};
+    if (scenario_->confidence)
+        result.sure_capacity = whole_users(std::exp(capacity.quantile(1.0 - *scenario_->confidence)));
     // The medians of the constants do better than the median of the draws: rarely, beyond nine tenths of them.
     const double forecast = carried(candidate);
     result.capacity = {std::min(result.capacity.low, forecast), std::max(result.capacity.high, forecast)};
@@ -166,6 +172,27 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     result.promise_probability = probability_of_at_most(promised, limits);
     result.beyond_measured = beyond_measured(d, operators);
     candidate.uncertainty = std::move(result);
+}
+
+void Judge::make_sure(Forecaster& forecaster, Candidate& candidate) const {
+    constexpr int tries = 12;
+    constexpr double growth = 1.05;  // each try; the capacity tells nearly what is needed
+    const double wanted = *scenario_->confidence;
+    const int hosts = candidate.deployment.hosts_per_instance;
+    add_uncertainty(candidate);
+    double nodes = nodes_for(*scenario_, candidate.deployment, candidate.uncertainty->sure_capacity);
+    for (int i = 0; i < tries && candidate.uncertainty->promise_probability < wanted && std::isfinite(nodes); ++i) {
+        size(forecaster, candidate, std::max(nodes, static_cast<double>(candidate.nodes_needed + hosts)));
+        if (candidate.refusal) break;
+        add_uncertainty(candidate);
+        nodes = hosts * std::ceil(growth * candidate.nodes_needed / hosts);
+    }
+    if (candidate.uncertainty->promise_probability < wanted && !candidate.refusal)
+        candidate.refusal = Infeasible{
+            fmt::format("the promises are kept with {:.0f} % on {} nodes, less than the {:.0f} % asked for, and more "
+                        "nodes add little",
+                        100.0 * candidate.uncertainty->promise_probability, candidate.nodes_needed, 100.0 * wanted)};
+    if (candidate.refusal) candidate.uncertainty.reset();
 }
 
 }  // namespace plimsoll

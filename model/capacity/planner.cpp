@@ -63,7 +63,9 @@ void compare(const Scenario& scenario, Answer& answer) {
         const auto seconds = [](const std::optional<Seconds>& s) {
             return s ? std::optional<double>(s->value()) : std::nullopt;
         };
-        add("nodes", m.nodes, c.nodes_needed);
+        const bool closed = scenario.load.kind == Load::Kind::closed;
+        // Without what the confidence adds.
+        add("nodes", m.nodes, nodes_for(scenario, d, closed ? c.users_per_instance : c.rate_per_instance.value()));
         add("users per node", m.users_per_node, c.users_per_node);
         add("users per instance", m.users_per_instance, c.users_per_instance);
         add("TTFT mean", seconds(m.ttft_mean), c.at_capacity.latencies[Metric::ttft][Statistic::mean].value());
@@ -121,7 +123,7 @@ Plan plan(const Scenario& scenario, Catalog& catalog, std::uint32_t threads) {
                 answer_from(scenario, model, scenario.nodes[i], std::span(of_model).subspan(begin, ends[i] - begin)));
         if (!scenario.compare_nodes) result.answers.push_back(answer_from(scenario, model, nullptr, of_model));
         in_parallel(static_cast<std::uint32_t>(result.answers.size() - first), threads, [&](std::uint32_t i) {
-            if (auto& best = result.answers[first + i].best) judge.add_uncertainty(*best);
+            if (auto& best = result.answers[first + i].best; best && !best->uncertainty) judge.add_uncertainty(*best);
         });
         result.candidates.insert(result.candidates.end(), of_model.begin(), of_model.end());
     }

@@ -164,6 +164,11 @@ std::vector<double> Surface::draws() const {
     return result;
 }
 
+double Surface::quantile(double share) const {
+    std::vector<double> values = draws();
+    return percentile(values, share);
+}
+
 Interval Surface::middle_80_percent() const {
     std::vector<double> values = draws();
     const double low = percentile(values, 0.1);

@@ -13,10 +13,11 @@ namespace plimsoll {
 /// What the errors of the constants leave open of one instance. Intervals are of 80 %: the 10th to the 90th percentile.
 struct Uncertainty {
     Interval capacity;  ///< of an instance within the promises: users, or requests/s of an open load
-    Interval nodes;     ///< without spares
+    Interval nodes;     ///< needed by the whole load, without spares
     /// At the planned load, s; infinite where the instance is overloaded.
     std::array<std::array<Interval, statistic_names.size()>, metric_names.size()> latencies;
     double promise_probability = 0;            ///< that every promise holds at the planned load
+    double sure_capacity = 0;                  ///< what an instance carries with the confidence asked for, if any is
     std::vector<std::string> beyond_measured;  ///< sizes of operators that no measurement covers
 };
 
@@ -36,7 +37,9 @@ class Surface {
     /// `values` at these points; infinities count as larger or smaller than all.
     explicit Surface(std::vector<double> values) : values_(std::move(values)) {}
     [[nodiscard]] double at(Point point) const;
-    /// 10th to 90th percentile under the normal law.
+    /// What it is at the most with a probability of `share`, under the normal law.
+    [[nodiscard]] double quantile(double share) const;
+    /// 10th to 90th percentile.
     [[nodiscard]] Interval middle_80_percent() const;
     /// Probability that the quantity is `limit` at the most.
     [[nodiscard]] double probability_of_at_most(double limit) const;

@@ -52,8 +52,10 @@ struct Scenario {
     Workload sent;      ///< what the clients of a load without classes send: with sessions, messages
     Load load;
     Slo slo;
-    int spares = 0;             ///< nodes beyond those needed
-    double headroom = 0.0;      ///< fraction of capacity kept free
+    int spares = 0;         ///< nodes beyond those needed
+    double headroom = 0.0;  ///< fraction of capacity kept free
+    std::optional<double>
+        confidence;             ///< probability with which the nodes keep the promises; absent: the forecast's own
     bool compare_nodes = true;  ///< an answer for each node; otherwise the cheapest node wins
     CostTerms cost;
     std::vector<MeasuredValue> measured;

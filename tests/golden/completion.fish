@@ -99,6 +99,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
@@ -176,6 +177,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l referee -d 'what the simulator judges again: nothing, the best of each answer, or also the runners-up near it' -x -a 'none fast full'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l seed -d 'of the simulated runs' -x
@@ -224,6 +226,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l statistic -d 'the statistic that the promises are about' -x -a 'mean p50 p90 p95 p99'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l cost-tables -d 'time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l layers -d 'layers of the model that the tables are of' -x

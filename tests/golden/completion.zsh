@@ -126,6 +126,7 @@ _plimsoll() {
             '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
+            '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
@@ -208,6 +209,7 @@ _plimsoll() {
             '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
+            '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--referee[what the simulator judges again\: nothing, the best of each answer, or also the runners-up near it]:LEVEL:(none fast full)' \
             '--seed[of the simulated runs]:N: ' \
@@ -258,6 +260,7 @@ _plimsoll() {
             '--statistic[the statistic that the promises are about]:WORD:(mean p50 p90 p95 p99)' \
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
+            '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--cost-tables[time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario]:DIR:_files -/' \
             '--layers[layers of the model that the tables are of]:N: ' \
