@@ -1,4 +1,5 @@
 // What a request passes outside the engine's steps, in the simulator and in the forecast.
+#include <cmath>
 #include <vector>
 
 #include "model/capacity/forecaster.hpp"
@@ -116,5 +117,26 @@ TEST_CASE("Users who come back within a moment leave a finite forecast") {
         const Forecast forecast = forecaster.closed(users, Seconds(0.0), Detail::percentiles);
         CHECK(forecast.latencies[Metric::ttft][Statistic::p99].finite());
         CHECK(forecast.latencies[Metric::ttft][Statistic::mean].value() > 0.003);
+    }
+}
+
+TEST_CASE("Users who never think and begin together stay together, in the run and in the forecast") {
+    const Served served(0.005);
+    const Instance instance(served.deployment, &served.workload);
+    const InstanceModel model(instance.cost(), instance.deployment(), instance.memory(), served.workload);
+    Forecaster forecaster(model);
+    for (const std::uint32_t users : {8U, 16U, 32U}) {
+        double ttft = 0, e2e = 0;
+        const std::vector<Request> run = simulated(served, users, 40 * std::uint64_t{users});
+        for (const Request& request : run) {
+            ttft += (request.first_token - request.arrival).value() / static_cast<double>(run.size());
+            e2e += (request.finished - request.arrival).value() / static_cast<double>(run.size());
+        }
+        CAPTURE(users, ttft);
+        // Each waits for the prompts of others beside its own.
+        CHECK(ttft > 2.0 * model.lone_prefill(500).value());
+        const Forecast forecast = forecaster.closed(users, Seconds(0), Detail::means);
+        CHECK(std::abs(forecast.latencies[Metric::ttft][Statistic::mean].value() / ttft - 1.0) < 0.25);
+        CHECK(std::abs(forecast.latencies[Metric::e2e][Statistic::mean].value() / e2e - 1.0) < 0.05);
     }
 }

@@ -137,9 +137,11 @@ void Bunching::begin(Fluid& fluid, double requests, double interval, Mixture* wa
 
 Bunching::Wave Bunching::wave(std::size_t users, Seconds think_time, PerSecond rate) const {
     Wave wave;
-    // Where prompts take less than this share of the time, waves and what chance makes of itself are small.
+    // Where prompts take less than this share of the time, waves and what chance makes of itself are small, unless
+    // users come back within a step or two: whoever ended together begins together.
     constexpr double little = 0.4;
-    if (!possible_ || think_time <= Seconds(0) || rate.value() * each_ < little) return wave;
+    const bool at_once = think_time.value() < 2.0 * step_alone_;
+    if (!possible_ || think_time <= Seconds(0) || (!at_once && rate.value() * each_ < little)) return wave;
     Fluid fluid;
     fluid.thinking = static_cast<double>(users);
     fluid.think_time = think_time.value();
