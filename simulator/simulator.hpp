@@ -18,7 +18,10 @@ struct SimulationSetup {
     SimulationSetup() = default;
     /// Replicas of a deployment's instance.
     explicit SimulationSetup(const Instance& instance)
-        : timer(&instance.timer()), scheduler(&instance.scheduler()), settings(instance.settings()), front_end(instance.cost().front_end()) {}
+        : timer(&instance.timer()),
+          scheduler(&instance.scheduler()),
+          settings(instance.settings()),
+          front_end(instance.cost().front_end()) {}
 
     const StepTimer* timer = nullptr;
     const SchedulerKind* scheduler = nullptr;

@@ -7,7 +7,7 @@ namespace plimsoll {
 
 /// A request as a load source sends it.
 struct Arrival {
-    Seconds time{};            ///< when the client sent it
+    Seconds time{};                ///< when the client sent it
     std::uint32_t prompt = 1;      ///< tokens
     std::uint32_t output = 1;      ///< tokens, the first one included
     std::uint32_t max_output = 0;  ///< what the client asks for at the most; 0: `output`

@@ -157,7 +157,8 @@ void with_each_draw(const Scenario& scenario, const Candidate& candidate, const 
     const ByCause<double> spread = deviations(d);
     for (const std::vector<double>& normal : normal_draws(cause_count + 1)) {
         ByCause<double> z;
-        // The cache's number stands before the last cause's, which came later and leaves the others' draws as they were.
+        // The cache's number stands before the last cause's, which came later and leaves the others' draws as they
+        // were.
         std::copy_n(normal.begin(), cause_count - 1, z.values.begin());
         z.values.back() = normal.back();
         const MemoryBudget memory =
