@@ -138,7 +138,7 @@ std::string engine_json(const ProcessorFacts& facts) {
   "max_sequences": 64,
   "kv": {{"reservation": "paged", "block_tokens": 16, "watermark": 0.0}},
   "memory": {{"fraction": 0.9, "framework": "0.1 GB", "workspace": "0.2 GB", "graphs": "0 B", "communication": "0 B"}},
-  "host": {{"per_step": "0 ms", "per_sequence": "0 us", "per_prefill": "0 ms", "per_request": "0 ms", "per_layer": "0 ms", "graph_batch": 0}},
+  "host": {{"per_step": "0 ms", "per_sequence": "0 us", "per_prefill": "0 ms", "per_request": "0 ms", "front_end": "0 ms", "per_layer": "0 ms", "graph_batch": 0}},
   "collective_overhead": "0 us",
   "kernel_efficiency": "1",
   "kernel_libraries": ["eigen"],

@@ -22,6 +22,11 @@ const ValidationAssumptions::Rule* rule_for(const ValidationAssumptions& assumpt
     return nullptr;
 }
 
+/// Whether a row says itself what is otherwise assumed of all.
+bool own(const Csv& table, std::size_t row, const char* column) {
+    return table.has(column) && !table.text(row, column).empty();
+}
+
 /// The entries of that name or alias; tables of others write blanks where the catalog has hyphens ("A100 SXM").
 template <class Entry>
 std::vector<const Entry*> named(Shelf<Entry>& shelf, std::string name) {
@@ -126,10 +131,12 @@ MeasuredRow measured_row(const Csv& table, std::size_t row, const ValidationAssu
         result.problem = "no node of the database has " + std::to_string(d.tensor_parallel) + " of these GPUs";
         return result;
     }
-    result.engine =
-        std::make_unique<Engine>(with_limits_of(catalog.engines.at(assumptions.engine, "--engine"), *d.gpu));
+    const Engine& engine = own(table, row, "engine") ? catalog.engines.at(table.text(row, "engine"), place + " engine")
+                                                     : catalog.engines.at(assumptions.engine, "--engine");
+    result.engine = std::make_unique<Engine>(with_limits_of(engine, *d.gpu));
     d.engine = result.engine.get();
-    d.weights = assumptions.weights;
+    d.weights =
+        own(table, row, "weights") ? parse_dtype(table.text(row, "weights"), place + " weights") : assumptions.weights;
     d.max_sequences = d.engine->max_sequences;
     set_kernels(d, catalog, assumptions.profiles);
     std::string workload = table.text(row, "load");

@@ -139,6 +139,7 @@ SimulatedCluster simulated_cluster(const Deployment& chosen, const SimulationTer
         specs.insert(specs.end(), pool.replicas, add_pool(chosen, pool, terms, workload, cluster));
     if (terms.split) add_split(chosen, *terms.split, terms, workload, cluster);
     put_into(std::move(specs), terms.absent, setup);
+    setup.front_end = cluster.instances.front()->cost().front_end();
     return cluster;
 }
 

@@ -34,6 +34,7 @@ Engine no_engine() {
 /// The engine as a benchmark calls it, with tokens and not through its server: no request is received and tokenized.
 Engine without_server(Engine engine) {
     engine.host.per_request.value = Seconds(0);
+    engine.host.front_end.value = Seconds(0);
     return engine;
 }
 
@@ -54,7 +55,7 @@ Seconds prefill_time(const StepCost& cost, const StepRow& row, double chunk) {
             if (done_of_one >= row.prompt) done_of_one = 0;
         }
         left -= tokens;
-        time += left > 0 ? cost.prefill_stall(sequences, tokens, pairs) : cost.prefill(sequences, tokens, pairs);
+        time += cost.prefill(sequences, tokens, pairs) / (left > 0 ? cost.stages() : 1.0);
     }
     return time;
 }

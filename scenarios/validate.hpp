@@ -91,9 +91,9 @@ struct Validation {
 [[nodiscard]] std::vector<std::string> validated_table_columns();
 
 /// Predicts every row of a table with the columns model, gpu, gpu_mem_gb, link, tp, load, prompt_tokens, output_tokens,
-/// users, ttft_s, tpot_s, request_rate_per_s, and requests of the run's queue where it is there (others are ignored):
-/// TTFT, TPOT and request rate at the row's users, and the most users at which its own TTFT and TPOT hold. Throws
-/// InputError for a table without these columns.
+/// users, ttft_s, tpot_s, request_rate_per_s, and, where they are there, requests of the run's queue, engine and
+/// weights (others are ignored): TTFT, TPOT and request rate at the row's users, and the most users at which its own
+/// TTFT and TPOT hold. Throws InputError for a table without these columns.
 [[nodiscard]] Validation validate(const Csv& table, const ValidationAssumptions& assumptions, Catalog& catalog);
 
 }  // namespace plimsoll

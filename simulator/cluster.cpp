@@ -136,7 +136,7 @@ void Cluster::tell(std::uint32_t id) {
 void Cluster::attempt(std::uint32_t id) {
     const std::uint32_t number = ++journeys_[id].attempt;
     if (settings_.clients.patience < never)
-        controls_.push({.time = now_ + settings_.clients.patience,
+        controls_.push({.time = (number == 1 ? requests_[id].arrival : now_) + settings_.clients.patience,
                         .kind = Control::Kind::time_out,
                         .subject = id,
                         .sequence = requests_[id].sequence,

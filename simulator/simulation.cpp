@@ -33,6 +33,7 @@ class Simulation {
 
   private:
     void take_arrival() {
+        const Seconds now = source_.next_time();
         const Arrival arrival = source_.take();
         const std::uint32_t id = requests_.add();
         Request& request = requests_[id];
@@ -43,10 +44,10 @@ class Simulation {
         request.cached = arrival.cached;
         requests_.describe(id, arrival.content);
         request.max_output = std::max(arrival.max_output, arrival.output);
-        if (replica_.submit(id, arrival.time)) return;
+        if (replica_.submit(id, now)) return;
         ++counts_.refused;
         request.outcome = Request::Outcome::refused;
-        request.finished = arrival.time;
+        request.finished = now;
         if (observer_ != nullptr) observer_->unanswered(request);
         source_.finished(request);
         requests_.release(id);

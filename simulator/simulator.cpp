@@ -36,6 +36,26 @@ ClusterSettings cluster_of(const SimulationSetup& setup) {
     return cluster;
 }
 
+/// Requests on their way from the clients to the engines. The way of their tokens back is counted in it: a client waits
+/// as long either way, for the first token, for the last, and with the next request.
+class FrontEnd final : public Source {
+  public:
+    FrontEnd(std::unique_ptr<Source> clients, Seconds delay) : clients_(std::move(clients)), delay_(delay) {}
+    [[nodiscard]] Seconds next_time() const override { return clients_->next_time() + delay_; }
+    Arrival take() override { return clients_->take(); }
+    void finished(const Request& request) override { clients_->finished(request); }
+
+  private:
+    std::unique_ptr<Source> clients_;
+    Seconds delay_;
+};
+
+std::unique_ptr<Source> source_of(const SimulationSetup& setup) {
+    std::unique_ptr<Source> clients = make_source(setup.load, "load");
+    if (setup.front_end <= Seconds{}) return clients;
+    return std::make_unique<FrontEnd>(std::move(clients), setup.front_end);
+}
+
 ClusterCounts run(const SimulationSetup& setup, Source& source, Observer& observer, const RunLimits& limits) {
     RequestTable requests;
     if (setup.all_replicas() > 1 || setup.conditions.any())
@@ -71,7 +91,7 @@ std::uint32_t SimulationSetup::all_replicas() const {
 
 SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
     check(setup);
-    const std::unique_ptr<Source> source = make_source(setup.load, "load");
+    const std::unique_ptr<Source> source = source_of(setup);
     MetricsSettings settings = setup.metrics;
     settings.block_tokens = block_tokens_of(setup);
     settings.promises = promises_of(setup.load);
@@ -95,7 +115,7 @@ SimulationResult simulate(const SimulationSetup& setup, Observer* observer) {
 ClusterCounts run_watched(const SimulationSetup& setup, Observer& observer) {
     check(setup);
     RunLimits limits = setup.limits;
-    const std::unique_ptr<Source> source = make_source(setup.load, "load");
+    const std::unique_ptr<Source> source = source_of(setup);
     if (setup.stop == nullptr) return run(setup, *source, observer, limits);
     Stopper stopper(*setup.stop, limits);
     ObserverGroup group;

@@ -18,11 +18,15 @@ struct SimulationSetup {
     SimulationSetup() = default;
     /// Replicas of a deployment's instance.
     explicit SimulationSetup(const Instance& instance)
-        : timer(&instance.timer()), scheduler(&instance.scheduler()), settings(instance.settings()) {}
+        : timer(&instance.timer()),
+          scheduler(&instance.scheduler()),
+          settings(instance.settings()),
+          front_end(instance.cost().front_end()) {}
 
     const StepTimer* timer = nullptr;
     const SchedulerKind* scheduler = nullptr;
     SchedulerSettings settings;
+    Seconds front_end{};  ///< what each request and its tokens take outside the engines
     std::uint32_t replicas = 1;
     Seconds start_up{};                  ///< of each of them
     std::vector<ReplicaSpec> others;     ///< replicas of other kinds behind the same router, after those

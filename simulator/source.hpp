@@ -7,7 +7,7 @@ namespace plimsoll {
 
 /// A request as a load source sends it.
 struct Arrival {
-    Seconds time{};
+    Seconds time{};                ///< when the client sent it
     std::uint32_t prompt = 1;      ///< tokens
     std::uint32_t output = 1;      ///< tokens, the first one included
     std::uint32_t max_output = 0;  ///< what the client asks for at the most; 0: `output`
@@ -25,8 +25,8 @@ class Source {
     Source& operator=(const Source&) = delete;
     virtual ~Source() = default;
 
-    /// Time of the next request, `never` when none is due before something finishes. Does not decrease, and changes
-    /// only through `take` and `finished`.
+    /// When the next request reaches the engines, `never` when none is due before something finishes. Does not
+    /// decrease, and changes only through `take` and `finished`.
     [[nodiscard]] virtual Seconds next_time() const = 0;
     /// The next request, removed.
     virtual Arrival take() = 0;

@@ -49,7 +49,8 @@ TEST_CASE("importers: each sample looks like its own tool's output and no other'
                                                                    {"llama_bench.md", "llama_bench"},
                                                                    {"llama_bench.jsonl", "llama_bench"},
                                                                    {"llama_batched_bench.md", "llama_batched_bench"},
-                                                                   {"vllm_bench.jsonl", "vllm_bench"}};
+                                                                   {"vllm_bench.jsonl", "vllm_bench"},
+                                                                   {"aiconfigurator_runs.csv", "aiconfigurator_runs"}};
     for (const auto& [file, own] : samples)
         for (const auto& [name, importer] : importers()) {
             INFO(file << " " << name);
@@ -231,6 +232,33 @@ TEST_CASE("importers: a run of vllm bench with a fixed concurrency is a row of s
     CHECK(*imported.table.number(0, "tpot_s") == Approx(0.01861));
     CHECK(imported.table.place(1) == folder + "vllm_bench.jsonl:2");
     imported.table.require(validated_table_columns());
+}
+
+TEST_CASE("importers: runs of AIConfigurator's table bring their engine and weights along, or the reason why not") {
+    const Imported imported = read_sample("aiconfigurator_runs.csv");
+    REQUIRE(imported.table.rows() == 2);
+    CHECK(imported.table.text(0, "model") == "Qwen/Qwen3-32B");
+    CHECK(imported.table.text(0, "gpu") == "h100-sxm");
+    CHECK(imported.table.text(0, "engine") == "vllm-v1");
+    CHECK(imported.table.text(1, "engine") == "sglang");
+    CHECK(imported.table.text(0, "weights") == "bf16");
+    CHECK(*imported.table.number(0, "users") == 16);
+    CHECK(*imported.table.number(0, "requests") == 160);
+    CHECK(*imported.table.number(0, "ttft_s") == Approx(0.14936));
+    CHECK(*imported.table.number(0, "tpot_s") == Approx(0.014347));
+    CHECK(imported.table.place(1) == folder + "aiconfigurator_runs.csv:3");
+    imported.table.require(validated_table_columns());
+    REQUIRE(imported.left_out.size() == 4);
+    CHECK_THAT(imported.left_out[0], ContainsSubstring(":4: what weights 'fp4' are is not said"));
+    CHECK_THAT(imported.left_out[1], ContainsSubstring(":5: several groups of attention ranks"));
+    CHECK_THAT(imported.left_out[2], ContainsSubstring(":6: prefill and decode apart"));
+    CHECK_THAT(imported.left_out[3], ContainsSubstring(":7: how many requests were under way is not said"));
+    // The weights of rows that state a precision; 0.14 and later compose a step ahead.
+    const Imported given = read_sample("aiconfigurator_runs.csv", {{"weights", "mxfp4"}});
+    REQUIRE(given.table.rows() == 3);
+    CHECK(given.table.text(0, "weights") == "bf16");
+    CHECK(given.table.text(2, "weights") == "mxfp4");
+    CHECK(given.table.text(2, "engine") == "vllm-v1-async");
 }
 
 TEST_CASE("importers: runs of vllm bench that are no closed loop, or failed, are left out and said") {

@@ -157,9 +157,12 @@ void with_each_draw(const Scenario& scenario, const Candidate& candidate, const 
     const ByCause<double> spread = deviations(d);
     for (const std::vector<double>& normal : normal_draws(cause_count + 1)) {
         ByCause<double> z;
-        std::copy_n(normal.begin(), cause_count, z.values.begin());
+        // The cache's number stands before the last cause's, which came later and leaves the others' draws as they
+        // were.
+        std::copy_n(normal.begin(), cause_count - 1, z.values.begin());
+        z.values.back() = normal.back();
         const MemoryBudget memory =
-            with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * normal.back());
+            with_more_kv(candidate.memory, *d.engine, candidate.memory.deviation * normal[cause_count - 1]);
         const StepCost cost(nominal, d, TimeFactors(spread, z));
         const InstanceModel model(cost, d, memory, scenario.workload,
                                   closed(scenario) ? std::optional(scenario.load.think_time) : std::nullopt);

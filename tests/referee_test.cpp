@@ -53,8 +53,9 @@ TEST_CASE("One user alone is simulated with the times of his lone requests") {
     s.load.registered_users = 1;
     TestInstance alone("llama-7b", "a100-40gb-sxm-8", 1, engine, "300", "4");
     alone.fold();
-    // The first token comes with the prefill, the others from decode steps that read 301, 302 and 303 tokens.
-    const double first = alone.prefill(1, 300);
+    // The first token comes with the prefill, behind the front end, the others from decode steps that read 301, 302 and
+    // 303 tokens.
+    const double first = alone.cost->front_end().value() + alone.prefill(1, 300);
     const double rest = alone.decode(1, 301) + alone.decode(1, 302) + alone.decode(1, 303);
 
     const Simulated one = simulated(refereed(s, {}));

@@ -62,9 +62,12 @@ class Run {
         }
     }
 
-    /// Requests that have been sent by now join the queue. Without a warm-up the users stop at the last of the plan.
+    /// When the next request has passed the front end.
+    [[nodiscard]] double next_arrival() const { return starts_.top() + cost_.front_end().value(); }
+
+    /// Requests that have come by now join the queue. Without a warm-up the users stop at the last of the plan.
     void take_arrivals() {
-        while (!starts_.empty() && starts_.top() <= now_ && (drawn_ < plan_.requests || plan_.warm_up > 0)) {
+        while (!starts_.empty() && next_arrival() <= now_ && (drawn_ < plan_.requests || plan_.warm_up > 0)) {
             Request request{.index = drawn_++, .arrival = starts_.top()};
             starts_.pop();
             request.to_prefill = draws_.prompt(request.index);
@@ -151,7 +154,7 @@ class Run {
     void decode_or_wait() {
         if (running_.empty()) {
             PLIMSOLL_ASSERT(!starts_.empty());
-            now_ = std::max(now_, starts_.top());
+            now_ = std::max(now_, next_arrival());
             return;
         }
         make_room();
@@ -265,7 +268,7 @@ class Run {
     const RequestDraws& draws_;
     RunPlan plan_;
 
-    std::priority_queue<double, std::vector<double>, std::greater<>> starts_;
+    std::priority_queue<double, std::vector<double>, std::greater<>> starts_;  ///< when clients send
     std::deque<Request> waiting_;
     std::deque<Request> filling_;  ///< chunked prefill under way
     std::vector<Request> running_;

@@ -65,7 +65,7 @@ struct Question {
             scale(*c);
         scale(efficiency.gemm.launch);
         for (auto* c : {&engine.host.per_step, &engine.host.per_sequence, &engine.host.per_prefill,
-                        &engine.host.per_request, &engine.host.per_layer})
+                        &engine.host.per_request, &engine.host.front_end, &engine.host.per_layer})
             scale(*c);
         for (auto* c : {&engine.framework_memory, &engine.workspace_memory, &engine.communication_memory}) scale(*c);
     }

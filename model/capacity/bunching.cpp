@@ -15,6 +15,8 @@ constexpr int rounds = 24, settled = 16;
 constexpr double calm = 0.01, rough = 0.7;
 /// Swings cannot grow beyond a wave.
 constexpr double most_amplified = 6.0;
+/// Requests that do not count.
+constexpr double nobody = 1e-9;
 
 }  // namespace
 
@@ -105,7 +107,9 @@ void Bunching::pass(Fluid& fluid, std::size_t bin, Mixture* waits) const {
     const double steps = steps_ / bins, room = std::max(0.0, places_ - fluid.running);
     const double most = chunked_ ? std::min(room, prompts_a_step_ * steps) : room;
     const double decode = steps * (step_alone_ + step_more_ * std::max(0.0, fluid.running));
-    const double came = coming(fluid, decode, most), began = std::min(fluid.waiting + came, most);
+    // Where all come back within a part of a bin, what is left of those who think dwindles beyond all numbers.
+    const double all = coming(fluid, decode, most), came = all > nobody ? all : 0.0;
+    const double began = std::min(fluid.waiting + came, most);
     const double time = decode + began * each_;
     constexpr int slices = 4;
     for (int i = 0; i < slices && came > 0; ++i) {
@@ -129,15 +133,17 @@ void Bunching::begin(Fluid& fluid, double requests, double interval, Mixture* wa
         if (waits != nullptr && part > 0) waits->add(part, Seconds(std::max(0.0, at - first.came_at)));
         before += part;
         first.requests -= part;
-        if (first.requests <= 1e-9) ++fluid.head;
+        if (first.requests <= nobody) ++fluid.head;
     }
 }
 
 Bunching::Wave Bunching::wave(std::size_t users, Seconds think_time, PerSecond rate) const {
     Wave wave;
-    // Where prompts take less than this share of the time, waves and what chance makes of itself are small.
+    // Where prompts take less than this share of the time, waves and what chance makes of itself are small, unless
+    // users come back within a step or two: whoever ended together begins together.
     constexpr double little = 0.4;
-    if (!possible_ || think_time <= Seconds(0) || rate.value() * each_ < little) return wave;
+    const bool at_once = think_time.value() < 2.0 * step_alone_;
+    if (!possible_ || think_time <= Seconds(0) || (!at_once && rate.value() * each_ < little)) return wave;
     Fluid fluid;
     fluid.thinking = static_cast<double>(users);
     fluid.think_time = think_time.value();

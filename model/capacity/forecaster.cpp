@@ -44,7 +44,23 @@ void Forecaster::fill(const SteadyState& steady, const Means& means, Forecast& f
     forecast.latencies[Metric::e2e][Statistic::mean] = means.e2e;
 }
 
+Forecast Forecaster::at_clients(Forecast forecast) const {
+    const Seconds front_end = model_->cost().front_end();
+    for (const Metric metric : {Metric::ttft, Metric::e2e})
+        for (std::size_t i = 0; i < statistic_names.size(); ++i)
+            forecast.latencies[metric][static_cast<Statistic>(i)] += front_end;
+    return forecast;
+}
+
 Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail) {
+    return at_clients(closed_at_engine(users, think_time + model_->cost().front_end(), detail));
+}
+
+Forecast Forecaster::open(PerSecond rate, Detail detail) {
+    return at_clients(open_at_engine(rate, detail));
+}
+
+Forecast Forecaster::closed_at_engine(std::size_t users, Seconds think_time, Detail detail) {
     if (static_) return static_->closed(users, think_time, detail == Detail::percentiles);
     const SteadyState steady = solve_closed(model_->rates(), users, think_time, workspace_);
     Means m = means(steady);
@@ -74,7 +90,7 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     return forecast;
 }
 
-Forecast Forecaster::open(PerSecond rate, Detail detail) {
+Forecast Forecaster::open_at_engine(PerSecond rate, Detail detail) {
     Forecast forecast;
     forecast.offered_rate = rate;
     const auto solved = solve_open(model_->rates(), rate, workspace_);

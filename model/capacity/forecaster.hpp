@@ -32,6 +32,11 @@ class Forecaster {
         Seconds wait, ttft, tpot, e2e;
         double decoding = 0;
     };
+    /// As the engine has them, whose users are away for `away` between two requests.
+    [[nodiscard]] Forecast closed_at_engine(std::size_t users, Seconds away, Detail detail);
+    [[nodiscard]] Forecast open_at_engine(PerSecond rate, Detail detail);
+    /// Clients wait for the front end too.
+    [[nodiscard]] Forecast at_clients(Forecast forecast) const;
     [[nodiscard]] Means means(const SteadyState& steady) const;
     void fill(const SteadyState& steady, const Means& means, Forecast& forecast) const;
 

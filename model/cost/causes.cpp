@@ -140,6 +140,7 @@ ByCause<double> deviations(const Deployment& d) {
     result[Cause::host_sequence] = logarithmic(host.per_sequence);
     result[Cause::host_prefill] = logarithmic(host.per_prefill);
     result[Cause::host_request] = logarithmic(host.per_request);
+    result[Cause::host_front_end] = logarithmic(host.front_end);
     result[Cause::host_layer] = logarithmic(host.per_layer);
     result[Cause::host_speed] = logarithmic(d.node->host_speed);
     return result;

@@ -26,9 +26,10 @@ enum class Cause {
     host_prefill,
     host_request,
     host_layer,
-    host_speed
+    host_speed,
+    host_front_end
 };
-inline constexpr std::size_t cause_count = 15;
+inline constexpr std::size_t cause_count = 16;
 
 /// A number for each cause.
 template <class T>

@@ -27,7 +27,8 @@ Origin weakest_origin(const Deployment& deployment, const CollectiveTimes& colle
     if (deployment.model->has_experts()) origin = weakest(origin, experts_origin(deployment));
     for (const Origin other :
          {engine.host.per_step.origin, engine.host.per_layer.origin, engine.host.per_sequence.origin,
-          engine.host.per_prefill.origin, engine.host.per_request.origin, engine.kernel_efficiency.origin})
+          engine.host.per_prefill.origin, engine.host.per_request.origin, engine.host.front_end.origin,
+          engine.kernel_efficiency.origin})
         origin = weakest(origin, other);
     if (is_expanded(deployment.weights)) origin = weakest(origin, deployment.efficiency->dequantization.origin);
     if (deployment.gpus_per_instance() > 1) origin = weakest(origin, engine.collective_overhead.origin);

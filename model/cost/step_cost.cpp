@@ -52,6 +52,7 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
     per_sequence_ = host.per_sequence.value * (factors[Cause::host_sequence] * slow);
     per_prefill_ = host.per_prefill.value * (factors[Cause::host_prefill] * slow);
     per_request_ = host.per_request.value * (factors[Cause::host_request] * slow);
+    front_end_ = host.front_end.value * (factors[Cause::host_front_end] * slow);
     launches_ = host.per_layer.value * (architecture.layers_per_stage(split_) * factors[Cause::host_layer] * slow);
     if (deployment.speculation && deployment.speculation->tokens > 0) {
         queries_ = deployment.speculation->tokens + 1;
@@ -84,7 +85,8 @@ std::array<double, 2> StepCost::logarithms(const Deployment& deployment, const T
         cost.operators(shape, list);
         Seconds gpu;
         for (const Operator& op : list) gpu += cost.kernels_.time(op) * (op.count * cost.stages_);
-        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
+        Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
+        if (shape.prefill_tokens > 0) step += cost.front_end_;
         result[i] = std::log(step.value());
     }
     return result;

@@ -49,7 +49,8 @@ class StepCost {
     StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
     /// Another draw of the constants of the same deployment, without evaluating its kernels again.
     StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors);
-    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold.
+    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold; with
+    /// prompts, of the front end and the step.
     [[nodiscard]] std::array<double, 2> logarithms(const Deployment& deployment, const TimeFactors& factors,
                                                    const std::array<StepShape, 2>& shapes) const;
 
@@ -81,6 +82,8 @@ class StepCost {
     void operators(const StepShape& shape, std::vector<Operator>& operators) const;
     [[nodiscard]] Seconds host_serial(const StepShape& shape) const;
     [[nodiscard]] Seconds host_launches(const StepShape& shape) const;
+    /// What a client waits for each request beside the engine's steps: its way to them and that of its tokens back.
+    [[nodiscard]] Seconds front_end() const { return front_end_; }
     [[nodiscard]] const LaunchOverlap& overlap() const { return overlap_; }
 
   private:
@@ -125,7 +128,7 @@ class StepCost {
     double chance_;        ///< mean of the largest of as many normal numbers as stages, over the root of the stages
     int graph_batch_;
     bool chunked_;
-    Seconds per_step_, per_sequence_, per_prefill_, per_request_, launches_;
+    Seconds per_step_, per_sequence_, per_prefill_, per_request_, front_end_, launches_;
     std::shared_ptr<const std::vector<Tabulated>> tabulated_;
     [[nodiscard]] OctaveTable& table_of(Follows follows);
     OctaveTable by_tokens_{0, 16};  ///< with what follows the own tokens where these are all

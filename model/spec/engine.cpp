@@ -131,8 +131,13 @@ Engine read_engine(const Fields& fields) {
     const auto time = [&](std::string_view key) {
         return sourced_quantity<Seconds>(host, key, sources, "host." + std::string(key), {0, 10});
     };
-    engine.host = {time("per_step"),    time("per_sequence"), time("per_prefill"),
-                   time("per_request"), time("per_layer"),    static_cast<int>(host.integer("graph_batch", {0, 1e6})),
+    engine.host = {time("per_step"),
+                   time("per_sequence"),
+                   time("per_prefill"),
+                   time("per_request"),
+                   time("front_end"),
+                   time("per_layer"),
+                   static_cast<int>(host.integer("graph_batch", {0, 1e6})),
                    std::nullopt};
     if (host.has("overlap_sharpness")) engine.host.overlap_sharpness = host.number("overlap_sharpness", {1, 100});
     host.finish();

@@ -93,6 +93,7 @@ struct Engine {
         Sourced<Seconds> per_sequence;            ///< serial, per running sequence of a step
         Sourced<Seconds> per_prefill;             ///< serial, per exclusive prefill or step with a prompt chunk
         Sourced<Seconds> per_request;             ///< serial, per prompt
+        Sourced<Seconds> front_end;               ///< of a request outside the steps: server, tokenizer, processes
         Sourced<Seconds> per_layer;               ///< launching one layer, in parallel with the GPU
         int graph_batch = 0;                      ///< decode batches up to this size need no per-layer launches
         std::optional<double> overlap_sharpness;  ///< p of LaunchOverlap; absent: the longer of launches and GPU
