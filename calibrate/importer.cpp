@@ -1,13 +1,11 @@
 #include "calibrate/importer.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
 #include "model/base/error.hpp"
+#include "model/base/text_file.hpp"
 
 namespace plimsoll {
 namespace {
@@ -95,9 +93,7 @@ Imported import_text(const MeasuredText& text, const ImportChoice& choice, const
 }
 
 Imported import_file(const std::string& path, const ImportChoice& choice, const std::vector<MeasuredKind>& wanted) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw EnvironmentError(path, errno);
-    return import_text({path, std::string{std::istreambuf_iterator<char>(stream), {}}}, choice, wanted);
+    return import_text({path, text_of_file(path)}, choice, wanted);
 }
 
 }  // namespace plimsoll

@@ -56,12 +56,15 @@ const TableKind& kind_of(const Csv& csv) {
                      "the columns are those of no table of kernels (" + known + "; each with seconds)");
 }
 
+/// Beyond every size of a kernel, in tokens, bytes or seconds, and small enough for products of them.
+constexpr double largest = 1e15;
+
 double positive(const Csv& csv, std::size_t row, const std::string& column) {
     const auto value = csv.number(row, column);
     if (!value) throw InputError(csv.place(row) + " " + column, "is empty; a positive number is needed");
-    if (!std::isfinite(*value) || *value <= 0)
+    if (!(*value > 0 && *value <= largest))
         throw InputError(csv.place(row) + " " + column,
-                         "must be a positive number, got " + in_quotes(csv.text(row, column)));
+                         "must be a positive number up to 1e15, got " + in_quotes(csv.text(row, column)));
     return *value;
 }
 

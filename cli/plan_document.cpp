@@ -14,7 +14,7 @@ namespace {
 
 constexpr int exit_infeasible = 3;
 
-std::string plural(int count, const std::string& noun) {
+std::string plural(double count, const std::string& noun) {
     return fmt::format("{} {}{}", to_text(Cell::count(count)), noun, count == 1 ? "" : "s");
 }
 
@@ -41,25 +41,19 @@ std::string sentence(const Scenario& scenario, const Plan& plan, const Transform
                         best.deployment.engine->name);
     text += ", " + (best.cost ? to_text(Cell(best.cost)) : "cost unknown (" + best.cost_unknown + ")");
     text += ", " + to_text(Cell(best.power)) + ".";
-    if (scenario.load.kind == Load::Kind::closed)
-        text += fmt::format(" {} users fit on a node", to_text(Cell::count(best.users_per_node)));
-    else
-        text += fmt::format(" {} requests/s fit on a node", plain_number(best.rate_per_node.value()));
-    text +=
-        fmt::format(", bound by {}, then {}.", to_string(best.at_capacity.binding), to_string(best.at_capacity.next));
-    return text + simulated_sentence(best);
+    return text + capacity_sentences(scenario, best);
 }
 
 std::string question(const Scenario& scenario) {
     std::string load;
     if (scenario.load.kind == Load::Kind::closed) {
         const double concurrent = scenario.load.concurrent_users();
-        load = to_text(Cell::count(scenario.load.registered_users)) + " users";
+        load = plural(scenario.load.registered_users, "user");
         if (concurrent != scenario.load.registered_users)
             load += fmt::format(" ({} at the same time)", to_text(Cell::count(std::ceil(concurrent))));
         load += ", thinking " + to_text(Seconds(scenario.load.think_time.mean()));
     } else {
-        load = plain_number(scenario.load.peak_rate().value()) + " requests/s";
+        load = requests_a_second(scenario.load.peak_rate().value());
     }
     return fmt::format("{}; {} prompt and {} output tokens in the mean; {}.", load,
                        plain_number(scenario.workload.prompt.mean()), plain_number(scenario.workload.output.mean()),

@@ -23,9 +23,11 @@ struct PlanDetail {
 [[nodiscard]] Row candidate_row(const Scenario& scenario, const Transformer* model, const Node* node,
                                 const Candidate* candidate, const std::string& reason);
 
-/// " Simulated, 860 (95 % interval 840 to 872) fit, which takes 12 nodes: the forecast is 2.1 % above that."; empty
-/// where nothing was simulated.
-[[nodiscard]] std::string simulated_sentence(const Candidate& best);
+/// " 900 users fit on a node, bound by KV memory, then prefill. Simulated, 860 (95 % interval 840 to 872) fit, which
+/// takes 12 nodes: the forecast is 4.7 % above that."
+[[nodiscard]] std::string capacity_sentences(const Scenario& scenario, const Candidate& best);
+/// "12.5 requests/s", "1 request/s".
+[[nodiscard]] std::string requests_a_second(double rate);
 /// The latencies of a model's answers, forecast and simulated, for people.
 [[nodiscard]] Table simulated_latencies(const Plan& plan, const Transformer* model);
 

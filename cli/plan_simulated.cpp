@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cli/plan_document.hpp"
+#include "model/capacity/judge.hpp"
 
 namespace plimsoll {
 namespace {
@@ -25,9 +26,8 @@ Row latency_row(const Candidate& best, Metric metric) {
     return row;
 }
 
-}  // namespace
-
-std::string simulated_sentence(const Candidate& best) {
+/// `all`: users of the whole load, beyond which nobody looks.
+std::string simulated_sentence(const Candidate& best, double all) {
     if (!best.simulated) return "";
     const Simulated& s = *best.simulated;
     if (!s.refusal.empty()) return " It could not be simulated: " + s.refusal + ".";
@@ -35,12 +35,37 @@ std::string simulated_sentence(const Candidate& best) {
     const bool closed = best.users_per_instance > 0;
     const double load = closed ? s.users_per_instance : s.rate_per_instance.value();
     if (!(load > 0)) return " In the simulation no load keeps the promises.";
+    const bool forecast_all = best.users_per_instance >= all, simulated_all = load >= all;
+    if (forecast_all && simulated_all) return " So it does in the simulation.";
     const Interval around = closed ? s.users_interval : s.rate_interval;
     const Cell nodes = Cell::count(s.nodes_needed);
-    return fmt::format(" Simulated, {} (95 % interval {}) fit, which takes {} node{}: the forecast is {} {} that.",
+    return fmt::format(" Simulated, {} (95 % interval {}) fit{}, which takes {} node{}: the forecast is {}{} {} that.",
                        plain_number(load * instances), interval_text({around.low * instances, around.high * instances}),
-                       to_text(nodes), s.nodes_needed == 1 ? "" : "s", to_text(Cell::fraction(std::abs(s.gap))),
+                       forecast_all ? " on a node" : "", to_text(nodes), s.nodes_needed == 1 ? "" : "s",
+                       forecast_all || simulated_all ? "at least " : "", to_text(Cell::fraction(std::abs(s.gap))),
                        s.gap < 0 ? "below" : "above");
+}
+
+}  // namespace
+
+std::string requests_a_second(double rate) {
+    return plain_number(rate) + (rate == 1.0 ? " request/s" : " requests/s");
+}
+
+std::string capacity_sentences(const Scenario& scenario, const Candidate& best) {
+    const bool closed = scenario.load.kind == Load::Kind::closed;
+    // Nobody looks for more users than there are.
+    const double all = closed ? std::ceil(demand_of(scenario) - 1e-9) : HUGE_VAL;
+    const Forecast& limit = best.at_capacity;
+    if (best.users_per_instance >= all)
+        return fmt::format(" One instance carries all users; more would bring it to its limits by {}, then {}.",
+                           to_string(limit.binding), to_string(limit.next)) +
+               simulated_sentence(best, all);
+    return fmt::format(" {} fit on a node, bound by {}, then {}.",
+                       closed ? to_text(Cell::count(best.users_per_node)) + " users"
+                              : requests_a_second(best.rate_per_node.value()),
+                       to_string(limit.binding), to_string(limit.next)) +
+           simulated_sentence(best, all);
 }
 
 Table simulated_latencies(const Plan& plan, const Transformer* model) {

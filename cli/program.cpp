@@ -1,6 +1,7 @@
 #include "cli/program.hpp"
 
 #include <cerrno>
+#include <new>
 #include <ostream>
 
 #include <plimsoll_config.hpp>
@@ -83,6 +84,9 @@ int run_program(const std::vector<std::string>& arguments, const Environment& en
         return exit_input;
     } catch (const EnvironmentError& error) {
         *environment.errors << "plimsoll: " << escaped(error.what()) << "\n";
+        return exit_environment;
+    } catch (const std::bad_alloc&) {
+        *environment.errors << "plimsoll: the memory of this machine is too small for so much at the same time\n";
         return exit_environment;
     }
 }

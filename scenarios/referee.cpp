@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "model/capacity/judge.hpp"
 #include "simulator/capacity_search.hpp"
@@ -43,11 +44,18 @@ class Finalist {
     [[nodiscard]] Simulated judged(std::uint32_t threads) const {
         Simulated result;
         run_planned_load(threads, result);
+        if (result.refused_share > most_refused) return refused(result.refused_share);
         search(threads, result);
         return result;
     }
 
   private:
+    [[nodiscard]] Simulated refused(double share) const {
+        Simulated result;
+        result.refusal = candidate_.deployment.engine->name + " refuses " + std::to_string(std::lround(100.0 * share)) +
+                         " % of the requests, which are too long for it";
+        return result;
+    }
     [[nodiscard]] double demand() const { return demand_of(scenario_); }
 
     /// Runs under a load of so many users or requests a second, in steady state.

@@ -42,8 +42,9 @@ struct ValidationAssumptions {
     std::vector<Rule> rules;
 };
 
-/// Reads a file of assumptions (`plimsoll/assumptions/1`, documented in scenarios/README.md).
-[[nodiscard]] ValidationAssumptions read_assumptions(const Fields& fields);
+/// Reads a file of assumptions (`plimsoll/assumptions/1`, documented in scenarios/README.md); throws InputError
+/// for a name that the catalog does not have.
+[[nodiscard]] ValidationAssumptions read_assumptions(const Fields& fields, Catalog& catalog);
 
 /// The file, or the entry of that name in scenarios/library/assumptions of the last data directory that has it.
 [[nodiscard]] ValidationAssumptions assumptions_named(const std::string& name_or_file, Catalog& catalog);

@@ -14,6 +14,10 @@ struct SteadyRuns {
     double cycles = 30;                   ///< requests counted for each place that may be taken
 };
 
+/// Share of the requests that an engine may refuse as too long for it, in an answer that counts: a plan asks that the
+/// longest of a hundred fits.
+inline constexpr double most_refused = 0.02;
+
 /// Limits and warm-up for a run in steady state whose requests take up to `places` places: one for each user, or four
 /// for each that an open load would have running, since nobody holds the number of requests in the system and it
 /// wanders.

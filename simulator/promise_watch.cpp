@@ -19,6 +19,8 @@ PromiseWatch::Class* PromiseWatch::counted(const Request& request) {
         --left_out_;
         return nullptr;
     }
+    ++counted_;
+    if (request.outcome == Request::Outcome::refused) ++refused_;
     const std::size_t index = classes_.size() == 1 ? 0 : RequestTag::of(request.tag).load_class;
     return index < classes_.size() ? &classes_[index] : nullptr;
 }
@@ -26,6 +28,8 @@ PromiseWatch::Class* PromiseWatch::counted(const Request& request) {
 void PromiseWatch::finished(const Request& request) {
     Class* const of = counted(request);
     if (of == nullptr) return;
+    arrivals_.push_back(request.arrival.value());
+    ends_.push_back(request.finished.value());
     of->values[0].push_back((request.first_token - request.arrival).value());
     if (request.output > 1)
         of->values[1].push_back((request.finished - request.first_token).value() / (request.output - 1));
@@ -53,6 +57,20 @@ double PromiseWatch::worst_ratio() {
             worst = std::max(worst, value / term.limit.value());
         }
     return worst;
+}
+
+double PromiseWatch::came_over_answered() const {
+    const auto half = static_cast<std::ptrdiff_t>(ends_.size() / 2);
+    const auto between_halves = [half](const std::vector<double>& times) {
+        return std::accumulate(times.end() - half, times.end(), 0.0) -
+               std::accumulate(times.begin(), times.begin() + half, 0.0);
+    };
+    const double came = between_halves(arrivals_);
+    return came > 0 ? between_halves(ends_) / came : 1.0;
+}
+
+double PromiseWatch::refused_share() const {
+    return counted_ > 0 ? static_cast<double>(refused_) / static_cast<double>(counted_) : 0.0;
 }
 
 }  // namespace plimsoll

@@ -20,6 +20,11 @@ class PromiseWatch final : public Observer {
 
     /// The largest ratio of a latency to its limit; the promises hold when it is at most 1. 0 when nothing was counted.
     [[nodiscard]] double worst_ratio();
+    /// How fast requests came over how fast they were answered, from the means of both times in either half of those
+    /// counted: 1 in a steady state, more where a queue grows for ever. 1 when fewer than two were counted.
+    [[nodiscard]] double came_over_answered() const;
+    /// Of those that ended and count, the share that the engine never takes; 0 when nothing was counted.
+    [[nodiscard]] double refused_share() const;
 
   private:
     struct Class {
@@ -30,7 +35,8 @@ class PromiseWatch final : public Observer {
     [[nodiscard]] Class* counted(const Request& request);
 
     std::vector<Class> classes_;
-    std::uint64_t left_out_;
+    std::uint64_t left_out_, counted_ = 0, refused_ = 0;
+    std::vector<double> arrivals_, ends_;  ///< s, of those counted
 };
 
 }  // namespace plimsoll

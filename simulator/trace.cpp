@@ -1,11 +1,8 @@
 #include "simulator/trace.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 #include <optional>
 #include <unordered_map>
@@ -13,6 +10,7 @@
 #include "model/base/csv.hpp"
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
+#include "model/base/text_file.hpp"
 
 namespace plimsoll {
 namespace {
@@ -36,6 +34,9 @@ constexpr double most_tokens = 1e9;
 /// Tokens of a block of Mooncake's traces (its README).
 constexpr std::uint32_t mooncake_block = 512;
 
+/// Bytes of the names in a file's first line that a message shows.
+constexpr std::size_t most_listed = 300;
+
 std::string listed(const Names& names) {
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -50,8 +51,8 @@ std::string only_column(const Csv& csv, const Names& names, const std::string& w
         found = column;
     }
     if (!found)
-        throw InputError(name + ":1",
-                         "no column of " + what + "; known: " + listed(names) + "; found: " + listed(csv.columns()));
+        throw InputError(name + ":1", "no column of " + what + "; known: " + listed(names) +
+                                          "; found: " + in_quotes(listed(csv.columns()), most_listed));
     return *found;
 }
 
@@ -244,9 +245,7 @@ Trace read_trace_jsonl(std::string_view text, const std::string& name) {
 }
 
 Trace read_trace(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw EnvironmentError(path, errno);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const std::string text = text_of_file(path);
     return path.ends_with(".jsonl") ? read_trace_jsonl(text, path) : read_trace_csv(text, path);
 }
 

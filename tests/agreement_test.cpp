@@ -134,6 +134,34 @@ TEST_CASE("The tails of wide loads follow from the lengths of prompts and answer
     }
 }
 
+TEST_CASE("Prompts that share the steps of those who decode spread TPOT as a run does") {
+    for (const char* prompt : {"900", "lognormal:mean=900,cv=1"})
+        for (const double think : {0.0, 20.0}) {
+            CAPTURE(prompt, think);
+            TestInstance one("llama-3.1-8b", "l40s-48gb-pcie-8", 1, "vllm-v1", prompt, "250");
+            one.fold();
+            const InstanceModel model = one.model();
+            Forecaster forecaster(model);
+            RunPlan plan{.requests = 40'000, .warm_up = 2'000, .draws = Draws::independent};
+            if (think > 0)
+                plan.users = 127, plan.ramp = Seconds(think);
+            else
+                plan.rate = PerSecond(4.0);
+            const Forecast forecast = think > 0 ? forecaster.closed(127, Seconds(think), Detail::percentiles)
+                                                : forecaster.open(plan.rate, Detail::percentiles);
+            const RunResult run = run_instance(*one.cost, one.deployment, one.memory, one.workload,
+                                               Distribution::parse_seconds("exponential:mean=20s", "test"), plan);
+            const auto beyond_median = [](const Latencies& latencies, Statistic statistic) {
+                return latencies[Metric::tpot][statistic] / latencies[Metric::tpot][Statistic::p50] - 1.0;
+            };
+            for (const Statistic statistic : {Statistic::p90, Statistic::p95, Statistic::p99}) {
+                CAPTURE(to_string(statistic));
+                CHECK(beyond_median(forecast.latencies, statistic) ==
+                      Approx(beyond_median(run.latencies, statistic)).epsilon(statistic == Statistic::p99 ? 0.3 : 0.2));
+            }
+        }
+}
+
 TEST_CASE("Open loads: forecast and run agree below saturation") {
     // The arrivals of a run have an error of their own: 1.3 % in the rate of 6,000.
     const Tolerance usual{0.03, 0.06, 0.04, 0.15};

@@ -61,6 +61,16 @@ TEST_CASE("simulate finds the highest rate of a queue that has a formula, and si
     CHECK(run(words(line.replace(line.find("12ms"), 4, "7ms"))).code == 3);
 }
 
+TEST_CASE("no rate is carried that comes faster than it is answered, whatever is promised") {
+    // One request at a time: the most is one over what a lone one takes, and nothing is promised of the queue.
+    const std::string line = tables + "--max-sequences 1 --prompt-tokens 16 --output-tokens 2 --tpot 1s ";
+    const double lone = simulated(line + "--users 1").at("metrics").at("e2e_s").at("mean").get<double>();
+    const Json answer = simulated(line + "--rate 10/s --highest-load --requests 5000");
+    const double most = answer.at("highest_load").at("rate_per_instance_per_s").get<double>();
+    CHECK(most * lone >= 0.99);
+    CHECK(most * lone <= 1.1);
+}
+
 TEST_CASE("simulate finds the most users beside the forecast, the same on any number of threads") {
     const std::string line = "simulate " + round_scenario + " --requests 3000 --highest-load --threads ";
     const Json answer = simulated(line + "1"), again = simulated(line + "3");

@@ -281,6 +281,27 @@ TEST_CASE("the binary finds its data, its width and its exit codes") {
     CHECK(shell(binary + " plan tests/bad_input/empty.json 2>/dev/null").code == 2);
 }
 
+TEST_CASE("an instance that carries everybody is not said to hold so many on each") {
+    const cli::Result few = run(words("plan tests/cli/scenarios/round.json --users 1"), cli::round_data, 400);
+    CHECK_THAT(few.out, ContainsSubstring("1 user, thinking"));
+    CHECK_THAT(few.out, ContainsSubstring("One instance carries all users;"));
+    CHECK_THAT(few.out, ContainsSubstring("So it does in the simulation."));
+    CHECK_THAT(few.out, !ContainsSubstring("fit on a node"));
+    const cli::Result many = run(words("plan tests/cli/scenarios/round.json"), cli::round_data, 400);
+    CHECK_THAT(many.out, ContainsSubstring("users fit on a node, bound by"));
+}
+
+TEST_CASE("more than the memory holds is refused in words") {
+    const std::string little = "ulimit -v 1000000; " + std::string(PLIMSOLL_BINARY);
+    if (shell(little + " --version 2>/dev/null").code != 0) return;  // a sanitizer asks for more by itself
+    const cli::Process result = shell(little +
+                                      " simulate --cost-tables tests/cli/tables --layers 4 --scheduler sarathi "
+                                      "--max-sequences 8 --max-step-tokens 64 --kv-blocks 100 --prompt-tokens "
+                                      "16 --output-tokens 2 --users 1000000000 --requests 10 2>&1");
+    CHECK(result.code == 4);
+    CHECK_THAT(result.out, ContainsSubstring("plimsoll: the memory of this machine is too small"));
+}
+
 TEST_CASE("the completion script of bash completes") {
     if (shell("command -v bash >/dev/null").code != 0) return;
     const std::string binary = PLIMSOLL_BINARY;

@@ -117,6 +117,25 @@ TEST_CASE("An open forecast keeps Little's law up to saturation and is overloade
     }
 }
 
+TEST_CASE("Prompts that need more of a chunk behind others than alone keep the order of their latencies") {
+    // Of a chunk of 2048 tokens, 2700 take two steps, but two of them 2.6 and the half that stays empty.
+    for (const char* prompt : {"2048", "2100", "2700", "4000"}) {
+        TestInstance one("llama-2-7b", "a100-80gb-sxm-8", 1, "vllm-v1", prompt, "14");
+        one.engine.max_step_tokens = 2048;
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        double e2e = 0;
+        for (const double share : {0.01, 0.3, 0.6, 0.9, 0.97}) {
+            CAPTURE(prompt, share);
+            const Forecast f = forecaster.open(model.rates().saturated() * share, Detail::percentiles);
+            CHECK(mean(f, Metric::e2e) >= e2e);
+            check_order(f);
+            e2e = mean(f, Metric::e2e);
+        }
+    }
+}
+
 TEST_CASE("One user sees its own prefill and decode steps") {
     for (const char* engine : engines) {
         TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, engine, "300", "101");
@@ -127,6 +146,23 @@ TEST_CASE("One user sees its own prefill and decode steps") {
         // 100 decode steps over 301 ... 400 tokens.
         CHECK(mean(f, Metric::ttft) == Approx(one.prefill(1, 300)));
         CHECK(mean(f, Metric::tpot) == Approx(one.decode(1, 350.5)));
+    }
+}
+
+TEST_CASE("Answers of one token have no time between tokens") {
+    for (const char* engine : engines) {
+        CAPTURE(engine);
+        TestInstance one("llama-7b", "a40-48gb-pcie-8", 1, engine, "300", "1");
+        one.fold();
+        const InstanceModel model = one.model();
+        Forecaster forecaster(model);
+        const Forecast open = forecaster.open(model.rates().saturated() * 0.7, Detail::percentiles),
+                       closed = forecaster.closed(20, Seconds(1.0), Detail::percentiles);
+        for (const Forecast* f : {&open, &closed}) {
+            for (const Statistic statistic : {Statistic::mean, Statistic::p50, Statistic::p99})
+                CHECK(f->latencies[Metric::tpot][statistic] == Seconds(0));
+            CHECK(mean(*f, Metric::e2e) == Approx(mean(*f, Metric::ttft)));
+        }
     }
 }
 

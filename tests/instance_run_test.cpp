@@ -83,7 +83,7 @@ TEST_CASE("The documents' rows with printed lengths are explained by their short
     }
     Catalog& catalog = plimsoll::testing::library();
     const ValidationAssumptions assumptions = read_assumptions(
-        Fields::from_file(PLIMSOLL_SOURCE_DIR "/scenarios/library/assumptions/serving-matrix-2023.json"));
+        Fields::from_file(PLIMSOLL_SOURCE_DIR "/scenarios/library/assumptions/serving-matrix-2023.json"), catalog);
     const ProtocolComparison comparison = compare_protocols(Csv::from_file(*file), assumptions, catalog);
     CHECK(comparison.rows.size() == 19);
     const auto& [ttft, tpot, rate] = comparison.summary;

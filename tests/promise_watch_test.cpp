@@ -71,3 +71,28 @@ TEST_CASE("The warm-up counts what was refused, and nothing is decided before it
     CHECK(ratio_of(slo, 3) == Approx(6.0));
     CHECK(ratio_of(slo, 5) == 0.0);
 }
+
+TEST_CASE("A queue that grows shows in arrivals that outrun the answers") {
+    PromiseWatch growing({Slo{}}, 0), steady({Slo{}}, 0);
+    CHECK(steady.came_over_answered() == 1.0);
+    for (int i = 0; i < 100; ++i) {
+        // One a second comes; one in two seconds is answered, or each after seven.
+        Request request = answered(i, 2.0 * i + 3.0, 2);
+        request.arrival = Seconds(i);
+        growing.finished(request);
+        request.finished = Seconds(i + 7.0);
+        steady.finished(request);
+    }
+    CHECK(growing.came_over_answered() == Approx(2.0));
+    CHECK(steady.came_over_answered() == Approx(1.0));
+}
+
+TEST_CASE("The share that was refused is of all that ended after the warm-up") {
+    PromiseWatch watch({Slo{}}, 1);
+    CHECK(watch.refused_share() == 0.0);
+    watch.unanswered(refused());  // warm-up
+    CHECK(watch.refused_share() == 0.0);
+    watch.unanswered(refused());
+    for (int i = 0; i < 3; ++i) watch.finished(answered(1.0, 2.0, 2));
+    CHECK(watch.refused_share() == 0.25);
+}

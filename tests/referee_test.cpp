@@ -153,3 +153,19 @@ TEST_CASE("A candidate that cannot be simulated keeps its forecast and says why"
     CHECK(one.requests == 0);
     CHECK(result.answers[0].best->users_per_instance > 0);
 }
+
+TEST_CASE("What an engine refuses is no answer in time") {
+    // Whole prompts of 300 tokens at the most, where a quarter of the chats begins with more; the plan is not told.
+    Engine engine = catalog().engines.at("tensorrt-llm", "test");
+    engine.max_input_tokens.reset();
+    engine.max_step_tokens = 300;
+    engine.max_sequences = 64;
+    Scenario s = chat("vllm-v1");
+    s.engines = {&engine};
+    const Plan result = refereed(s, {});
+    CHECK_THAT(simulated(result).refusal, ContainsSubstring("tensorrt-llm refuses") && ContainsSubstring("too long"));
+    CHECK(simulated(result).requests == 0);
+    engine.max_input_tokens = 300;
+    const Plan told = refereed(s, {});
+    REQUIRE_FALSE(told.answers[0].best);
+}

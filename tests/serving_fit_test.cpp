@@ -142,12 +142,33 @@ TEST_CASE("Only constants that are unsure are fitted, a machine's own where it h
     CHECK(names(3) == with_machine);
 }
 
+TEST_CASE("Assumptions name what there is") {
+    const auto refusal = [](const std::string& engine, const std::string& model) -> std::string {
+        try {
+            static_cast<void>(read_assumptions(
+                Fields::from_text(R"({"schema": "plimsoll/assumptions/1", "engine": ")" + engine +
+                                      R"(", "think_time": "2s", "protocol": "drain", "rules": [{"models": [")" + model +
+                                      R"("], "reason": "x"}]})",
+                                  "assumptions.json"),
+                plimsoll::testing::library()));
+        } catch (const InputError& error) {
+            return error.what();
+        }
+        return "";
+    };
+    CHECK(refusal("vllm-v1", "llama-65b").empty());
+    CHECK_THAT(refusal("vllm-v9", "llama-65b"), ContainsSubstring("assumptions.json: /engine: unknown engine 'vllm-v9'"));
+    CHECK_THAT(refusal("vllm-v1", "llama-66b"), ContainsSubstring("assumptions.json: /rules/0/models: unknown model"));
+}
+
 TEST_CASE("A rule gives its campaign a think time and a queue of its own") {
     Catalog& catalog = plimsoll::testing::library();
-    const ValidationAssumptions with = read_assumptions(Fields::from_text(
-        R"({"schema": "plimsoll/assumptions/1", "engine": "tgi-lightllm-2023", "think_time": "2s", "protocol": "drain",
+    const ValidationAssumptions with = read_assumptions(
+        Fields::from_text(
+            R"({"schema": "plimsoll/assumptions/1", "engine": "tgi-lightllm-2023", "think_time": "2s", "protocol": "drain",
             "requests": 100, "rules": [{"models": ["llama-65b"], "think_time": "0 s", "requests": 400, "reason": "x"}]})",
-        "assumptions.json"));
+            "assumptions.json"),
+        catalog);
     const Csv table = Csv::from_text(table_of(plain), "runs.csv");
     const auto row = [&](std::size_t i) { return measured_row(table, i, with, catalog); };
     const MeasuredRow of_rule = row(6), of_none = row(3);

@@ -87,6 +87,9 @@ TEST_CASE("trace: block hashes become shared prefixes") {
 
 TEST_CASE("trace: what is wrong is said with its line") {
     CHECK_THAT(csv_failure("arrival,output\n1,2\n"), ContainsSubstring("t.csv:1: no column of prompt tokens"));
+    // Another kind of file altogether.
+    const std::string brackets(100'000, '[');
+    CHECK(csv_failure(brackets).size() < 500);
     CHECK_THAT(csv_failure("prompt,prompt_tokens,output\n1,2,3\n"), ContainsSubstring("two columns of prompt tokens"));
     CHECK_THAT(csv_failure("arrival,arrived_at,prompt,output\n1,2,3,4\n"),
                ContainsSubstring("two columns of arrivals"));

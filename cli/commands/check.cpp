@@ -38,7 +38,7 @@ std::string check_file(const std::string& file, Catalog& catalog) {
     const std::size_t index = extends ? 0 : fields.choice("schema", schemas);
     if (index == 0) return "scenario " + read_scenario(file, {}, catalog).name;
     if (index == 1) {
-        static_cast<void>(read_assumptions(fields));
+        static_cast<void>(read_assumptions(fields, catalog));
         return "assumptions";
     }
     const auto kind = std::find_if(entry_kinds().begin(), entry_kinds().end(), [&](const EntryKind& known) {

@@ -1,11 +1,9 @@
 #include "model/base/csv.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include "model/base/error.hpp"
+#include "model/base/text_file.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -52,9 +50,7 @@ std::string joined(const std::vector<std::string>& words) {
 }  // namespace
 
 Csv Csv::from_file(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw EnvironmentError(path, errno);
-    return from_text(std::string{std::istreambuf_iterator<char>(stream), {}}, path);
+    return from_text(text_of_file(path), path);
 }
 
 Csv Csv::from_text(std::string_view text, const std::string& name) {

@@ -1,11 +1,11 @@
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 
 #include "model/base/error.hpp"
 #include "model/base/fields.hpp"
 #include "model/base/fields_node.hpp"
+#include "model/base/text_file.hpp"
 
 namespace plimsoll {
 
@@ -200,18 +200,7 @@ std::string write_json(const JsonValue& value, int indent) {
 using detail::JsonValue;
 
 Fields Fields::from_file(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-    if (file == nullptr) throw EnvironmentError(path, errno);
-    // One byte more than is allowed shows that the file is too large.
-    std::string text;
-    std::array<char, 65536> block{};
-    while (text.size() <= detail::most_bytes) {
-        const std::size_t count = std::fread(block.data(), 1, block.size(), file.get());
-        text.append(block.data(), count);
-        if (count < block.size()) break;
-    }
-    if (std::ferror(file.get()) != 0) throw EnvironmentError(path, errno);
-    return from_text(text, path);
+    return from_text(text_of_file(path, detail::most_bytes), path);
 }
 
 Fields Fields::from_text(std::string_view text, const std::string& name) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <variant>
@@ -50,6 +51,9 @@ struct StateDistribution {
     [[nodiscard]] std::size_t last() const { return first + probability.size() - 1; }
     /// P(number present >= n).
     [[nodiscard]] double at_least(std::size_t n) const;
+    /// Calls `visit(weight, mean of n)` for up to some 32 runs of neighbouring states, and for the tail.
+    template <class Visit>
+    void by_groups(Visit visit) const;
 };
 
 /// The steady state of a chain. Means obey Little's law: mean_present = throughput x mean_response.
@@ -108,5 +112,20 @@ struct ChainWorkspace {
 /// state, and admitted arrivals see p(n) / (1 - p(room)), n < room.
 [[nodiscard]] SteadyState solve_open_with_room(const ServiceRates& rates, PerSecond arrivals, std::size_t room,
                                                ChainWorkspace& workspace);
+
+template <class Visit>
+void StateDistribution::by_groups(Visit visit) const {
+    constexpr std::size_t groups = 32;
+    const std::size_t size = probability.size(), width = std::max<std::size_t>(1, size / groups);
+    for (std::size_t begin = 0; begin < size; begin += width) {
+        double weight = 0, moment = 0;
+        for (std::size_t i = begin; i < std::min(size, begin + width); ++i) {
+            weight += probability[i];
+            moment += probability[i] * static_cast<double>(first + i);
+        }
+        if (weight > 1e-15) visit(weight, moment / weight);
+    }
+    if (tail_mass > 0) visit(tail_mass, static_cast<double>(last()) + 1.0 / (1.0 - tail_ratio));
+}
 
 }  // namespace plimsoll

@@ -1,64 +1,19 @@
 #include "model/capacity/forecaster.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-
-#include "model/base/error.hpp"
-#include "model/capacity/state_groups.hpp"
+#include <variant>
 
 namespace plimsoll {
-namespace {
 
-/// What a prefill alone takes by the length of its prompt; the longest, which are the tail of TTFT, are told apart
-/// finest. Two points stand for a range of lengths, which is no atom, with its mean and variance (Gauss).
-Mixture prefills_of(const InstanceModel& model) {
-    constexpr std::array bounds{0.0, 0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0};
-    Mixture result;
-    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
-        const double middle = (bounds[i] + bounds[i + 1]) / 2.0, share = bounds[i + 1] - bounds[i];
-        const auto at = [&](double u) { return model.lone_prefill(model.workload().prompt.quantile(u)); };
-        const double off_middle = share / std::sqrt(12.0);
-        const Seconds low = at(middle - off_middle), high = at(middle + off_middle), half = (high - low) / 2.0;
-        result.add(share, low + half, half * half);
-    }
-    return result;
-}
-
-}  // namespace
-
-Forecaster::Forecaster(const InstanceModel& model)
-    : model_(&model),
-      bunching_(model),
-      answers_(answers_of(model.workload().output)),
-      own_prefill_(prefills_of(model)) {
+Forecaster::Forecaster(const InstanceModel& model) : model_(&model), bunching_(model), tails_(model) {
     if (model.batches() != nullptr) static_.emplace(model);
-}
-
-std::vector<Forecaster::Answers> Forecaster::answers_of(const Distribution& output) {
-    constexpr std::array bounds{0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.35, 0.65, 1.0};
-    std::vector<Answers> result;
-    double all = 0;
-    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
-        // Tokens are whole: what is left of one token has no interval.
-        const double tokens = output.quantile((bounds[i] + bounds[i + 1]) / 2.0);
-        if (tokens < 1.5) continue;
-        const double share = bounds[i + 1] - bounds[i], steps = std::max(1.0, tokens - 1.0);
-        all += share;
-        if (!result.empty() && result.back().steps == steps)
-            result.back().share += share;
-        else
-            result.push_back({share, steps});
-    }
-    for (Answers& answers : result) answers.share /= all;
-    return result;
 }
 
 Forecaster::Means Forecaster::means(const SteadyState& steady) const {
     Means result;
     result.wait = steady.mean_wait * ((1.0 + model_->workload().output.cv2()) / 2.0);
     double tokens = 0, own = 0;
-    by_groups(steady.present, [&](double weight, double n) {
+    steady.present.by_groups([&](double weight, double n) {
         if (n < 0.5) return;
         const InstanceState state = model_->at(n);
         result.decoding += weight * state.decoding * std::min(1.0, n);
@@ -67,10 +22,11 @@ Forecaster::Means Forecaster::means(const SteadyState& steady) const {
         own += rate * state.own_interval.value();
     });
     const double steps = model_->decode_steps();
-    const Seconds lone = model_->at(1).token_interval;
+    // An answer of one token has no interval.
+    const Seconds lone = steps > 0 ? model_->at(1).token_interval : Seconds(0);
     const double throughput = steady.throughput.value();
     const Seconds interval = throughput > 0 && steps > 0 ? Seconds(result.decoding / (throughput * steps)) : lone;
-    result.tpot = tokens > 0 ? interval * (own / tokens) : lone;
+    result.tpot = tokens > 0 && steps > 0 ? interval * (own / tokens) : lone;
     result.e2e = steady.mean_response - steady.mean_wait + result.wait;
     result.ttft = std::max(result.e2e - interval * steps, model_->at(1).prefill);
     return result;
@@ -108,14 +64,13 @@ Forecast Forecaster::closed(std::size_t users, Seconds think_time, Detail detail
     // The wave has the waits for a place too.
     wave.wait = std::max(Seconds(0), wave.wait - std::max(Seconds(0), m.wait));
     // What prompts wait longer, answers that have begun wait less.
-    const Seconds longer = (m.ttft - own_prefill_.mean()) * (wave.amplified - 1.0) + wave.wait;
+    const Seconds longer = (m.ttft - tails_.own_prefill()) * (wave.amplified - 1.0) + wave.wait;
     const double steps = std::max(1.0, model_->decode_steps());
     const Seconds moved = std::clamp(longer, Seconds(0), m.tpot * (0.9 * steps));
     m.ttft += moved;
     m.tpot -= moved / steps;
     fill(steady, m, forecast);
-    if (detail == Detail::percentiles)
-        percentiles(steady, 1.0 + (think_time > Seconds(0) ? m.e2e / think_time : 0.0), wave, forecast);
+    if (detail == Detail::percentiles) tails_.read(steady, think_time, wave, forecast.latencies);
     return forecast;
 }
 
@@ -137,7 +92,7 @@ Forecast Forecaster::open(PerSecond rate, Detail detail) {
     if (static_) return static_->open(rate, detail == Detail::percentiles);
     forecast.request_rate = steady.throughput;
     fill(steady, means(steady), forecast);
-    if (detail == Detail::percentiles) percentiles(steady, 1.0, {}, forecast);
+    if (detail == Detail::percentiles) tails_.read(steady, Seconds(0), {}, forecast.latencies);
     return forecast;
 }
 

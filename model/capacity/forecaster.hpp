@@ -3,9 +3,8 @@
 
 #include "model/capacity/bunching.hpp"
 #include "model/capacity/instance_model.hpp"
-#include "model/capacity/mixture.hpp"
+#include "model/capacity/latency_tails.hpp"
 #include "model/capacity/static_forecaster.hpp"
-#include "model/capacity/waiting.hpp"
 #include "model/spec/forecast.hpp"
 
 namespace plimsoll {
@@ -17,10 +16,7 @@ enum class Detail { means, percentiles };
 ///
 /// Means follow Little's law: E2E is the chain's response (with the wait before the batch as below), TPOT the decoding
 /// requests over the tokens they get, TTFT what is left. The wait of FIFO before a full batch is (1 + cv^2) / 2 of the
-/// chain's, cv of the output lengths. Percentiles come from the state that an arrival sees: it waits for a uniform
-/// part of the step under way, the prefill spreads with its prompt and those that join it, a wait before the batch is a
-/// sum of departures; a request's TPOT averages the states over its stay and spreads with the prefills that fall into
-/// it.
+/// chain's, cv of the output lengths.
 class Forecaster {
   public:
     explicit Forecaster(const InstanceModel& model);
@@ -38,35 +34,12 @@ class Forecaster {
     };
     [[nodiscard]] Means means(const SteadyState& steady) const;
     void fill(const SteadyState& steady, const Means& means, Forecast& forecast) const;
-    void percentiles(const SteadyState& steady, double averaging, const Bunching::Wave& wave, Forecast& forecast);
-    void read_wave(const Bunching::Wave& wave, Latencies& latencies);
-    void ttft_mixture(const StateDistribution& seen, Seconds mean);
-    void tpot_mixture(const StateDistribution& present, Seconds mean, double averaging);
-    void e2e_mixture();
-
-    /// Answers of about as many decode steps; the shortest, whose TPOT is the tail, are told apart finest.
-    struct Answers {
-        double share, steps;
-    };
-    [[nodiscard]] static std::vector<Answers> answers_of(const Distribution& output);
-    void add_meeting(double weight, const Meetings::Kind& met, double gathered, const TimeMoments& rest);
-    /// Token intervals of requests that decode in like states: `alone` and what the stalls add.
-    struct Pace {
-        double weight;
-        Seconds alone;
-        Stalls stalls;
-    };
-    void add_stalled(const Pace& pace);
-    [[nodiscard]] double stalled_a_step(const Stalls& stalls) const;
 
     const InstanceModel* model_;
     std::optional<StaticForecaster> static_;  ///< of an engine of static batches, which answers in its place
     Bunching bunching_;
-    std::vector<Answers> answers_;
-    std::vector<Pace> paces_;  ///< of the last `tpot_mixture`
-    Mixture own_prefill_;      ///< of a prompt alone, by its length
+    LatencyTails tails_;
     ChainWorkspace workspace_;
-    Mixture around_, ttft_, tpot_, decode_, e2e_;
 };
 
 /// Names what makes up most of the latency closest to its limit, and what comes second.

@@ -51,9 +51,11 @@ ByCause<double> causes_at(const Surface::Point& point, const std::vector<ByCause
     return z;
 }
 
-/// Logarithms are closer to straight lines than the times are.
-Interval back(Interval of_logarithm) {
-    return {std::exp(of_logarithm.low), std::exp(of_logarithm.high)};
+/// What a surface of logarithms, closer to straight lines than the values are, tells of a value. The medians of the
+/// constants do better than the median of the draws: rarely, beyond nine tenths of them.
+Interval around(double forecast, const Surface& of_logarithm) {
+    const Interval middle = of_logarithm.middle_80_percent();
+    return {std::min(std::exp(middle.low), forecast), std::max(std::exp(middle.high), forecast)};
 }
 
 }  // namespace
@@ -150,18 +152,19 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     }
     Uncertainty result;
     const Surface capacity(all.capacity);
-    const auto whole_users = [&](double carried) { return closed() ? std::floor(carried + 1e-9) : carried; };
-    result.capacity = back(capacity.middle_80_percent());
+    const auto whole_users = [&](double users) { return closed() ? std::floor(users + 1e-9) : users; };
+    result.capacity = around(carried(candidate), capacity);
     result.capacity = {whole_users(result.capacity.low), whole_users(result.capacity.high)};
     if (scenario_->confidence)
         result.sure_capacity = whole_users(std::exp(capacity.quantile(1.0 - *scenario_->confidence)));
-    // The medians of the constants do better than the median of the draws: rarely, beyond nine tenths of them.
-    const double forecast = carried(candidate);
-    result.capacity = {std::min(result.capacity.low, forecast), std::max(result.capacity.high, forecast)};
     result.nodes = {nodes_for(*scenario_, d, result.capacity.high), nodes_for(*scenario_, d, result.capacity.low)};
     for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s)
-            result.latencies[m][s] = back(Surface(all.latencies[m][s]).middle_80_percent());
+        for (std::size_t s = 0; s < statistic_names.size(); ++s) {
+            const auto metric = static_cast<Metric>(m);
+            const auto statistic = static_cast<Statistic>(s);
+            result.latencies[m][s] =
+                around(candidate.at_load.latencies[metric][statistic].value(), all.latency(metric, statistic));
+        }
     std::vector<Surface> promised;
     std::vector<double> limits;
     for (const SloTerm& term : scenario_->slo.terms) {

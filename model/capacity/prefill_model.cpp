@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "model/base/error.hpp"
 
@@ -141,13 +142,31 @@ double PrefillModel::window(const Surroundings& around, const Batch& batch, doub
     return std::clamp(until / batch.decode_step, 1.0, most);
 }
 
+/// The prompts that an episode takes in, at least one, so that as many come in the step or episode before it. The
+/// longer episodes are guessed, the fewer steps without prompts pull their mean down, so that one number balances;
+/// where the iteration overshoots, it goes on between the numbers known to be too low and too high.
+void PrefillModel::balance(Steps& steps, double rate, double decode_step) {
+    const double none_in_step = std::exp(-rate * decode_step), one = steps.fixed + steps.each;
+    double last = 0, low = 0, high = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 30 && std::abs(steps.prompts - last) > 1e-4 * last; ++i) {
+        last = steps.prompts;
+        const double none_in_episode = std::exp(-rate * (steps.fixed + steps.each * last));
+        steps.idle = none_in_episode / (1.0 - none_in_step + none_in_episode);
+        const double idle = steps.idle * decode_step, taken = 1.0 - steps.idle;
+        steps.mean = std::max((idle + taken * steps.fixed) / (1.0 - steps.each * rate), idle + taken * one);
+        if (taken <= 0) return;
+        const double next = std::max(1.0, rate * steps.mean / taken);
+        (next > last ? low : high) = last;
+        steps.prompts = next > low && next < high ? next : 0.5 * (low + high);
+    }
+}
+
 PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch& batch) const {
     Steps result;
     result.prompts = around.prompts;
     const double rate = around.rate;
     const double d = batch.decode_step, first = episode(1.0, batch).time;
     double &fixed = result.fixed, &each = result.each;
-    const double none_in_step = std::exp(-rate * d);
     for (int i = 0; i < 60; ++i) {
         const double before = result.prompts;
         // The line ends where the numbers of prompts do: further on it would count the passes of numbers that never
@@ -157,14 +176,7 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
         fixed = first - each;
         result.saturated = each * rate >= 1.0;
         if (result.saturated) return result;
-        double last = 0;
-        for (int j = 0; j < 30 && std::abs(result.prompts - last) > 1e-4 * last; ++j) {
-            last = result.prompts;
-            const double none_in_episode = std::exp(-rate * (fixed + each * last));
-            result.idle = none_in_episode / (1.0 - none_in_step + none_in_episode);
-            result.mean = (result.idle * d + (1.0 - result.idle) * fixed) / (1.0 - each * rate);
-            if (result.idle < 1.0) result.prompts = std::max(1.0, rate * result.mean / (1.0 - result.idle));
-        }
+        balance(result, rate, d);
         if (std::abs(result.prompts - before) <= 1e-3 * before) break;
     }
     const double squares = result.idle * d * d + (1.0 - result.idle) * fixed * fixed;

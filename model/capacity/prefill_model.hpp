@@ -110,6 +110,7 @@ class PrefillModel {
     [[nodiscard]] Episode episode(double prompts, const Batch& batch) const;
     [[nodiscard]] double pass(double prompts, double passes, const Batch& batch) const;
     [[nodiscard]] Steps steps(const Surroundings& around, const Batch& batch) const;
+    static void balance(Steps& steps, double rate, double decode_step);
     [[nodiscard]] double own_prefill(double prompts, const Batch& batch) const;
     [[nodiscard]] double window(const Surroundings& around, const Batch& batch, double prompts) const;
     [[nodiscard]] double start_stall(double rate, const Batch& batch, const Steps& steps, double own_episode) const;

@@ -25,7 +25,7 @@ StaticForecaster::Means StaticForecaster::means() const {
     for (const BatchChain::State& state : chain_.states()) {
         const double weight = state.probability * state.size / chain.size;
         prefill += weight * state.batch.prefill;
-        interval += weight * state.batch.decode_step * state.batch.stretch;
+        if (model_->decode_steps() > 0) interval += weight * state.batch.decode_step * state.batch.stretch;
         stay += weight * state.batch.mean_time;
     }
     return {Seconds(chain.wait), Seconds(chain.wait + prefill), Seconds(interval), Seconds(chain.wait + stay)};

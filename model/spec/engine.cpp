@@ -10,6 +10,8 @@ namespace plimsoll {
 namespace {
 
 constexpr Range tokens{1, 1e9};
+/// Of a batch: as many as a scenario may ask for.
+constexpr Range sequences{1, 1e6};
 
 std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
     if (!fields.has(key)) return std::nullopt;
@@ -17,9 +19,9 @@ std::optional<int> optional_tokens(const Fields& fields, std::string_view key) {
 }
 
 /// A limit of the kind that the engine has itself.
-std::optional<int> limit_in(const Fields& fields, std::string_view key) {
+std::optional<int> limit_in(const Fields& fields, std::string_view key, Range range = {1, 1e7}) {
     if (!fields.has(key)) return std::nullopt;
-    return static_cast<int>(fields.integer(key, {1, 1e7}));
+    return static_cast<int>(fields.integer(key, range));
 }
 
 /// What holds below all others, so that limits can be taken on one GPU after another.
@@ -44,7 +46,7 @@ void read_limits_by_memory(const Fields& fields, Engine& engine) {
         const bool chunked = engine.scheduling == Scheduling::chunked;
         (chunked ? limits.max_step_tokens : limits.max_prefill_tokens) =
             limit_in(entry, chunked ? "max_step_tokens" : "max_prefill_tokens");
-        limits.max_sequences = limit_in(entry, "max_sequences");
+        limits.max_sequences = limit_in(entry, "max_sequences", sequences);
         limits.graph_batch = limit_in(entry, "graph_batch");
         if (entry.has("memory_fraction")) limits.memory_fraction = entry.number("memory_fraction", {0.05, 1});
         entry.finish();
@@ -66,7 +68,7 @@ void read_scheduling(const Fields& fields, Engine& engine) {
         if (engine.waiting_served_ratio.has_value() != engine.max_waiting_tokens.has_value())
             fields.fail("", "'waiting_served_ratio' and 'max_waiting_tokens' belong together");
     }
-    engine.max_sequences = static_cast<int>(fields.integer("max_sequences", tokens));
+    engine.max_sequences = static_cast<int>(fields.integer("max_sequences", sequences));
     read_limits_by_memory(fields, engine);
     engine.max_input_tokens = optional_tokens(fields, "max_input_tokens");
     engine.max_total_tokens = optional_tokens(fields, "max_total_tokens");
