@@ -77,8 +77,8 @@ TEST_CASE("more sequences than the engine's default are had by asking for them")
 
 TEST_CASE("an answer names what is not certain of its engine") {
     const Json plan =
-        answer_of({"plan", "--model", "llama-13b", "--node", "a100-40gb-sxm-8", "--engine", "tgi", "--users", "100",
-                   "--workload", "chat", "--think-time", "2s", "--ttft", "3s", "--referee", "none"},
+        answer_of({"plan", "--model", "llama-13b", "--node", "a100-40gb-sxm-8", "--engine", "tgi-lightllm-2023",
+                   "--users", "100", "--workload", "chat", "--think-time", "2s", "--ttft", "3s", "--referee", "none"},
                   cli::shipped_data);
     const Json& assumed = plan.at("assumptions");
     CHECK(std::any_of(assumed.begin(), assumed.end(), [](const Json& sentence) {

