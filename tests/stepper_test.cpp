@@ -58,6 +58,7 @@ TEST_CASE("A chunked prompt takes its budget step by step, beside the decodes") 
     TestInstance one("llama-7b", "a100-40gb-sxm-8", 1, "vllm-v1", "100", "2");
     one.engine.max_step_tokens = 64;
     one.engine.block_tokens = 1;
+    one.engine.host.front_end.value = Seconds(0);
     one.fold();
     const auto chunk = [&](double tokens, double past, double decodes, double context) {
         return one.cost

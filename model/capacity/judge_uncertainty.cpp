@@ -63,18 +63,22 @@ Interval around(double forecast, const Surface& of_logarithm) {
 /// Values of everything that an interval is asked of, at the points of the surfaces.
 struct Judge::Evaluations {
     bool closed;
+    Seconds front_end;               ///< median
+    double front_end_deviation = 0;  ///< of its logarithm
     std::vector<double> capacity{};
     std::array<std::array<std::vector<double>, statistic_names.size()>, metric_names.size()> latencies{};
 
-    void add(double carried, const Forecast& forecast) {
+    /// Latencies without the front end, whose error is that of a delay that is added, as nothing in the steps is.
+    void add(double carried, const Forecast& forecast, Seconds front_end_there) {
         // Half a user where one is too many, so that there is a logarithm.
         capacity.push_back(std::log(closed ? std::max(0.5, carried) : carried));
         for (std::size_t m = 0; m < metric_names.size(); ++m)
-            for (std::size_t s = 0; s < statistic_names.size(); ++s)
-                latencies[m][s].push_back(
-                    forecast.overloaded
-                        ? HUGE_VAL
-                        : std::log(forecast.latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)].value()));
+            for (std::size_t s = 0; s < statistic_names.size(); ++s) {
+                const auto metric = static_cast<Metric>(m);
+                const Seconds before = passes_front_end(metric) ? front_end_there : Seconds(0);
+                const Seconds latency = forecast.latencies[metric][static_cast<Statistic>(s)] - before;
+                latencies[m][s].push_back(forecast.overloaded ? HUGE_VAL : std::log(latency.value()));
+            }
     }
     /// A cache that holds no request.
     void add_nothing() {
@@ -83,8 +87,10 @@ struct Judge::Evaluations {
             for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
     }
     [[nodiscard]] Surface latency(Metric metric, Statistic statistic) const {
-        return Surface(latencies[static_cast<std::size_t>(metric)][static_cast<std::size_t>(statistic)]);
+        const Surface engine(latencies[static_cast<std::size_t>(metric)][static_cast<std::size_t>(statistic)]);
+        return passes_front_end(metric) ? engine.plus(front_end.value(), front_end_deviation) : engine;
     }
+    static bool passes_front_end(Metric metric) { return metric != Metric::tpot; }
 };
 
 StepShape Judge::typical_step(const Candidate& candidate) const {
@@ -129,7 +135,7 @@ void Judge::evaluate(const StepCost& cost, const Candidate& candidate, const Mem
     const InstanceModel model(cost, d, budget, scenario_->workload, think_shape());
     Forecaster forecaster(model);
     const double most = most_carried(forecaster);
-    all.add(most, at_nodes(forecaster, d, candidate.nodes_needed));
+    all.add(most, at_nodes(forecaster, d, candidate.nodes_needed), cost.front_end());
 }
 
 void Judge::add_uncertainty(Candidate& candidate) const {
@@ -140,7 +146,8 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     const ByCause<double> spread = deviations(d, operators, nominal.kernels());
     const std::vector<ByCause<double>> ways = directions(nominal, candidate, spread);
     const bool memory = memory_counts(nominal, candidate);
-    Evaluations all{.closed = closed()};
+    Evaluations all{
+        .closed = closed(), .front_end = nominal.front_end(), .front_end_deviation = spread[Cause::host_front_end]};
     for (const Surface::Point& point : Surface::points(ways.size() + (memory ? 1 : 0))) {
         const Bytes more = memory ? candidate.memory.deviation * point[ways.size()] : Bytes(0);
         const MemoryBudget budget = with_more_kv(candidate.memory, *d.engine, more);

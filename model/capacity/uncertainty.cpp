@@ -38,24 +38,31 @@ double between(double a, double b, double share) {
     return a + (b - a) * share;
 }
 
-std::vector<Surface::Point> drawn_points() {
-    std::vector<double> strata(draw_count);
-    for (std::size_t i = 0; i < draw_count; ++i)
-        strata[i] = normal_quantile((static_cast<double>(i) + 0.5) / draw_count);
-    std::vector<Surface::Point> result(draw_count);
-    for (std::size_t i = 0; i < draw_count; ++i) {
-        std::size_t stratum = i;
-        for (double& value : result[i]) {
-            value = strata[stratum];
-            stratum = stratum * generator % draw_count;
+struct Draws {
+    std::vector<Surface::Point> points{draw_count};
+    std::vector<double> apart = std::vector<double>(draw_count);  ///< one number more
+    Draws() {
+        std::vector<double> strata(draw_count);
+        for (std::size_t i = 0; i < draw_count; ++i)
+            strata[i] = normal_quantile((static_cast<double>(i) + 0.5) / draw_count);
+        for (std::size_t i = 0; i < draw_count; ++i) {
+            std::size_t stratum = i;
+            for (double& value : points[i]) {
+                value = strata[stratum];
+                stratum = stratum * generator % draw_count;
+            }
+            apart[i] = strata[stratum];
         }
     }
-    return result;
+};
+
+const Draws& all_draws() {
+    static const Draws draws;
+    return draws;
 }
 
 const std::vector<Surface::Point>& all_drawn_points() {
-    static const std::vector<Surface::Point> points = drawn_points();
-    return points;
+    return all_draws().points;
 }
 
 /// The corners of the cell in which a draw lies, by their place among the values, and what each counts.
@@ -151,17 +158,29 @@ std::vector<double> Surface::draws() const {
     static const std::array<std::vector<Cell>, 4> cells{cells_of(0), cells_of(1), cells_of(2), cells_of(3)};
     std::vector<double> result(draw_count);
     const std::size_t directions = directions_of(values_.size());
+    const auto with_added = [this](double value, std::size_t draw) {
+        return median_ > 0 ? std::log(std::exp(value) + median_ * std::exp(deviation_ * all_draws().apart[draw]))
+                           : value;
+    };
     const bool finite = std::all_of(values_.begin(), values_.end(), [](double value) { return std::isfinite(value); });
     for (std::size_t i = 0; i < draw_count; ++i) {
         if (!finite) {
-            result[i] = at(all_drawn_points()[i]);
+            result[i] = with_added(at(all_drawn_points()[i]), i);
             continue;
         }
         const Cell& cell = cells[directions][i];
         for (std::size_t corner = 0; corner < std::size_t{1} << directions; ++corner)
             result[i] += cell.weights[corner] * values_[cell.corners[corner]];
+        result[i] = with_added(result[i], i);
     }
     return result;
+}
+
+Surface Surface::plus(double median, double deviation) const {
+    Surface sum = *this;
+    sum.median_ = median;
+    sum.deviation_ = deviation;
+    return sum;
 }
 
 double Surface::quantile(double share) const {

@@ -36,6 +36,10 @@ class Surface {
 
     /// `values` at these points; infinities count as larger or smaller than all.
     explicit Surface(std::vector<double> values) : values_(std::move(values)) {}
+    /// The logarithm of the sum of what this surface has the logarithm of and another, independent of the directions,
+    /// whose logarithm is normal: of that median and standard deviation.
+    [[nodiscard]] Surface plus(double median, double deviation) const;
+    /// There, without what is added.
     [[nodiscard]] double at(Point point) const;
     /// What it is at the most with a probability of `share`, under the normal law.
     [[nodiscard]] double quantile(double share) const;
@@ -48,6 +52,7 @@ class Surface {
 
   private:
     std::vector<double> values_;
+    double median_ = 0, deviation_ = 0;  ///< of what is added
 };
 
 /// Probability that each of several quantities, drawn together, is its limit at the most.

@@ -42,8 +42,9 @@ StepCost::StepCost(const Architecture& architecture, const Deployment& deploymen
       kernels_(std::move(kernels)),
       overlap_(deployment.engine->host.overlap_sharpness),
       stages_(deployment.pipeline_parallel),
+      batches_(deployment.engine->scheduling == Scheduling::static_batch ? 1 : stages_),
       batch_tokens_(batch_tokens(*deployment.engine)),
-      chance_(expected_largest_normal(stages_) / std::sqrt(stages_)),
+      chance_(expected_largest_normal(batches_) / std::sqrt(batches_)),
       graph_batch_(deployment.engine->host.graph_batch),
       chunked_(deployment.engine->scheduling == Scheduling::chunked) {
     const Engine::Host& host = deployment.engine->host;
@@ -85,8 +86,7 @@ std::array<double, 2> StepCost::logarithms(const Deployment& deployment, const T
         cost.operators(shape, list);
         Seconds gpu;
         for (const Operator& op : list) gpu += cost.kernels_.time(op) * (op.count * cost.stages_);
-        Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
-        if (shape.prefill_tokens > 0) step += cost.front_end_;
+        const Seconds step = cost.overlap_.time(gpu, cost.host_launches(shape)) + cost.host_serial(shape);
         result[i] = std::log(step.value());
     }
     return result;
@@ -153,17 +153,17 @@ StepCost::DecodeLine StepCost::decode_line(std::size_t group) const {
 /// fullest_rank). Prompts of different lengths count as the fewer of one length that vary as much. No batch has more
 /// than its token budget: the rest of a long prompt is in the next one.
 double StepCost::fullest_prompts(const StepShape& shape) const {
-    if (stages_ == 1 || shape.prefill_tokens <= 0) return 1.0;
+    if (batches_ == 1 || shape.prefill_tokens <= 0) return 1.0;
     const double prompts = shape.even_prompts > 0 ? shape.even_prompts : shape.prefill_sequences;
-    const double even = 1.0 / stages_, of_two = (1.0 + even) / 2.0;
+    const double even = 1.0 / batches_, of_two = (1.0 + even) / 2.0;
     const double by_chance = prompts <= 2.0 ? 1.0 + (of_two - 1.0) * std::max(0.0, prompts - 1.0)
                                             : std::min(of_two, even + chance_ / std::sqrt(prompts));
-    const double decodes = shape.decode_tokens() * fullest_share(shape.decode_sequences, stages_);
+    const double decodes = shape.decode_tokens() * fullest_share(shape.decode_sequences, batches_);
     return std::max(even, std::min(by_chance, (batch_tokens_ - decodes) / shape.prefill_tokens));
 }
 
 StepShape StepCost::per_stage(const StepShape& shape) const {
-    const double share = fullest_share(shape.decode_sequences, stages_), prompts = fullest_prompts(shape);
+    const double share = fullest_share(shape.decode_sequences, batches_), prompts = fullest_prompts(shape);
     return {.prefill_sequences = std::max(std::min(1.0, shape.prefill_sequences), shape.prefill_sequences * prompts),
             .prefill_tokens = shape.prefill_tokens * prompts,
             .attention_pairs = shape.attention_pairs * prompts,
@@ -262,7 +262,7 @@ double StepCost::pass_breakpoint(const StepShape& shape) const {
         edge = std::min(edge, line.window * sequences);
     }
     if (slope <= 0) return edge;
-    const double in_stage = fullest_share(sequences, stages_);
+    const double in_stage = fullest_share(sequences, batches_);
     slope *= stages_ * in_stage * fullest_share(sequences * in_stage, split_.attention_data);
     for (const double ratio : overlap_.knots()) {
         const double turn = context_tokens + (launches * ratio - gpu).value() / slope;

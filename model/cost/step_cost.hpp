@@ -49,8 +49,7 @@ class StepCost {
     StepCost(const Architecture& architecture, const Deployment& deployment, const TimeFactors& factors = {});
     /// Another draw of the constants of the same deployment, without evaluating its kernels again.
     StepCost(const StepCost& other, const Deployment& deployment, const TimeFactors& factors);
-    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold; with
-    /// prompts, of the front end and the step.
+    /// Logarithms of the times of two steps under such a draw from their operators, without the work of a fold.
     [[nodiscard]] std::array<double, 2> logarithms(const Deployment& deployment, const TimeFactors& factors,
                                                    const std::array<StepShape, 2>& shapes) const;
 
@@ -124,6 +123,7 @@ class StepCost {
     KernelTimes kernels_;
     LaunchOverlap overlap_;
     int stages_;
+    int batches_;  ///< that are in the pipeline at the same time: static ones pass it one after the other, whole
     double batch_tokens_;  ///< at the most
     double chance_;        ///< mean of the largest of as many normal numbers as stages, over the root of the stages
     int graph_batch_;
