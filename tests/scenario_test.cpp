@@ -192,7 +192,9 @@ TEST_CASE("scenario: a scenario that leaves nothing out has no assumptions") {
                                        {"headroom", "0.2"},
                                        {"cost", R"({"mode": "own", "amortization": "4 year", "pue": 1.2,
                                                     "tariff": "0.36 USD/kWh"})"}});
-    CHECK(scenario.assumptions.empty());
+    // What stays is the engine's own: which of two admission rules the documents ran.
+    REQUIRE(scenario.assumptions.size() == 1);
+    CHECK(scenario.assumptions.front().find("tgi-lightllm-2023, admission = ") == 0);
     CHECK(!scenario.compare_nodes);
     CHECK(scenario.weights == std::vector<Dtype>{Dtype::fp16, Dtype::int8});
     CHECK(scenario.kv == Dtype::fp8);
