@@ -263,8 +263,7 @@ TEST_CASE("80 % intervals hold 80 % of what draws of all constants come to, and 
             CHECK(hits->inside().low < 0.84);
             CHECK(hits->inside().high > 0.76);
         }
-        // RTX 4090 is 0.050 off, the others 0.022 at the most but 0.042 of 70B on V100.
-        CHECK(std::abs(row.kept() - row.stated) < 0.06);
+        CHECK(std::abs(row.kept() - row.stated) < 0.05);
     }
     CHECK(std::abs(ttft_sum / static_cast<double>(rows.size()) - 0.8) < 0.02);
 }

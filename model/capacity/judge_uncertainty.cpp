@@ -51,11 +51,18 @@ ByCause<double> causes_at(const Surface::Point& point, const std::vector<ByCause
     return z;
 }
 
-/// What a surface of logarithms, closer to straight lines than the values are, tells of a value. The medians of the
-/// constants do better than the median of the draws: rarely, beyond nine tenths of them.
-Interval around(double forecast, const Surface& of_logarithm) {
-    const Interval middle = of_logarithm.middle_80_percent();
-    return {std::min(std::exp(middle.low), forecast), std::max(std::exp(middle.high), forecast)};
+/// The medians of the constants do better than the median of the draws: rarely, beyond nine tenths of them.
+Interval around(double forecast, Interval middle) {
+    return {std::min(middle.low, forecast), std::max(middle.high, forecast)};
+}
+
+/// Capacities are kept as logarithms, latencies as the negative of their reciprocals: a wait is in proportion to 1 /
+/// (capacity - load), so that both are closer to straight lines than the values, and an overload is but a zero.
+Interval capacities(Interval kept) {
+    return {std::exp(kept.low), std::exp(kept.high)};
+}
+Interval latencies_of(Interval kept) {
+    return {latency_of_rank(kept.low), latency_of_rank(kept.high)};
 }
 
 }  // namespace
@@ -77,18 +84,18 @@ struct Judge::Evaluations {
                 const auto metric = static_cast<Metric>(m);
                 const Seconds before = passes_front_end(metric) ? front_end_there : Seconds(0);
                 const Seconds latency = forecast.latencies[metric][static_cast<Statistic>(s)] - before;
-                latencies[m][s].push_back(forecast.overloaded ? HUGE_VAL : std::log(latency.value()));
+                latencies[m][s].push_back(forecast.overloaded ? 0.0 : rank_of_latency(latency.value()));
             }
     }
     /// A cache that holds no request.
     void add_nothing() {
         capacity.push_back(closed ? std::log(0.5) : -HUGE_VAL);
         for (auto& metric : latencies)
-            for (auto& statistic : metric) statistic.push_back(HUGE_VAL);
+            for (auto& statistic : metric) statistic.push_back(0.0);
     }
     [[nodiscard]] Surface latency(Metric metric, Statistic statistic) const {
         const Surface engine(latencies[static_cast<std::size_t>(metric)][static_cast<std::size_t>(statistic)]);
-        return passes_front_end(metric) ? engine.plus(front_end.value(), front_end_deviation) : engine;
+        return passes_front_end(metric) ? engine.delayed(front_end, front_end_deviation) : engine;
     }
     static bool passes_front_end(Metric metric) { return metric != Metric::tpot; }
 };
@@ -160,7 +167,7 @@ void Judge::add_uncertainty(Candidate& candidate) const {
     Uncertainty result;
     const Surface capacity(all.capacity);
     const auto whole_users = [&](double users) { return closed() ? std::floor(users + 1e-9) : users; };
-    result.capacity = around(carried(candidate), capacity);
+    result.capacity = around(carried(candidate), capacities(capacity.middle_80_percent()));
     result.capacity = {whole_users(result.capacity.low), whole_users(result.capacity.high)};
     if (scenario_->confidence)
         result.sure_capacity = whole_users(std::exp(capacity.quantile(1.0 - *scenario_->confidence)));
@@ -169,14 +176,14 @@ void Judge::add_uncertainty(Candidate& candidate) const {
         for (std::size_t s = 0; s < statistic_names.size(); ++s) {
             const auto metric = static_cast<Metric>(m);
             const auto statistic = static_cast<Statistic>(s);
-            result.latencies[m][s] =
-                around(candidate.at_load.latencies[metric][statistic].value(), all.latency(metric, statistic));
+            result.latencies[m][s] = around(candidate.at_load.latencies[metric][statistic].value(),
+                                            latencies_of(all.latency(metric, statistic).middle_80_percent()));
         }
     std::vector<Surface> promised;
     std::vector<double> limits;
     for (const SloTerm& term : scenario_->slo.terms) {
         promised.push_back(all.latency(term.metric, term.statistic));
-        limits.push_back(std::log(term.limit.value()) + 1e-9);
+        limits.push_back(rank_of_latency(term.limit.value() * (1.0 + 1e-9)));
     }
     result.promise_probability = probability_of_at_most(promised, limits);
     result.beyond_measured = beyond_measured(d, operators);

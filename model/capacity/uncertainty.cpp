@@ -158,27 +158,28 @@ std::vector<double> Surface::draws() const {
     static const std::array<std::vector<Cell>, 4> cells{cells_of(0), cells_of(1), cells_of(2), cells_of(3)};
     std::vector<double> result(draw_count);
     const std::size_t directions = directions_of(values_.size());
-    const auto with_added = [this](double value, std::size_t draw) {
-        return median_ > 0 ? std::log(std::exp(value) + median_ * std::exp(deviation_ * all_draws().apart[draw]))
-                           : value;
+    const auto later = [this](double value, std::size_t draw) {
+        if (delay_ <= Seconds(0)) return value;
+        return rank_of_latency(latency_of_rank(value) +
+                               delay_.value() * std::exp(deviation_ * all_draws().apart[draw]));
     };
     const bool finite = std::all_of(values_.begin(), values_.end(), [](double value) { return std::isfinite(value); });
     for (std::size_t i = 0; i < draw_count; ++i) {
         if (!finite) {
-            result[i] = with_added(at(all_drawn_points()[i]), i);
+            result[i] = later(at(all_drawn_points()[i]), i);
             continue;
         }
         const Cell& cell = cells[directions][i];
         for (std::size_t corner = 0; corner < std::size_t{1} << directions; ++corner)
             result[i] += cell.weights[corner] * values_[cell.corners[corner]];
-        result[i] = with_added(result[i], i);
+        result[i] = later(result[i], i);
     }
     return result;
 }
 
-Surface Surface::plus(double median, double deviation) const {
+Surface Surface::delayed(Seconds median, double deviation) const {
     Surface sum = *this;
-    sum.median_ = median;
+    sum.delay_ = median;
     sum.deviation_ = deviation;
     return sum;
 }

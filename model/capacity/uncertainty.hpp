@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cmath>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,15 @@ struct Uncertainty {
 /// a row of d ln t / d z for each time).
 [[nodiscard]] std::vector<ByCause<double>> main_directions(const ByCause<double>& first, const ByCause<double>& second);
 
+/// What latencies are kept as, so that they stay in order: -1 / latency, in 1/s; 0 of an overload.
+[[nodiscard]] inline double rank_of_latency(double seconds) {
+    return -1.0 / seconds;
+}
+/// s; infinite from 0 on.
+[[nodiscard]] inline double latency_of_rank(double rank) {
+    return rank < 0.0 ? -1.0 / rank : HUGE_VAL;
+}
+
 /// A quantity as a function of up to three standard normal numbers, known at -h, 0 and h of each and linear in each
 /// between and beyond: a response surface, so that thousands of draws cost 9 or 27 evaluations.
 class Surface {
@@ -36,10 +46,10 @@ class Surface {
 
     /// `values` at these points; infinities count as larger or smaller than all.
     explicit Surface(std::vector<double> values) : values_(std::move(values)) {}
-    /// The logarithm of the sum of what this surface has the logarithm of and another, independent of the directions,
-    /// whose logarithm is normal: of that median and standard deviation.
-    [[nodiscard]] Surface plus(double median, double deviation) const;
-    /// There, without what is added.
+    /// Of a surface of ranks of latencies: with a delay added to each that is independent of the directions, and whose
+    /// logarithm is normal, of that standard deviation.
+    [[nodiscard]] Surface delayed(Seconds median, double deviation) const;
+    /// There, without a delay.
     [[nodiscard]] double at(Point point) const;
     /// What it is at the most with a probability of `share`, under the normal law.
     [[nodiscard]] double quantile(double share) const;
@@ -52,7 +62,8 @@ class Surface {
 
   private:
     std::vector<double> values_;
-    double median_ = 0, deviation_ = 0;  ///< of what is added
+    Seconds delay_{};       ///< median
+    double deviation_ = 0;  ///< of its logarithm
 };
 
 /// Probability that each of several quantities, drawn together, is its limit at the most.
