@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "model/base/csv.hpp"
 #include "tests/catch.hpp"
-#include "tests/cli_run.hpp"
+#include "tests/cli_json.hpp"
 #include "tests/library.hpp"
+#include "tests/median.hpp"
 
 using namespace plimsoll;
 
@@ -76,26 +75,18 @@ std::string lengths(const Group& group, int printed) {
 }
 
 /// So many users begin together and send ten requests each, as both clients do.
-nlohmann::json simulated(const Group& group, const Row& row) {
+cli::Json simulated(const Group& group, const Row& row) {
     std::vector<std::string> words = cli::words(
-        "simulate --instances 1 --think-time 0s --ttft 1000s --tpot 100s --format json --model " +
-        std::string(group.name) + " --node " + group.node + " --engine " + group.engine + " --weights " +
-        group.weights + " --tensor-parallel " + row.tensor_parallel + " --users " + std::to_string(row.concurrency) +
+        "simulate --instances 1 --think-time 0s --ttft 1000s --tpot 100s --model " + std::string(group.name) +
+        " --node " + group.node + " --engine " + group.engine + " --weights " + group.weights + " --tensor-parallel " +
+        row.tensor_parallel + " --users " + std::to_string(row.concurrency) +
         " --set load.drain.requests=" + std::to_string(10 * row.concurrency) + " --prompt-tokens " +
         lengths(group, row.prompt) + " --output-tokens " + lengths(group, row.output));
     if (group.beyond_prompt > 0) {
         words.emplace_back("--set");
         words.push_back("simulation.engine.max_step_tokens=" + std::to_string(row.prompt + group.beyond_prompt));
     }
-    const cli::Result run = cli::run(words, cli::shipped_data);
-    INFO(run.errors);
-    REQUIRE(run.code == 0);
-    return nlohmann::json::parse(run.out);
-}
-
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-    return values[values.size() / 2];
+    return cli::answer_of(words, cli::shipped_data);
 }
 
 }  // namespace
@@ -111,7 +102,7 @@ TEST_CASE("Published runs at a fixed concurrency on H100 and H200 take about as 
         CAPTURE(group.model, group.backend, group.version);
         std::map<std::string, std::vector<double>> ttft, tpot, e2e;
         for (const Row& row : rows_of(group, table)) {
-            const nlohmann::json metrics = simulated(group, row).at("metrics");
+            const cli::Json metrics = simulated(group, row).at("metrics");
             const auto error = [&](const char* metric, double measured) {
                 return std::abs(metrics.at(metric).at("mean").get<double>() / measured - 1.0);
             };
@@ -122,9 +113,9 @@ TEST_CASE("Published runs at a fixed concurrency on H100 and H200 take about as 
         REQUIRE(!tpot.empty());
         for (const auto& [ranks, errors] : tpot) {
             CAPTURE(ranks, errors.size());
-            if (group.ttft > 0) CHECK(median(ttft.at(ranks)) <= group.ttft);
-            CHECK(median(errors) <= group.tpot);
-            CHECK(median(e2e.at(ranks)) <= group.e2e);
+            if (group.ttft > 0) CHECK(testing::median(ttft.at(ranks)) <= group.ttft);
+            CHECK(testing::median(errors) <= group.tpot);
+            CHECK(testing::median(e2e.at(ranks)) <= group.e2e);
         }
     }
 }

@@ -5,14 +5,13 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "model/base/csv.hpp"
 #include "model/spec/distribution.hpp"
 #include "simulator/random.hpp"
 #include "tests/catch.hpp"
-#include "tests/cli_run.hpp"
+#include "tests/cli_json.hpp"
 #include "tests/library.hpp"
+#include "tests/median.hpp"
 
 using namespace plimsoll;
 
@@ -105,22 +104,14 @@ void write_requests(const std::string& path, const Group& group, const Csv& tabl
     }
 }
 
-nlohmann::json simulated(const Group& group, const Csv& table, std::size_t row, const std::string& folder) {
-    std::string line = "simulate --instances 1 --ttft 10000s --tpot 1000s --format json --model " +
-                       model_of(table, row) + " --node " + group.node + " --engine " + group.engine +
-                       " --weights bf16 --tensor-parallel " + table.text(row, "tp") + " " + group.options;
+cli::Json simulated(const Group& group, const Csv& table, std::size_t row, const std::string& folder) {
+    std::string line = "simulate --instances 1 --ttft 10000s --tpot 1000s --model " + model_of(table, row) +
+                       " --node " + group.node + " --engine " + group.engine + " --weights bf16 --tensor-parallel " +
+                       table.text(row, "tp") + " " + group.options;
     const std::string path = folder + "/requests.csv";
     write_requests(path, group, table, row);
     line += " --workload " + path;
-    const cli::Result run = cli::run(cli::words(line), cli::shipped_data);
-    INFO(run.errors);
-    REQUIRE(run.code == 0);
-    return nlohmann::json::parse(run.out);
-}
-
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-    return values[values.size() / 2];
+    return cli::answer_of(cli::words(line), cli::shipped_data);
 }
 
 }  // namespace
@@ -140,7 +131,7 @@ TEST_CASE("Published runs at a rate and all at once take about as long as simula
             if (table.text(i, "source").find(group.source) == std::string::npos || !is("engine", group.engine_column) ||
                 !is("gpu", group.gpu_column) || !is("load_kind", group.kind) || !group.taken(table, i))
                 continue;
-            const nlohmann::json run = simulated(group, table, i, folder.path());
+            const cli::Json run = simulated(group, table, i, folder.path());
             const auto latency = [&](const std::string& name, std::vector<double>& errors) {
                 for (const char* statistic : {"mean", "p50"}) {
                     const auto measured = table.number(i, name + "_" + statistic + "_s");
@@ -164,7 +155,7 @@ TEST_CASE("Published runs at a rate and all at once take about as long as simula
             if (bound == 0.0) return;
             CAPTURE(errors.size());
             REQUIRE(!errors.empty());
-            CHECK(median(errors) <= bound);
+            CHECK(testing::median(errors) <= bound);
         };
         check(ttft, group.ttft);
         check(tpot, group.tpot);

@@ -105,6 +105,32 @@ TEST_CASE("a surface of two directions adds their variances") {
     CHECK(plane.probability_of_at_most(-5.0) == Approx(0.1587).margin(0.01));
 }
 
+TEST_CASE("a delay of its own adds to a latency and its spread, and leaves an overload one") {
+    // 2 s for certain, and 0.5 s whose logarithm has a deviation of 0.3: 2 + 0.5 e^(-+0.3 x 1.2816) = 2.340 and 2.734
+    // s; at most 2.5 s with even odds.
+    const Surface late = Surface({rank_of_latency(2.0)}).delayed(Seconds(0.5), 0.3);
+    const Interval middle = late.middle_80_percent();
+    CHECK(latency_of_rank(middle.low) == Approx(2.340).epsilon(0.002));
+    CHECK(latency_of_rank(middle.high) == Approx(2.734).epsilon(0.002));
+    CHECK(late.probability_of_at_most(rank_of_latency(2.5)) == Approx(0.5).margin(0.01));
+    std::vector<double> overloaded(3, 0.0);
+    overloaded[0] = rank_of_latency(1.0);
+    const Surface half = Surface(overloaded).delayed(Seconds(0.5), 0.3);
+    CHECK(std::isinf(latency_of_rank(half.middle_80_percent().high)));
+    CHECK(std::isinf(latency_of_rank(half.quantile(0.6))));
+}
+
+TEST_CASE("a wait that grows as 1 over what is left of the capacity is told exactly between the points") {
+    // Capacity 2 + x, load 1/2: a wait of 1 / (1.5 + x), at x = 0.6 1 / 2.1; x = -1.5 and below are an overload.
+    std::vector<double> values;
+    for (const Surface::Point& point : Surface::points(1)) values.push_back(rank_of_latency(1.0 / (1.5 + point[0])));
+    const Surface wait(values);
+    CHECK(latency_of_rank(wait.at({0.6})) == Approx(1.0 / 2.1));
+    CHECK(std::isinf(latency_of_rank(wait.at({-1.6}))));
+    // P(x >= -0.5), where the wait is 1 s.
+    CHECK(wait.probability_of_at_most(rank_of_latency(1.0)) == Approx(0.6915).margin(0.01));
+}
+
 TEST_CASE("a direction that hardly counts leaves the percentiles of the others") {
     std::vector<double> values;
     for (const Surface::Point& p : Surface::points(3)) values.push_back(p[0] + 0.01 * p[1] - 0.001 * p[2]);
