@@ -130,6 +130,10 @@ std::string to_text(const Cell& cell, std::string_view unit) {
     return text + " (" + low + "-" + number_in_unit(cell.kind, cell.interval->high, unit) + ")";
 }
 
+std::string plural(double count, std::string_view noun) {
+    return fmt::format("{} {}{}", to_text(Cell::count(count)), noun, count == 1 ? "" : "s");
+}
+
 std::string change_text(double fraction) {
     if (std::abs(fraction) < 5e-4) return "+0.0 %";
     return (fraction > 0 ? "+" : "") + percent(fraction * 100.0) + " %";

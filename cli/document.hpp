@@ -135,6 +135,8 @@ struct Document {
 [[nodiscard]] std::string plain_number(double number);
 /// The cell for people, "-" where unknown. With a unit (see Column) the bare number in it.
 [[nodiscard]] std::string to_text(const Cell& cell, std::string_view unit = {});
+/// "1 node", "1,200 nodes".
+[[nodiscard]] std::string plural(double count, std::string_view noun);
 /// "+12 %", "-3.4 %".
 [[nodiscard]] std::string change_text(double fraction);
 /// The name of a table's column with its unit.

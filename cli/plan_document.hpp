@@ -26,6 +26,14 @@ struct PlanDetail {
 /// " 900 users fit on a node, bound by KV memory, then prefill. Simulated, 860 (95 % interval 840 to 872) fit, which
 /// takes 12 nodes: the forecast is 4.7 % above that."
 [[nodiscard]] std::string capacity_sentences(const Scenario& scenario, const Candidate& best);
+/// "10 nodes and 30.00 USD/h"; empty for a scenario without bounds.
+[[nodiscard]] std::string bounds_text(const Scenario& scenario);
+/// Of a model that no candidate serves within the bounds: the most users or requests that they leave, and where.
+[[nodiscard]] std::string beyond_sentence(const Scenario& scenario, const Candidate& nearest);
+/// The node types that need more than the bounds, for people.
+[[nodiscard]] Table beyond_bounds(const Scenario& scenario, const Plan& plan, const Transformer* model);
+/// The answer for a model that carries most within the bounds, where none keeps them; null: there is none.
+[[nodiscard]] const Answer* nearest_answer(const Plan& plan, const Transformer* model);
 /// "12.5 requests/s", "1 request/s".
 [[nodiscard]] std::string requests_a_second(double rate);
 /// The latencies of a model's answers, forecast and simulated, for people.
