@@ -70,6 +70,7 @@ struct Column {
     int priority = 0;   ///< dropped where there is no room, the highest first; 0 never
     bool wrap = false;
     std::string unit = {};  ///< "s", "ms", "kW", "USD/h": cells are numbers in this unit, which the title then names
+    bool heading = false;   ///< on a terminal: a line before the rows that have the value, instead of a column
 };
 
 using Row = std::vector<Cell>;

@@ -67,8 +67,12 @@ Row group_cells(const KernelGroup& group) {
 }
 
 std::vector<Column> group_columns() {
-    return {{"operator", "operator", 0, true}, {"gpu", "GPU", 0, true}, {"library", "library", 0, true},
-            {"topology", "topology", 1, true}, {"dtype", "type", 1},    {"kv_dtype", "KV type", 1}};
+    return {{"operator", "operator", 0, true, "", true},
+            {"gpu", "GPU", 0, true, "", true},
+            {"library", "library", 0, true},
+            {"topology", "topology", 1, true},
+            {"dtype", "type", 1},
+            {"kv_dtype", "KV type", 1}};
 }
 
 Table group_table(const FitReport& report) {
@@ -123,6 +127,11 @@ Table constant_table(const FitReport& report) {
          {Column{"path", "path", 1, true}, Column{"name", "constant", 0, true}, Column{"value", "", 0},
           Column{"standard_error", "", 0}, Column{"", "value", 0}, Column{"unit", "unit", 0}})
         table.columns.push_back(column);
+    for (Column& column : table.columns)
+        if (column.key == "name")
+            break;
+        else
+            column.heading = true;
     for (const GroupReport& group : report.groups)
         for (const KernelModel& model : group.fit.models)
             for (const FittedConstant& constant : model.constants) {

@@ -59,7 +59,7 @@ std::vector<Laid> shown_columns(const Table& table) {
         const Column& column = table.columns[i];
         const bool any =
             std::any_of(table.rows.begin(), table.rows.end(), [&](const Row& row) { return row[i].known(); });
-        if (column.title.empty() || (!any && column.priority > 0)) continue;
+        if (column.title.empty() || column.heading || (!any && column.priority > 0)) continue;
         Laid laid{&column, i, {}};
         for (const Row& row : table.rows) {
             laid.cells.push_back(cell_text(row[i], column));
@@ -149,10 +149,33 @@ std::string on_one_line(std::string text) {
     return text;
 }
 
+/// "operator gemm, GPU a100-80gb-sxm" for each row; empty where no column is a heading.
+Lines headings(const Table& table) {
+    Lines texts;
+    for (const Row& row : table.rows) {
+        std::string text;
+        for (std::size_t i = 0; i < row.size(); ++i)
+            if (const Column& column = table.columns[i]; column.heading && !column.title.empty() && row[i].known())
+                text += (text.empty() ? "" : ", ") + title_of(column) + " " + to_text(row[i], column.unit);
+        texts.push_back(std::move(text));
+    }
+    return texts;
+}
+
+/// The heading of a row that is the first to have it.
+void add_heading(std::string& text, const Lines& headings, std::size_t row, std::size_t width) {
+    if (headings[row].empty() || (row > 0 && headings[row] == headings[row - 1])) return;
+    if (row > 0) text += "\n";
+    for (const std::string& line : wrap(headings[row] + ":", width)) text += line + "\n";
+}
+
 /// For rooms too narrow for any table: one value a line.
-std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, std::size_t width) {
+std::string layout_records(const std::vector<Laid>& columns, const Lines& headings, std::size_t width) {
     std::string text;
+    const std::size_t rows = headings.size();
     for (std::size_t row = 0; row < rows; ++row) {
+        if (!headings[row].empty())
+            for (const std::string& line : wrap(headings[row] + ":", width)) text += line + "\n";
         for (const Laid& c : columns)
             for (const std::string& line : wrap(title_of(*c.column) + ": " + on_one_line(c.cells[row]), width))
                 text += line + "\n";
@@ -167,13 +190,15 @@ std::string layout_table(const Table& table, std::size_t width, std::vector<std:
     std::vector<Laid> columns = shown_columns(table);
     Lines without;
     drop_columns(columns, width, without);
-    if (least_width(columns) > width) return layout_records(shown_columns(table), table.rows.size(), width);
+    if (least_width(columns) > width) return layout_records(shown_columns(table), headings(table), width);
     for (auto title = without.rbegin(); title != without.rend(); ++title)
         if (std::find(dropped.begin(), dropped.end(), *title) == dropped.end()) dropped.insert(dropped.begin(), *title);
     spread(columns, width);
     std::string text;
     add_head(text, columns);
+    const Lines before = headings(table);
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        add_heading(text, before, row, width);
         std::vector<Lines> cells;
         cells.reserve(columns.size());
         for (const Laid& c : columns) cells.push_back(wrapped(c.cells[row], c.width));

@@ -28,9 +28,9 @@ Table accuracy_table(const std::string& key, const std::string& title) {
              {"kv_dtype", "KV type", 1},
              {"train", "fitted", 0, true},
              {"train_rows", "rows fitted", 2},
-             {"rows", "of", 2},
+             {"rows", "rows in all", 2},
              {"mape", "mean error", 0},
-             {"worst_mape", "worst seed", 1},
+             {"worst_mape", "worst seed", 2},
              {"median_ape", "median", 3},
              {"p90_ape", "p90", 0},
              {"bias", "bias", 3},
@@ -65,8 +65,8 @@ Row accuracy_row(const GroupAccuracy& one) {
 Table causes_table(const std::vector<GroupAccuracy>& groups) {
     Table table{"causes",
                 "Worse than their kind",
-                {{"operator", "operator", 0, true},
-                 {"gpu", "GPU", 0, true},
+                {{"operator", "operator", 0, true, "", true},
+                 {"gpu", "GPU", 0, true, "", true},
                  {"library", "library", 0, true},
                  {"dtype", "type", 0, true},
                  {"cause", "cause", 0, true}},
@@ -87,6 +87,8 @@ Document run(const Arguments& arguments, Session& session) {
     const auto seeds = static_cast<std::uint64_t>(arguments.integer("seeds", {1, 1000}).value_or(3));
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
     Table groups = accuracy_table("groups", "Errors on rows that were not fitted, means over seeds");
+    for (Column& column : groups.columns)
+        column.heading = column.key == "operator" || column.key == "gpu" || column.key == "train";
     Table pooled = accuracy_table("operators", "All groups together");
     for (Column& column : pooled.columns)
         if (column.key == "gpu" || column.key == "library" || column.key == "dtype") column.title.clear();
