@@ -49,7 +49,7 @@ Table beyond_bounds(const Scenario& scenario, const Plan& plan, const Transforme
     const bool closed = scenario.load.kind == Load::Kind::closed;
     Table table{"",
                 "Beyond " + bounds_text(scenario) + ": what it takes, and the most that is carried within",
-                {{"", "node", 0},
+                {{"", "node", 0, true},
                  {"", "layout", 1},
                  {"", "nodes", 0},
                  {"", "cost", 0, false, "USD/h"},

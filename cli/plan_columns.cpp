@@ -290,7 +290,7 @@ std::string layout_text(const Deployment& d) {
 }
 
 std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {
-    std::vector<Column> columns{{"model", "model", 0}, {"node", "node", 0}, {"gpu", "", 0}};
+    std::vector<Column> columns{{"model", "model", 0}, {"node", "node", 0, true}, {"gpu", "", 0}};
     for (const Field& field : fields()) {
         columns.push_back(field.column);
         if (field.column.key == latencies_behind) add_latency_columns(scenario, verbose, columns);

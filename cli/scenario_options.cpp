@@ -218,7 +218,8 @@ void check_complete(const std::vector<Override>& overrides, bool simulated) {
                 return std::all_of(fields.begin(), fields.end(), said);
             }))
             missing += (missing.empty() ? "" : "; ") + part.options;
-    if (!missing.empty()) throw InputError("command line", "a question without a scenario file also needs " + missing);
+    if (!missing.empty())
+        throw InputError("command line", "a question without a scenario file also needs " + missing + "; see --help");
 }
 
 }  // namespace

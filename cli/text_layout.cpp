@@ -1,6 +1,7 @@
 #include "cli/text_layout.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "cli/words.hpp"
@@ -12,6 +13,9 @@ constexpr std::size_t gap = 2;
 constexpr std::size_t longest_unbroken_word = 24;
 // A text gets the width that keeps it to about so many lines, up to this width; less important columns make room.
 constexpr std::size_t most_lines = 4, widest_forced = 40;
+// Names are broken only where so large a share of their column would stay whole, if less important columns can make
+// room for that.
+constexpr double whole_share = 0.8;
 
 using Lines = std::vector<std::string>;
 
@@ -44,13 +48,24 @@ struct Laid {
     std::size_t index;
     std::vector<std::string> cells;
     bool right = true;
-    std::size_t least = 0, natural = 0, titled = 0, width = 0;
+    std::size_t least = 0, comfortable = 0, natural = 0, titled = 0, width = 0;
 };
 
 std::string cell_text(const Cell& cell, const Column& column) {
     std::string text = to_text(cell, column.unit);
     if (cell.change) text += "\n" + change_text(*cell.change);
     return text;
+}
+
+/// The width in which most names of a column, that is cells without blanks, stay whole.
+std::size_t width_of_names(const std::vector<std::string>& cells) {
+    std::vector<std::size_t> widths;
+    for (const std::string& cell : cells)
+        if (cell.find_first_of(" \n") == cell.npos) widths.push_back(display_width(cell));
+    if (widths.empty()) return 0;
+    std::sort(widths.begin(), widths.end());
+    const double rank = std::ceil(whole_share * static_cast<double>(widths.size()));
+    return widths[static_cast<std::size_t>(rank) - 1];
 }
 
 std::vector<Laid> shown_columns(const Table& table) {
@@ -72,6 +87,7 @@ std::vector<Laid> shown_columns(const Table& table) {
         const std::string title = title_of(column);
         laid.least = std::max(laid.least, column.wrap ? longest_part(title) : longest_word(title));
         laid.natural = std::max(laid.natural, laid.least);
+        laid.comfortable = std::max(laid.least, column.wrap ? width_of_names(laid.cells) : 0);
         laid.titled = std::max(laid.natural, display_width(title));
         columns.push_back(std::move(laid));
     }
@@ -189,7 +205,13 @@ std::string layout_records(const std::vector<Laid>& columns, const Lines& headin
 std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped) {
     std::vector<Laid> columns = shown_columns(table);
     Lines without;
+    for (Laid& c : columns) std::swap(c.least, c.comfortable);
     drop_columns(columns, width, without);
+    if (least_width(columns) > width) {
+        columns = shown_columns(table);
+        without.clear();
+        drop_columns(columns, width, without);
+    }
     if (least_width(columns) > width) return layout_records(shown_columns(table), headings(table), width);
     for (auto title = without.rbegin(); title != without.rend(); ++title)
         if (std::find(dropped.begin(), dropped.end(), *title) == dropped.end()) dropped.insert(dropped.begin(), *title);
