@@ -5,6 +5,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/fields_node.hpp"
+#include "model/base/limit_text.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
