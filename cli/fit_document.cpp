@@ -115,12 +115,6 @@ Table model_table(const FitReport& report) {
     return table;
 }
 
-std::string_view unit_of(const KernelModel& model, const std::string& constant) {
-    for (const FormConstant& c : kernel_forms().find(model.form)->constants)
-        if (c.name == constant) return c.unit;
-    return "";
-}
-
 Table constant_table(const FitReport& report) {
     Table table{"parameters", "Constants", group_columns(), {}};
     for (const Column& column :
@@ -159,6 +153,13 @@ Table outlier_table(const FitReport& report) {
 }
 
 }  // namespace
+
+std::string_view unit_of(const KernelModel& model, const std::string& constant) {
+    if (const KernelForm* form = kernel_forms().find(model.form))
+        for (const FormConstant& known : form->constants)
+            if (known.name == constant) return known.unit;
+    return "";
+}
 
 Document fit_document(const FitReport& report, const KernelTable& table) {
     Document document;

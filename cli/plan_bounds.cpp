@@ -13,6 +13,11 @@ std::string load_within(const Scenario& scenario, const WithinBounds& within) {
                                                     : requests_a_second(within.rate.value());
 }
 
+bool carries_less(const Candidate& a, const Candidate& b) {
+    const WithinBounds &x = *a.within_bounds, &y = *b.within_bounds;
+    return x.users != y.users ? x.users < y.users : x.rate < y.rate;
+}
+
 }  // namespace
 
 std::string bounds_text(const Scenario& scenario) {
@@ -23,13 +28,10 @@ std::string bounds_text(const Scenario& scenario) {
 }
 
 const Answer* nearest_answer(const Plan& plan, const Transformer* model) {
-    const auto carries_less = [](const Answer* a, const Answer& b) {
-        const WithinBounds &x = *a->nearest->within_bounds, &y = *b.nearest->within_bounds;
-        return x.users != y.users ? x.users < y.users : x.rate < y.rate;
-    };
     const Answer* nearest = nullptr;
     for (const Answer& answer : plan.answers)
-        if (answer.model == model && answer.nearest && (!nearest || carries_less(nearest, answer))) nearest = &answer;
+        if (answer.model == model && answer.nearest && (!nearest || carries_less(*nearest->nearest, *answer.nearest)))
+            nearest = &answer;
     return nearest;
 }
 
@@ -45,10 +47,19 @@ std::string beyond_sentence(const Scenario& scenario, const Candidate& nearest) 
                               within.cost ? to_text(Cell(within.cost)) : "cost unknown");
 }
 
-Table beyond_bounds(const Scenario& scenario, const Plan& plan, const Transformer* model) {
+void add_beyond_bounds(const Scenario& scenario, const Plan& plan, const Transformer* model, bool all,
+                       std::vector<Item>& items) {
+    constexpr std::size_t few = 6;
     const bool closed = scenario.load.kind == Load::Kind::closed;
+    std::vector<const Answer*> beyond;
+    for (const Answer& answer : plan.answers)
+        if (answer.model == model && answer.nearest) beyond.push_back(&answer);
+    std::stable_sort(beyond.begin(), beyond.end(),
+                     [](const Answer* a, const Answer* b) { return carries_less(*b->nearest, *a->nearest); });
+    const std::size_t left_out = all || beyond.size() <= few ? 0 : beyond.size() - few;
+    beyond.resize(beyond.size() - left_out);
     Table table{"",
-                "Beyond " + bounds_text(scenario) + ": what it takes, and the most that is carried within",
+                "Beyond " + bounds_text(scenario) + ": what it takes, and the most within",
                 {{"", "node", 0, true},
                  {"", "layout", 1},
                  {"", "nodes", 0},
@@ -57,15 +68,17 @@ Table beyond_bounds(const Scenario& scenario, const Plan& plan, const Transforme
                  {"", "on nodes", 2},
                  {"", "for", 2, false, "USD/h"}},
                 {}};
-    for (const Answer& answer : plan.answers) {
-        if (answer.model != model || !answer.nearest) continue;
-        const Candidate& c = *answer.nearest;
+    for (const Answer* answer : beyond) {
+        const Candidate& c = *answer->nearest;
         const WithinBounds& within = *c.within_bounds;
-        table.rows.push_back({answer.node->name, layout_text(c.deployment), Cell::count(c.nodes), Cell(c.cost),
+        table.rows.push_back({answer->node->name, layout_cell(c.deployment), Cell::count(c.nodes), Cell(c.cost),
                               closed ? Cell::count(within.users) : Cell::number(within.rate.value()),
                               Cell::count(within.nodes), Cell(within.cost)});
     }
-    return table;
+    items.emplace_back(std::move(table));
+    if (left_out > 0)
+        items.emplace_back(
+            Paragraph{"Further beyond: " + plural(static_cast<double>(left_out), "node type") + "; --all lists them."});
 }
 
 }  // namespace plimsoll

@@ -91,13 +91,7 @@ std::vector<Field> uncertainty_fields() {
 
 std::vector<Field> capacity_fields() {
     return {
-        {{"", "layout", 0},
-         [](const Candidate& c) {
-             std::string text = layout_text(c.deployment);
-             if (const auto hosts = text.find(" over "); hosts != text.npos) text[hosts] = '\n';  // leaves room beside
-             return Cell(std::move(text));
-         },
-         true},
+        {{"", "layout", 0}, [](const Candidate& c) { return layout_cell(c.deployment); }, true},
         {{"nodes", "nodes", 0},
          [](const Candidate& c) {
              const double spares = c.nodes - c.nodes_needed;
@@ -287,6 +281,12 @@ std::string interval_text(Interval interval) {
 
 std::string layout_text(const Deployment& d) {
     return fmt::format("{} x {}", d.instances_per_node, split_text(d));
+}
+
+Cell layout_cell(const Deployment& d) {
+    std::string text = layout_text(d);
+    if (const auto hosts = text.find(" over "); hosts != text.npos) text[hosts] = '\n';
+    return {std::move(text)};
 }
 
 std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {

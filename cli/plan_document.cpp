@@ -286,7 +286,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     for (const Transformer* model : scenario.models) {
         items.push_back(Paragraph{sentence(scenario, plan, model)});
         items.push_back(shown_answers(scenario, plan, model, detail.verbose));
-        items.push_back(beyond_bounds(scenario, plan, model));
+        add_beyond_bounds(scenario, plan, model, detail.all, items);
         items.push_back(unable(plan, model));
         if (detail.verbose) items.push_back(simulated_latencies(plan, model));
         if (detail.verbose) items.push_back(shown_runners_up(scenario, plan, model));
