@@ -116,13 +116,18 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
     return questions;
 }
 
-/// The best candidate, or where none keeps the promises the first that fits.
+/// The best candidate, or where none keeps the promises that nearest to the bounds, or the first that fits.
 std::optional<Candidate> choose(const Scenario& scenario, Catalog& catalog, SimulationQuestion& question) {
     const Plan planned = plan(scenario, catalog);
     if (const Answer* answer = best_answer(planned, scenario.models.front())) {
         if (scenario.slo.terms.empty() && planned.candidates.size() > 1)
             question.notes.emplace_back("Without promises this is the cheapest deployment that holds the model.");
         return answer->best;
+    }
+    if (const Answer* beyond = nearest_answer(planned, scenario.models.front())) {
+        question.notes.push_back("Nothing keeps the promises within " + bounds_text(scenario) +
+                                 "; this is the nearest to it: " + beyond->nearest->refusal->why + ".");
+        return beyond->nearest;
     }
     for (const Candidate& candidate : planned.candidates)
         if (candidate.largest_batch >= 1.0) {

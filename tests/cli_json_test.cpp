@@ -70,7 +70,7 @@ TEST_CASE("a plan within bounds says what they carry where nothing keeps them") 
         CHECK(with.at("within_bounds").at("users") == without.at("users_per_node"));
         CHECK(with.at("reason").get<std::string>().ends_with("nodes, more than the 1 allowed"));
     }
-    const std::string said = run(bounded).out;
+    const std::string said = run(bounded, cli::round_data, 400).out;
     CHECK(said.find("no candidate keeps the promises within 1 node. The most within that is ") != said.npos);
     // 730 hours make a month.
     const double hourly = free.at("answers").at(0).at("cost_usd_per_hour");

@@ -42,7 +42,7 @@ void register_plan(Registry<Command>& registry) {
         .examples = {"plimsoll plan scenarios/chat-10k-users.json",
                      "plimsoll plan --model llama-13b --node a100-40gb-sxm-8 --engine vllm-v1 --users 10000 "
                      "--think-time 30s --workload chat --ttft 3.15s --tpot 100ms",
-                     "plimsoll plan scenarios/chat-10k-users.json --max-nodes 20 --max-cost 60USD/h"},
+                     "plimsoll plan scenarios/chat-10k-users.json --max-nodes 25 --max-cost 60USD/h"},
         .positionals = {{.name = "SCENARIO", .help = "a scenario file", .required = false, .completes = "files"}},
         .options = scenario_options(),
         .run = run};
