@@ -15,7 +15,7 @@ constexpr std::size_t longest_unbroken_word = 24;
 constexpr std::size_t most_lines = 4, widest_forced = 40;
 // Names are broken only where so large a share of their column would stay whole, if less important columns can make
 // room for that.
-constexpr double whole_share = 0.8;
+constexpr double whole_share = 0.9;
 
 using Lines = std::vector<std::string>;
 

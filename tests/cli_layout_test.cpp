@@ -122,9 +122,10 @@ TEST_CASE("a heading stands above the rows that share it, and is a column everyw
 
 TEST_CASE("names stay whole where less important columns can make room, all but a few long ones") {
     Table table{"rows", "", {{"name", "name", 0, true}, {"note", "note", 1}}, {}};
-    for (const char* name : {"aa-bb-cc", "aa-bb-dd", "aa-bb-ee", "aa-bb-ff", "aa-bb-cc-dd-ee"})
+    for (const char* name : {"aa-bb-11", "aa-bb-22", "aa-bb-33", "aa-bb-44", "aa-bb-55", "aa-bb-66", "aa-bb-77",
+                             "aa-bb-88", "aa-bb-ff", "aa-bb-cc-dd-ee"})
         table.rows.push_back({name, "eight so"});
-    // Four of five names are 8 wide, and so is the note: 18 with the gap.
+    // Nine of ten names are 8 wide, and so is the note: 18 with the gap.
     CHECK_THAT(written("table", table, 18), ContainsSubstring("aa-bb-ff  eight so\naa-bb-    eight so\ncc-dd-ee\n"));
     const std::string narrower = written("table", table, 17);
     CHECK_THAT(narrower, ContainsSubstring("aa-bb-ff\naa-bb-cc-dd-ee\n"));
