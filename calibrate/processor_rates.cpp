@@ -23,7 +23,7 @@ double flop_of(const KernelPoint& point) {
 /// Bytes that must come from memory: the weights, the cache, or what the point says.
 double bytes_of(const KernelPoint& point) {
     const KernelShape& s = point.shape;
-    const auto size = [](const std::string& dtype) { return static_cast<double>(bytes_of_dtype(dtype)); };
+    const auto size = [](const std::string& dtype) { return static_cast<double>(number_bytes(number_type(dtype))); };
     if (point.kernel == KernelClass::gemm) return static_cast<double>(s.n * s.k) * size(point.dtype);
     if (point.kernel == KernelClass::attention_decode)
         return static_cast<double>(2 * s.batch * s.kv * s.kv_heads * s.head_dim) * size(point.kv_dtype);
