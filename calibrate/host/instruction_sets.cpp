@@ -22,10 +22,9 @@ extern const VectorKernels kernels;
 
 namespace {
 
-std::vector<std::string> names_of(bool (*chosen)(const InstructionSet&)) {
+std::vector<std::string> names_of(std::span<const InstructionSet> sets) {
     std::vector<std::string> names;
-    for (const InstructionSet& set : instruction_sets())
-        if (chosen(set)) names.emplace_back(set.name);
+    for (const InstructionSet& set : sets) names.emplace_back(set.name);
     return names;
 }
 
@@ -48,17 +47,16 @@ std::span<const InstructionSet> instruction_sets() {
     return sets;
 }
 
-const InstructionSet& instruction_set(std::string_view name, const std::string& place) {
-    const auto sets = instruction_sets();
+const InstructionSet& instruction_set(std::string_view name, const std::string& place,
+                                      std::span<const InstructionSet> sets) {
     if (name.empty())
         return *std::find_if(sets.rbegin(), sets.rend(), [](const InstructionSet& set) { return set.available; });
     const auto found = std::find_if(sets.begin(), sets.end(), [&](const auto& set) { return set.name == name; });
-    if (found == sets.end())
-        throw InputError(place, unknown_name("instruction set", name, names_of([](const auto&) { return true; })));
+    if (found == sets.end()) throw InputError(place, unknown_name("instruction set", name, names_of(sets)));
     if (found->available) return *found;
     std::string message = "this processor has no " + std::string(found->features) + "; it can run:";
-    for (const std::string& known : names_of([](const InstructionSet& set) { return set.available; }))
-        message += " " + known;
+    for (const InstructionSet& set : sets)
+        if (set.available) message += " " + std::string(set.name);
     throw InputError(place, message);
 }
 

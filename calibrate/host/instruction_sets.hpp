@@ -18,8 +18,9 @@ struct InstructionSet {
 /// All of them, each wider than the one before; the first, "baseline", runs wherever this program does.
 [[nodiscard]] std::span<const InstructionSet> instruction_sets();
 
-/// The one of this name, or of none the widest that this processor has. Throws InputError at `place` for one that is
+/// The one of this name among them, or of none the widest available one. Throws InputError at `place` for one that is
 /// not known or not available.
-[[nodiscard]] const InstructionSet& instruction_set(std::string_view name, const std::string& place);
+[[nodiscard]] const InstructionSet& instruction_set(std::string_view name, const std::string& place,
+                                                    std::span<const InstructionSet> sets = instruction_sets());
 
 }  // namespace plimsoll

@@ -42,8 +42,6 @@ struct AttentionTask {
 /// only some processors run, so that nothing but plain data crosses them.
 struct VectorKernels {
     const char* library;  ///< behind the products, with its version
-    /// `count` numbers of any type as fp32.
-    void (*expand)(const void* numbers, NumberType type, std::int64_t count, float* expanded);
     void (*multiply)(const ProductShare& share);
     /// Softmax of the scaled scores of each row times the values, for the tasks [first, last).
     void (*attend)(const AttentionOperands& operands, const AttentionTask* first, const AttentionTask* last);
