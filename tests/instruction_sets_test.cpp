@@ -56,7 +56,10 @@ TEST_CASE("the widest set that is available is taken, another one by its name") 
 }
 
 TEST_CASE("code for one instruction set shares no function with code for another") {
-    if (cli::shell(PLIMSOLL_NM " --version").code != 0) return WARN("skipped: nm is not installed");
+    if (cli::shell(PLIMSOLL_NM " --version").code != 0) {
+        WARN("skipped: nm is not installed");
+        return;
+    }
     const auto by_set = kernel_symbols();
     CHECK(by_set.size() == instruction_sets().size());
     for (const auto& [set, symbols] : by_set)
