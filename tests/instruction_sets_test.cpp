@@ -70,8 +70,8 @@ TEST_CASE("code for one instruction set shares no function with code for another
             const bool function = space != line.npos && line.size() > space + 3 &&
                                   std::string_view("TWi").find(line[space + 1]) != std::string_view::npos;
             if (function) CHECK(line.find(set) != line.npos);
-            // Nothing runs before a set was chosen.
-            CHECK(line.find("_GLOBAL__sub_I") == line.npos);
+            // Nothing runs before a set was chosen, but for what a sanitizer does to constants.
+            if (PLIMSOLL_SANITIZED == 0) CHECK(line.find("_GLOBAL__sub_I") == line.npos);
         }
 }
 
