@@ -41,6 +41,7 @@ double median(std::vector<double> values) {
 MeasuredRate summary(const std::vector<double>& values) {
     const double middle = median(values);
     std::vector<double> away;
+    away.reserve(values.size());
     for (const double value : values) away.push_back(std::abs(value - middle));
     return {middle, 1.4826 * median(away)};
 }

@@ -181,6 +181,7 @@ TEST_CASE("calibrate run refuses what it cannot do before it measures") {
     CHECK(run(words("calibrate run --budget 5")).code == 2);
     CHECK(run(words("calibrate run --threads 0")).code == 2);
     CHECK(run(words("calibrate run --name A")).code == 2);
+    CHECK(run(words("calibrate run --instructions sse9")).code == 2);
     CHECK(run(words("calibrate run --output-data /proc/none")).code == 4);
     CHECK(run(words("calibrate run --output-data /dev/null")).code == 4);
     const cli::TemporaryFolder folder;
