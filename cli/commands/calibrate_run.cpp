@@ -166,11 +166,7 @@ void register_calibrate_run(Registry<Command>& registry) {
                .value = "DIR",
                .help = "where to write the raw samples; samples/NAME of the data directory if absent",
                .completes = "directories"},
-              {.name = "output-data",
-               .value = "DIR",
-               .help = "the data directory to write to",
-               .fallback = "plimsoll-data",
-               .completes = "directories"}},
+              output_data_option()},
          .run = run});
 }
 
