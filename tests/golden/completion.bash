@@ -32,6 +32,7 @@ _plimsoll() {
         'calibrate run':--shapes) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         'calibrate run':--rounds) COMPREPLY=(); return ;;
         'calibrate run':--threads) COMPREPLY=(); return ;;
+        'calibrate run':--instructions) COMPREPLY=($(compgen -W 'baseline avx2 avx512' -- "$word")); return ;;
         'calibrate run':--seed) COMPREPLY=(); return ;;
         'calibrate run':--name) COMPREPLY=(); return ;;
         'calibrate run':--samples-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -204,7 +205,7 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --where --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --instructions --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate show')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))

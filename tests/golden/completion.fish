@@ -48,6 +48,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l shapes -d 'measure products with this model\'s weights: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l instructions -d 'instruction set of the kernels; the widest that the processor has if absent' -x -a 'baseline avx2 avx512'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l name -d 'of the device\'s entry and profile; made of its model if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l samples-out -d 'where to write the raw samples; samples/NAME of the data directory if absent' -x -a '(__fish_complete_directories)'

@@ -73,6 +73,7 @@ _plimsoll() {
             '--shapes[measure products with this model'\''s weights\: a name, or the path of a config.json]:MODEL:($(plimsoll list models --names 2>/dev/null))' \
             '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
             '--threads[threads to use; all of the machine if absent]:N: ' \
+            '--instructions[instruction set of the kernels; the widest that the processor has if absent]:NAME:(baseline avx2 avx512)' \
             '--seed[of the order of the points]:N: ' \
             '--name[of the device'\''s entry and profile; made of its model if absent]:NAME: ' \
             '--samples-out[where to write the raw samples; samples/NAME of the data directory if absent]:DIR:_files -/' \
