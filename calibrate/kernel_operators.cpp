@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <random>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "calibrate/routed_load.hpp"
 #include "model/base/error.hpp"
-#include "model/base/units_text.hpp"
 
 namespace plimsoll {
 namespace {
@@ -63,56 +63,13 @@ Operator product(double m, double n, double k, double weights, const Element& e)
     return op;
 }
 
-/// What one rank of a mixture of experts computes: choices of tokens that fall to it, experts that at least one of them
-/// falls to.
-struct RankLoad {
-    double choices, experts;
-};
-
-/// Experts loaded in turn, or as the published tables load them ("power_law_ALPHA"): each expert's load drawn from a
-/// density x^-alpha over 1 .. 0.8 tokens (0.01 .. 2 where choices are fewer than experts), and the rank with the
-/// highest sum timed (AIConfigurator 095f58a, collector/helper.py). The draws behind a row are not known: means of
-/// some.
-RankLoad load_of_rank(const TableCells& cells, double tokens) {
-    constexpr std::string_view law = "power_law_";
-    constexpr int draws = 16;
-    const std::string distribution = cells.text("distribution");
-    const double choices = tokens * cells.number("topk"), experts = cells.number("experts"), ranks = cells.number("ep");
-    const auto own = static_cast<std::size_t>(std::max(1.0, experts / ranks));
-    if (!distribution.starts_with(law)) {
-        if (distribution != "balanced")
-            throw InputError(cells.place + " distribution",
-                             unknown_name("distribution", distribution, {"balanced", "power_law_ALPHA"}));
-        const double routed = std::max(1.0, choices / ranks);
-        return {routed, std::min(static_cast<double>(own), routed)};
-    }
-    // 1 has a density of its own, which its neighbours approach.
-    const double alpha =
-        std::max(1.0 + 1e-6, parse_number(distribution.substr(law.size()), cells.place + " distribution"));
-    const bool many = choices > experts;
-    const double low = std::pow(many ? 1.0 : 0.01, 1 - alpha), high = std::pow(many ? 0.8 * tokens : 2.0, 1 - alpha);
-    std::mt19937_64 random(1);
-    RankLoad mean{0, 0};
-    for (int draw = 0; draw < draws; ++draw) {
-        std::vector<double> loads(own * static_cast<std::size_t>(ranks));
-        for (double& load : loads) {
-            const double share = static_cast<double>(random() >> 11) * 0x1.0p-53;
-            load = std::pow(low + (high - low) * share, 1 / (1 - alpha));
-        }
-        const double scale = choices / std::accumulate(loads.begin(), loads.end(), 0.0);
-        RankLoad busiest{0, 0};
-        for (auto first = loads.begin(); first != loads.end(); first += static_cast<std::ptrdiff_t>(own)) {
-            RankLoad rank{0, 0};
-            for (std::size_t i = 0; i < own; ++i) {
-                const double load = std::min(tokens, scale * first[static_cast<std::ptrdiff_t>(i)]);
-                rank.choices += load;
-                rank.experts += std::min(1.0, std::round(load));
-            }
-            if (rank.choices > busiest.choices) busiest = rank;
-        }
-        mean.choices += busiest.choices / draws, mean.experts += busiest.experts / draws;
-    }
-    return {std::max(1.0, mean.choices), std::max(1.0, mean.experts)};
+/// Experts of two matrices, without a gate, among the rows of AIConfigurator: those of Nemotron 3, which its collector
+/// ran as they are from vLLM 0.24 on and with a gate before (095f58a, collector/vllm/collect_moe.py).
+bool without_gate(const TableCells& cells) {
+    if (cells.text("source") != "aiconfigurator" || !cells.text("framework").starts_with("vllm-0.24")) return false;
+    constexpr std::pair<double, double> nemotron[] = {{2688, 1856}, {4096, 2688}, {2048, 5120}};
+    const std::pair sizes(cells.number("hidden"), cells.number("inter"));
+    return std::find(std::begin(nemotron), std::end(nemotron), sizes) != std::end(nemotron);
 }
 
 }  // namespace
@@ -174,16 +131,18 @@ Operator elementwise_row(const TableCells& cells) {
 
 Operator moe_row(const TableCells& cells) {
     const Element& e = element(cells.text("dtype"), cells.place);
-    const double tokens = cells.number("num_tokens"), hidden = cells.number("hidden");
-    const double inter = cells.number("inter") / cells.number("tp");
-    const auto [routed, distinct] = load_of_rank(cells, tokens);
-    Operator op = product(routed, 3 * inter, hidden, distinct * 3 * inter * hidden, e);
-    // Each product's result is written and read again: by the activation, by the second product and by the sum over a
-    // token's experts.
-    op.work.bytes_read += Bytes(2 * routed * (3 * inter + hidden));
-    op.work.bytes_written += Bytes(2 * routed * hidden);
-    op.m = routed / distinct;
-    op.experts = distinct;
+    const RoutedLoad load = routed_load(cells);
+    ExpertFfn ffn{.width = cells.number("inter") / cells.number("tp"),
+                  .hidden = cells.number("hidden"),
+                  .matrices = without_gate(cells) ? 2.0 : 3.0,
+                  .tokens = load.tokens,
+                  .foreign = load.foreign,
+                  .held = cells.number("experts") / cells.number("ep")};
+    ffn.weights = Bytes(load.experts * ffn.weights_of_one() * e.weight_bytes);
+    Operator op = product(load.rows, ffn.matrices * ffn.width, ffn.hidden, load.experts * ffn.weights_of_one(), e);
+    op.m = load.rows / load.experts;
+    op.experts = load.experts;
+    op.ffn = ffn;
     return op;
 }
 

@@ -83,7 +83,7 @@ KernelRow read_row(const Csv& csv, std::size_t row, const TableKind& kind, Catal
     result.group = {.kernel = kind.kernel,
                     .gpu = catalog.gpus.at(csv.text(row, "gpu"), csv.place(row) + " gpu").name,
                     .library = text_or_empty(csv, row, is_communication(result.op.kind) ? "library" : "framework"),
-                    .topology = text_or_empty(csv, row, kind.kernel == "moe" ? "distribution" : "topology"),
+                    .topology = text_or_empty(csv, row, "topology"),
                     .dtype = csv.text(row, "dtype"),
                     .kv_dtype = text_or_empty(csv, row, "kv_dtype")};
     if (kind.kernel == "collective") result.group.kernel = result.op.name;
@@ -97,7 +97,8 @@ KernelRow read_row(const Csv& csv, std::size_t row, const TableKind& kind, Catal
 auto key_of(const KernelRow& row) {
     const Operator& op = row.op;
     return std::tuple(row.group, op.m, op.n, op.k, op.sequences, op.pairs, op.heads, op.kv_heads, op.head_dim, op.ranks,
-                      op.work.message.value(), op.work.flop.value(), op.work.bytes_read.value());
+                      op.work.message.value(), op.work.flop.value(), op.work.bytes_read.value(), op.ffn.tokens,
+                      op.ffn.foreign, op.ffn.held);
 }
 
 /// Rows of the same shape become one with the median of their times.

@@ -1,5 +1,7 @@
 // Laws of all kernel forms, and times worked by hand.
 #include <cmath>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate/kernel_operators.hpp"
@@ -138,6 +140,33 @@ TEST_CASE("few rows of experts wait for the depth of a tile, not for their bytes
     CHECK(at(200) == Approx(42e-6).epsilon(1e-3));
     // 3 x 3000 x 10000 weights of 2 bytes: 150 us, and the depth of 130 us is hidden.
     CHECK(at(10000) == Approx(160e-6).epsilon(5e-3));
+}
+
+TEST_CASE("experts: empty rows of tiles, rows that L2 does not keep, and what passes between the products, by hand") {
+    const KernelForm& form = *kernel_forms().find("moe");
+    const auto parts = [&](const Operator& op, std::vector<std::pair<std::string, double>> given) {
+        std::vector<double> constants = initial(form);
+        for (std::size_t i = 0; i < constants.size(); ++i)
+            for (const auto& [name, value] : given)
+                if (form.constants[i].name == name) constants[i] = value;
+        return form.time(op, round_peaks(), constants);
+    };
+    // Eight tokens, one for each of eight experts: as many tokens as experts, so that half of the growth to taller
+    // tiles has come. 8 + 8 x 2 (1 + 4 / 2) = 56 rows by 3 x 500 x 1000 weights: 168 MFLOP at half of 300 TFLOP/s.
+    const Operator even =
+        moe_row(cells({{"num_tokens", 8}, {"hidden", 1000}, {"inter", 500}, {"topk", 1}, {"experts", 8}, {"ep", 1}}));
+    CHECK(parts(even, {{"compute_efficiency", 0.5}, {"empty_rows", 2.0}, {"taller_tiles", 4.0}}).compute.value() ==
+          Approx(1.12e-6));
+    // Inputs of 10000 x 4000 x 2 B = 80 MB, of which L2 keeps 40: half of the rows come from memory.
+    const Operator many =
+        moe_row(cells({{"num_tokens", 10000}, {"hidden", 4000}, {"inter", 500}, {"topk", 1}, {"experts", 8}}));
+    CHECK(parts(many, {{"cache_misses", 1.0}}).compute / parts(many, {{"cache_misses", 0.1}}).compute ==
+          Approx(1.5 / 1.05));
+    // Four tokens of eight choices, of which two fall to this rank: 2 + 0.5 x 6 rows of 1000 + 500 + 1000 values and
+    // 4 x 1000 sums of 2 B, 33 kB at half of 2 TB/s.
+    const Operator rank =
+        moe_row(cells({{"num_tokens", 4}, {"hidden", 1000}, {"inter", 500}, {"topk", 2}, {"experts", 8}, {"ep", 4}}));
+    CHECK(parts(rank, {{"between_efficiency", 0.5}, {"foreign", 0.5}}).streamed.value() == Approx(33e-9));
 }
 
 TEST_CASE("waves of tiles: one block more than the multiprocessors hold takes a second wave") {

@@ -311,17 +311,15 @@ TEST_CASE("an overlay's profile changes what a plan stands on") {
 namespace {
 
 /// Experts by the form `moe`: no launch but 10 us, half the peaks, no knee to speak of.
-Profile experts_profile(const std::string& name, const std::string& gpu, const std::string& dtype,
-                        const std::string& spread) {
+Profile experts_profile(const std::string& name, const std::string& gpu, const std::string& dtype) {
     Profile profile = profile_of(name, gpu, "vllm-1");
     KernelModel& model = profile.kernels.front();
     model.kernel = model.form = "moe";
     model.dtype = dtype;
-    model.topology = spread;
-    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0},
-                       {"launch", 10e-6, 0.0},           {"per_expert", 0.0, 0.0},
-                       {"empty_rows", 0.0, 0.0},         {"sharpness", 50.0, 0.0},
-                       {"dequantization", 0.5, 0.0},     {"depth", 0.0, 0.0}};
+    model.constants = {{"compute_efficiency", 0.5, 0.0}, {"memory_efficiency", 0.5, 0.0}, {"launch", 10e-6, 0.0},
+                       {"per_expert", 0.0, 0.0},         {"empty_rows", 0.0, 0.0},        {"taller_tiles", 0.0, 0.0},
+                       {"sharpness", 50.0, 0.0},         {"dequantization", 0.5, 0.0},    {"depth", 0.0, 0.0},
+                       {"between_efficiency", 1e6, 0.0}, {"foreign", 0.0, 0.0},           {"cache_misses", 0.0, 0.0}};
     model.ranges = {};
     return profile;
 }
@@ -337,7 +335,7 @@ Deployment mixture_on(const std::string& node, Catalog& catalog) {
 
 TEST_CASE("experts take the time of the kernel that was measured for all their products together") {
     const Overlay overlay;
-    overlay.add(experts_profile("mine", "a30-24gb-pcie", "fp16", "balanced"));
+    overlay.add(experts_profile("mine", "a30-24gb-pcie", "fp16"));
     Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
     const Deployment d = mixture_on("a30-24gb-pcie-8", catalog);
     CHECK_THAT(experts_source(d), ContainsSubstring("vllm-1 on a30-24gb-pcie, measured here"));
@@ -360,17 +358,16 @@ TEST_CASE("experts take the time of the kernel that was measured for all their p
     CHECK(of_experts(8192) == Approx(69.98e-3).epsilon(1e-3));
 }
 
-TEST_CASE("experts are borrowed from any GPU of the maker, the evenly spread and the same type first") {
+TEST_CASE("experts are borrowed from any GPU of the maker, the same type first") {
     const Overlay overlay;
-    overlay.add(experts_profile("skewed", "a30-24gb-pcie", "fp16", "power_law_1.2"));
-    overlay.add(experts_profile("even", "a30-24gb-pcie", "bf16", "balanced"));
+    overlay.add(experts_profile("other-type", "a30-24gb-pcie", "bf16"));
+    overlay.add(experts_profile("own-type", "a30-24gb-pcie", "fp16"));
     Catalog catalog({PLIMSOLL_SOURCE_DIR, overlay.path.string()});
     Deployment d = mixture_on("t4-16gb-pcie-8", catalog);
     CHECK_THAT(experts_source(d), ContainsSubstring("borrowed"));
     CHECK(experts_origin(d) == Origin::estimated);
-    // The type counts before the spread; eight-bit weights that nobody measured take the 16-bit kernels.
     d = mixture_on("a30-24gb-pcie-8", catalog);
-    CHECK(d.measured->experts.models.front()->topology == "power_law_1.2");
+    CHECK(d.measured->experts.models.front()->dtype == "fp16");
     d.weights = Dtype::awq_int4;
     set_kernels(d, catalog, {});
     CHECK(d.measured->experts.models.front()->dtype == "int4_wo");

@@ -29,8 +29,8 @@ void for_each_beyond(const Deployment& d, const std::vector<Operator>& operators
                                                              {"kv_heads", op.kv_heads},
                                                              {"group", op.kv_heads > 0 ? op.heads / op.kv_heads : 0.0},
                                                              {"head_dim", op.head_dim},
-                                                             {"intermediate", op.ffn_n},
-                                                             {"hidden", op.ffn_k}};
+                                                             {"intermediate", op.ffn.width},
+                                                             {"hidden", op.ffn.hidden}};
         for (const auto& [name, size] : sizes)
             for (const ValidRange& range : kernel->models.front()->ranges)
                 if (range.name == name && size > 0 && (size < range.low * below || size > range.high / below))

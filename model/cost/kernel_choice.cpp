@@ -22,7 +22,6 @@ struct Types {
     /// Libraries differ by 5 to 12 % in products and by 27 to 39 % in attention on one A100: there the class's
     /// constants say as much as a library that the engine does not call.
     bool own_library = false;
-    std::vector<std::string> variants = {};  ///< topologies or spreads over experts, the nearest first
     /// Whose measurements tell; absent: of its kin, or of whom the user names.
     std::function<bool(const KernelModel&, const Gpu&, Kinship)> takes = nullptr;
 };
@@ -123,7 +122,6 @@ MeasuredKernel best_offer(const Deployment& d, Catalog& catalog, const ProfileCh
     const auto order = [&](const Offer& offer) {
         return std::tuple(offer.kernel.kinship, !is_here(offer), library_rank(*d.engine, offer.library),
                           rank_in(types.dtypes, offer.dtype), rank_in(types.kv_dtypes, offer.kv_dtype),
-                          rank_in(types.variants, offer.kernel.models.front()->topology),
                           -static_cast<double>(offer.points));
     };
     const auto best =
@@ -191,16 +189,15 @@ MeasuredKernel best_collective(const Deployment& d, Catalog& catalog, const Prof
         const bool here = kinship == Kinship::same_gpu && model.origin == Origin::measured_here;
         return kinship != Kinship::stranger && (joined_as(*d.node, model.topology) || (here && model.topology.empty()));
     };
-    return best_offer(d, catalog, choice, {kernel, alike(Dtype::fp16), {}, false, {}, joined_alike});
+    return best_offer(d, catalog, choice, {kernel, alike(Dtype::fp16), {}, false, joined_alike});
 }
 
 /// Two grouped products by the constants of single ones miss by more than a transfer between GPUs does, so that any of
-/// the maker's will do, and the 16-bit kernels for types that nobody measured. Models send their tokens evenly.
+/// the maker's will do, and the 16-bit kernels for types that nobody measured.
 MeasuredKernel best_experts(const Deployment& d, Catalog& catalog, const ProfileChoice& choice) {
     const auto maker = [&](const KernelModel&, const Gpu& gpu, Kinship) { return gpu.vendor == d.gpu->vendor; };
-    const std::vector<std::string> even{"balanced", "power_law_1.01", "power_law_1.2"};
-    const MeasuredKernel own = best_offer(d, catalog, choice, {"moe", alike(d.weights), {}, false, even, maker});
-    return own.known() ? own : best_offer(d, catalog, choice, {"moe", alike(Dtype::fp16), {}, false, even, maker});
+    const MeasuredKernel own = best_offer(d, catalog, choice, {"moe", alike(d.weights), {}, false, maker});
+    return own.known() ? own : best_offer(d, catalog, choice, {"moe", alike(Dtype::fp16), {}, false, maker});
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ GpuPeaks peaks_of(const Gpu& gpu, Dtype arithmetic) {
 Seconds KernelParts::total() const {
     const double a = compute.value(), b = memory.value();
     const double larger = std::max(a, b), smaller = std::min(a, b);
-    if (smaller <= 0.0) return launch + Seconds(larger);
-    return launch + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
+    if (smaller <= 0.0) return launch + streamed + Seconds(larger);
+    return launch + streamed + Seconds(larger * std::pow(1.0 + std::pow(smaller / larger, sharpness), 1.0 / sharpness));
 }
 
 double likeness(double squared_distance, bool jumps) {

@@ -22,15 +22,17 @@ struct GpuPeaks {
 /// Peaks for arithmetic of one type; the arithmetic peak is 0 where the GPU does not multiply it.
 [[nodiscard]] GpuPeaks peaks_of(const Gpu& gpu, Dtype arithmetic);
 
-/// Time of one kernel, taken apart: launch + pnorm(compute, memory), pnorm(a, b) = (a^p + b^p)^(1/p), a smooth knee
-/// between two limits.
+/// Time of one kernel, taken apart: launch + streamed + pnorm(compute, memory), pnorm(a, b) = (a^p + b^p)^(1/p), a
+/// smooth knee between two limits.
 struct KernelParts {
     Seconds launch, compute, memory;
     double sharpness = 1.0;  ///< p
+    Seconds streamed{};      ///< of kernels before and after it that were measured with it and only read and write
     [[nodiscard]] Seconds total() const;
     /// The same kernel so many times.
     friend KernelParts operator*(const KernelParts& parts, double times) {
-        return {parts.launch * times, parts.compute * times, parts.memory * times, parts.sharpness};
+        return {parts.launch * times, parts.compute * times, parts.memory * times, parts.sharpness,
+                parts.streamed * times};
     }
 };
 

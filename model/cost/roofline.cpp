@@ -157,14 +157,7 @@ KernelParts KernelTimes::corrected(const Constants& constants, const Operator& o
 /// weights, and what lies between takes nothing more.
 KernelParts KernelTimes::of_experts(const Operator& op) const {
     if (op.kind == OperatorKind::elementwise) return {};
-    const double share = op.n * op.k / (op.ffn_n * op.ffn_k);
-    Operator whole = op;
-    whole.n = op.ffn_n, whole.k = op.ffn_k;
-    whole.work = {.flop = op.work.flop / share,
-                  .bytes_read = op.work.bytes_read / share,
-                  .bytes_written = op.work.bytes_written / share,
-                  .message = {}};
-    return corrected(experts_.paths.front(), whole) * share;
+    return corrected(experts_.paths.front(), op) * (op.n * op.k / op.ffn.weights_of_one());
 }
 
 /// What attention that is not fused takes beside its products: the scores of all pairs, masked ones too, go to memory
@@ -226,6 +219,7 @@ KernelParts KernelTimes::drawn(const Nominal& nominal) const {
     KernelParts parts = nominal.parts;
     const auto scale = [&](double compute, double memory) {
         parts.launch *= factors_[Cause::kernel_launch], parts.compute *= compute, parts.memory *= memory;
+        parts.streamed *= memory;
         return parts;
     };
     const double engine = factors_[Cause::engine_kernels] / kernel_efficiency_;
@@ -270,8 +264,9 @@ const CollectiveTimes& KernelTimes::among(int ranks) const {
 Bound KernelTimes::bound(const Operator& op) const {
     if (is_communication(op.kind)) return Bound::communication;
     const KernelParts p = drawn(nominal(op));
-    if (p.launch > std::max(p.compute, p.memory)) return Bound::launch;
-    return p.compute > p.memory ? Bound::compute : Bound::memory;
+    const Seconds memory = p.memory + p.streamed;
+    if (p.launch > std::max(p.compute, memory)) return Bound::launch;
+    return p.compute > memory ? Bound::compute : Bound::memory;
 }
 
 }  // namespace plimsoll

@@ -79,6 +79,19 @@ struct Work {
     Bytes message;  ///< payload that one rank contributes to a collective or sends on
 };
 
+/// The FFN of a mixture on one rank, all products of its experts together.
+struct ExpertFfn {
+    double width = 0;     ///< of an expert on the rank
+    double hidden = 0;    ///< of the model
+    double matrices = 3;  ///< [hidden, width] of an expert: three with a gate
+    double tokens = 0;    ///< that the rank starts from
+    double foreign = 0;   ///< choices of these tokens that fall to experts of other ranks
+    double held = 1;      ///< experts of the rank
+    Bytes weights{};      ///< of those that a token falls to
+
+    [[nodiscard]] double weights_of_one() const { return matrices * width * hidden; }
+};
+
 /// One operator of a step on one rank of one pipeline stage, with the shape that its time depends on.
 struct Operator {
     std::string_view name;
@@ -105,7 +118,7 @@ struct Operator {
     double imbalance = 1;  ///< work of the fullest rank, which this is, over that of the mean one
     double experts = 0;    ///< gemm: experts that the batch reaches, each [m, k] x [k, n] on the mean; 0: one product.
                            ///< elementwise: likewise, of what lies between their products
-    double ffn_n = 0, ffn_k = 0;  ///< gemm of experts: [k, n] of all products of the FFN together
+    ExpertFfn ffn{};       ///< gemm of experts: the FFN that it is a part of
 
     int ranks = 1;  ///< collectives
     int hosts = 1;  ///< that these ranks lie on

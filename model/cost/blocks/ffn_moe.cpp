@@ -111,13 +111,23 @@ class MixtureFfn final : public Block {
         const FullestRank fullest = fullest_rank(routing_, probabilities_, tokens, split.expert);
         const double reached = fullest.experts, rows = fullest.rows;
         const double width = columns(intermediate_, split.tensor / split.expert), bytes = storage.activation_bytes();
+        // Who is sent to the ranks of their experts is there alone; otherwise every rank has all tokens.
+        const double here = split.dispatches()
+                                ? tokens * expected_ranks(routing_, split.expert) / split.expert * fullest.imbalance
+                                : tokens;
+        ExpertFfn ffn{.width = width,
+                      .hidden = static_cast<double>(hidden_),
+                      .tokens = here,
+                      .foreign = split.dispatches() ? 0.0 : std::max(0.0, tokens * routing_.top_k - rows),
+                      .held = static_cast<double>(experts_here(split))};
+        ffn.weights = Bytes(reached * ffn.weights_of_one() * bytes_per_value(storage.weights));
         const auto grouped = [&](std::string_view name, double n, double k) {
             Operator op = gemm_operator(name, "_ffn", rows, n, k, storage.weights);
             op.work.bytes_read += Bytes((reached - 1.0) * n * k * bytes_per_value(storage.weights));
             op.m = rows / reached;
             op.experts = reached;
             op.imbalance = fullest.imbalance;
-            op.ffn_n = 3.0 * width, op.ffn_k = hidden_;
+            op.ffn = ffn;
             operators.push_back(op);
         };
         const auto between = [&](std::string_view name, double read, double written) {
