@@ -55,8 +55,8 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
         preempted_ = false;
         moved_ = 0;
         const auto decodes = [](const Job* job) { return !job->prefilling || job->planned > 1; };
-        const bool rounds = std::any_of(running_.begin(), running_.end(), decodes) ||
-                            (!waiting_.empty() && decodes(waiting_.front()));
+        const bool rounds =
+            std::any_of(running_.begin(), running_.end(), decodes) || (!waiting_.empty() && decodes(waiting_.front()));
         batches_ = rounds ? count(limits_.batches) : 1;
         std::vector<Work> work = decide();
         double late = 0;
@@ -116,8 +116,8 @@ std::vector<double> Engine::passed(const std::vector<Work>& work, double now) {
         batch.clear();
         for (int room = largest_pass(); i < work.size() && room > 0;) {
             const int tokens = std::min(room, left[i]), before = work[i].tokens - left[i];
-            batch.push_back({0, static_cast<std::uint32_t>(tokens),
-                             static_cast<std::uint32_t>(work[i].job->computed + before)});
+            batch.push_back(
+                {0, static_cast<std::uint32_t>(tokens), static_cast<std::uint32_t>(work[i].job->computed + before)});
             room -= tokens;
             left[i] -= tokens;
             if (left[i] == 0) ++i;
