@@ -39,7 +39,8 @@ struct VllmV1Prefix : Engine {
         while (!preempted_ && budget > 0 && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             const std::vector<int> hit = found(*job);
-            const int there = static_cast<int>(hit.size()) * block_, tokens = std::min(budget, job->known - there);
+            const int there = std::max(job->computed, static_cast<int>(hit.size()) * block_);
+            const int tokens = std::min(budget, job->known - there);
             int needed = blocks_for(there + tokens) - static_cast<int>(hit.size());
             for (const int block : hit) needed += blocks[static_cast<std::size_t>(block)].holders == 0;
             if (needed > queued()) break;
