@@ -113,7 +113,7 @@ TEST_CASE("Users who come back within a moment leave a finite forecast") {
     const Instance instance(served.deployment, &served.workload);
     const InstanceModel model(instance.cost(), instance.deployment(), instance.memory(), served.workload);
     Forecaster forecaster(model);
-    for (const std::size_t users : {8, 64, 128, 400}) {
+    for (const std::size_t users : {8U, 64U, 128U, 400U}) {
         const Forecast forecast = forecaster.closed(users, Seconds(0.0), Detail::percentiles);
         CHECK(forecast.latencies[Metric::ttft][Statistic::p99].finite());
         CHECK(forecast.latencies[Metric::ttft][Statistic::mean].value() > 0.003);

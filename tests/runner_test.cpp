@@ -39,9 +39,9 @@ Registry<Microbenchmark> benchmarks(const std::map<std::string, std::vector<std:
         registry.add(
             name, {.description = "",
                    .points =
-                       [list = list](bool quick) {
+                       [sizes_of_it = list](bool quick) {
                            std::vector<KernelPoint> points;
-                           for (const std::int64_t m : list)
+                           for (const std::int64_t m : sizes_of_it)
                                if (!quick || points.size() < 2)
                                    points.push_back({.path = "p", .dtype = "fp32", .shape = {.m = m, .n = 2, .k = 3}});
                            return points;
