@@ -158,7 +158,7 @@ void Replica::end_prompts() {
         const Seconds late = out_at_.empty() ? stride_.late : std::max(Seconds{}, out_at_[i] - stride_.end);
         if (!state_.fill(chunk.request, chunk.tokens, late)) continue;
         // An answer of one token is there when that is.
-        request.finished = request.planned == 1 ? request.first_token : stride_.end;
+        request.finished = request.planned == 1 ? stride_.end + late : stride_.end;
         finished_.push_back(chunk.request);
     }
 }
