@@ -54,8 +54,7 @@ std::string unpromised_wait(const Scenario& scenario, const Candidate& best) {
         if (term.metric != Metric::tpot) return "";
     const Seconds ttft = best.at_load.latencies[Metric::ttft][Statistic::mean];
     if (best.at_load.overloaded || ttft <= patience) return "";
-    return fmt::format(" Nothing is promised about the first token, which comes after {} in the mean.",
-                       to_text(ttft));
+    return fmt::format(" Nothing is promised about the first token, which comes after {} in the mean.", to_text(ttft));
 }
 
 }  // namespace
