@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -23,7 +24,7 @@ double flop_of(const KernelPoint& point) {
 /// Bytes that must come from memory: the weights, the cache, or what the point says.
 double bytes_of(const KernelPoint& point) {
     const KernelShape& s = point.shape;
-    const auto size = [](const std::string& dtype) { return static_cast<double>(bytes_of_dtype(dtype)); };
+    const auto size = [](const std::string& dtype) { return static_cast<double>(number_bytes(number_type(dtype))); };
     if (point.kernel == KernelClass::gemm) return static_cast<double>(s.n * s.k) * size(point.dtype);
     if (point.kernel == KernelClass::attention_decode)
         return static_cast<double>(2 * s.batch * s.kv * s.kv_heads * s.head_dim) * size(point.kv_dtype);
@@ -40,6 +41,7 @@ double median(std::vector<double> values) {
 MeasuredRate summary(const std::vector<double>& values) {
     const double middle = median(values);
     std::vector<double> away;
+    away.reserve(values.size());
     for (const double value : values) away.push_back(std::abs(value - middle));
     return {middle, 1.4826 * median(away)};
 }
@@ -49,24 +51,24 @@ class Rates {
     Rates(std::span<const Measured> samples, const SampleLabels& labels)
         : samples_(samples), threads_(labels.threads), run_to_run_(labels.run_to_run) {}
 
-    /// The median over rounds of the best of each, with how far rounds lie apart and runs may.
+    /// The best point's median over rounds, with how far its rounds lie apart and runs may. Rounds are compared by one
+    /// point, since the last of them may have been cut short before the best ones.
     [[nodiscard]] std::optional<MeasuredRate> best(const Chosen& chosen, const Work& work) const {
-        std::map<int, double> by_round;
-        double disturbed = 0, all = 0;
+        std::map<std::array<std::int64_t, 4>, Rounds> by_point;
         for_each(chosen, [&](const Measured& measured) {
-            double& rate = by_round[measured.round];
-            rate = std::max(rate, work(measured.sample.point) / measured.sample.median.value());
-            disturbed += measured.sample.disturbed;
-            all += 1;
+            const KernelShape& s = measured.sample.point.shape;
+            Rounds& rounds = by_point[{s.m, s.n, s.k, s.bytes}];
+            rounds.rates.push_back(work(measured.sample.point) / measured.sample.median.value());
+            rounds.disturbed += measured.sample.disturbed;
         });
-        if (by_round.empty()) return std::nullopt;
-        std::vector<double> rates;
-        for (const auto& [round, rate] : by_round) rates.push_back(rate);
-        const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-        const double value = median(rates);
-        const double between = (*most - *least) / 2.0;
-        return MeasuredRate{value,
-                            std::hypot(between, run_to_run_ * value, disturbed / all * disturbed_deviation * value)};
+        if (by_point.empty()) return std::nullopt;
+        const auto& [point, rounds] = *std::max_element(
+            by_point.begin(), by_point.end(),
+            [](const auto& a, const auto& b) { return median(a.second.rates) < median(b.second.rates); });
+        const auto [least, most] = std::minmax_element(rounds.rates.begin(), rounds.rates.end());
+        const double value = median(rounds.rates), between = (*most - *least) / 2.0;
+        const double disturbed = rounds.disturbed / static_cast<double>(rounds.rates.size());
+        return MeasuredRate{value, std::hypot(between, run_to_run_ * value, disturbed * disturbed_deviation * value)};
     }
 
     /// Work a second of the chosen points over a reference, at most 1.
@@ -91,6 +93,12 @@ class Rates {
     }
 
   private:
+    /// One point in all rounds.
+    struct Rounds {
+        std::vector<double> rates;
+        double disturbed = 0;
+    };
+
     void for_each(const Chosen& chosen, const std::function<void(const Measured&)>& use) const {
         for (const Measured& measured : samples_)
             if (!measured.sample.timed_out && measured.sample.point.shape.ranks == threads_ &&

@@ -46,7 +46,8 @@ struct KernelPoint {
     std::string dtype;          ///< of weights and activations: "fp16", "w4a16" ...
     std::string kv_dtype = {};  ///< attention alone
     KernelShape shape = {};
-    bool cold = true;  ///< caches are emptied before each run
+    bool cold = true;               ///< caches are emptied before each run
+    std::string instructions = {};  ///< of a processor: the name of a set of instructions; empty: the widest it has
 };
 
 /// One timed run.

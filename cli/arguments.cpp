@@ -7,6 +7,7 @@
 
 #include "cli/command.hpp"
 #include "cli/command_names.hpp"
+#include "model/base/limit_text.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -36,9 +37,8 @@ std::optional<int> Arguments::integer(const std::string& name, Range range) cons
     if (!text) return std::nullopt;
     const double number = parse_number(*text, "--" + name);
     if (number != std::floor(number) || number < range.least || number > range.most)
-        throw InputError("--" + name, "expected a whole number from " + std::to_string(std::llround(range.least)) +
-                                          " to " + std::to_string(std::llround(range.most)) + ", got " +
-                                          in_quotes(*text));
+        throw InputError("--" + name, "expected a whole number from " + limit_text(range.least) + " to " +
+                                          limit_text(range.most) + ", got " + in_quotes(*text));
     return static_cast<int>(number);
 }
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/sample_table.hpp"
 #include "cli/host_facts.hpp"
 #include "model/base/error.hpp"
@@ -118,10 +117,11 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
     run.plan.rounds = *arguments.integer("rounds", {1, 100});
     run.plan.seed = static_cast<std::uint64_t>(*arguments.integer("seed", {0, 1e9}));
     const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    run.facts = processor_facts(arguments.integer("threads", {1, 1024}).value_or(all));
+    run.instructions = &instruction_set(arguments.value("instructions").value_or(""), "--instructions");
+    run.facts = processor_facts(arguments.integer("threads", {1, 1024}).value_or(all), *run.instructions);
     if (const auto name = arguments.value("name")) run.facts.name = *name;
     check_name(run.facts.name);
-    run.host = host_facts();
+    run.host = host_facts(*run.instructions);
     run.data_folder = *arguments.value("output-data");
     run.samples_folder = arguments.value("samples-out")
                              .value_or((std::filesystem::path(run.data_folder) / "samples" / run.facts.name).string());
@@ -129,9 +129,9 @@ CalibrationRun read_calibration_run(const Arguments& arguments) {
 }
 
 SampleLabels labels_of(const CalibrationRun& run) {
-    return {"plimsoll",        run.facts.name,
-            cpu_library(),     "",
-            run.facts.threads, run.facts.virtual_machine ? virtual_machine_deviation : own_machine_deviation};
+    return {
+        "plimsoll", run.facts.name,    run.instructions->kernels->library,
+        "",         run.facts.threads, run.facts.virtual_machine ? virtual_machine_deviation : own_machine_deviation};
 }
 
 std::map<std::string, std::string> sample_files(const CalibrationRun& run) {
@@ -149,6 +149,7 @@ Document calibration_document(const CalibrationRun& run) {
               {{"device", "device", run.facts.name},
                {"model", "model", run.facts.model},
                {"threads", "threads", Cell::count(run.facts.threads)},
+               {"instructions", "instructions", text_of(*run.instructions)},
                {"samples", "samples", Cell::count(static_cast<double>(measured.samples.size()))},
                {"complete_rounds", "complete rounds", Cell::count(measured.complete_rounds)},
                {"timed_out", "timed out", Cell::count(static_cast<double>(timed_out(measured)))},

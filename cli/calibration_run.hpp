@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "calibrate/host/instruction_sets.hpp"
 #include "calibrate/measured_profile.hpp"
 #include "calibrate/processor_entries.hpp"
 #include "calibrate/runner.hpp"
@@ -16,6 +17,7 @@ struct CalibrationRun {
     ProcessorFacts facts;
     DeviceFacts host;
     MeasuringPlan plan;
+    const InstructionSet* instructions = nullptr;  ///< that the kernels use
     bool quick = false;
     std::vector<WeightShape> shapes;  ///< of the products; empty: the benchmark's own
     bool chosen = false;              ///< after the quick points come those that reduce the fits' uncertainty most

@@ -21,6 +21,7 @@ struct Option {
     std::string fallback = {};              ///< value when the option is absent
     /// What the value names, for completion: "files", "directories", or a word of `plimsoll list`.
     std::string completes = {};
+    bool written = false;  ///< the value names a file that is written
 };
 
 /// One argument without a name.
@@ -49,5 +50,7 @@ struct Command {
 
 /// The options that every subcommand takes, before or after its name.
 [[nodiscard]] const std::vector<Option>& global_options();
+/// `--output-data`, of the commands that write a data directory.
+[[nodiscard]] const Option& output_data_option();
 
 }  // namespace plimsoll

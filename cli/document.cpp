@@ -18,7 +18,9 @@ std::string with_commas(std::string digits) {
 
 std::string money(double dollars) {
     if (std::abs(dollars) >= 999.5) return with_commas(fmt::format("{:.0f}", dollars));
-    return std::abs(dollars) >= 1.0 || dollars == 0.0 ? fmt::format("{:.2f}", dollars) : plain_number(dollars);
+    const bool to_cents =
+        std::abs(dollars) >= 1.0 || dollars == 0.0 || std::abs(dollars * 100.0 - std::round(dollars * 100.0)) < 1e-6;
+    return to_cents ? fmt::format("{:.2f}", dollars) : plain_number(dollars);
 }
 
 /// One decimal up to 100.
@@ -128,6 +130,10 @@ std::string to_text(const Cell& cell, std::string_view unit) {
     if (low == text && number_in_unit(cell.kind, cell.interval->high, unit) == text) return text;
     if (!std::isfinite(cell.interval->high)) return text + " (" + low + " or more)";
     return text + " (" + low + "-" + number_in_unit(cell.kind, cell.interval->high, unit) + ")";
+}
+
+std::string plural(double count, std::string_view noun) {
+    return fmt::format("{} {}{}", to_text(Cell::count(count)), noun, count == 1 ? "" : "s");
 }
 
 std::string change_text(double fraction) {

@@ -70,6 +70,7 @@ struct Column {
     int priority = 0;   ///< dropped where there is no room, the highest first; 0 never
     bool wrap = false;
     std::string unit = {};  ///< "s", "ms", "kW", "USD/h": cells are numbers in this unit, which the title then names
+    bool heading = false;   ///< on a terminal: a line before the rows that have the value, instead of a column
 };
 
 using Row = std::vector<Cell>;
@@ -135,6 +136,8 @@ struct Document {
 [[nodiscard]] std::string plain_number(double number);
 /// The cell for people, "-" where unknown. With a unit (see Column) the bare number in it.
 [[nodiscard]] std::string to_text(const Cell& cell, std::string_view unit = {});
+/// "1 node", "1,200 nodes".
+[[nodiscard]] std::string plural(double count, std::string_view noun);
 /// "+12 %", "-3.4 %".
 [[nodiscard]] std::string change_text(double fraction);
 /// The name of a table's column with its unit.

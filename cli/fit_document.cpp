@@ -67,8 +67,12 @@ Row group_cells(const KernelGroup& group) {
 }
 
 std::vector<Column> group_columns() {
-    return {{"operator", "operator", 0, true}, {"gpu", "GPU", 0, true}, {"library", "library", 0, true},
-            {"topology", "topology", 1, true}, {"dtype", "type", 1},    {"kv_dtype", "KV type", 1}};
+    return {{"operator", "operator", 0, true, "", true},
+            {"gpu", "GPU", 0, true, "", true},
+            {"library", "library", 0, true},
+            {"topology", "topology", 1, true},
+            {"dtype", "type", 1},
+            {"kv_dtype", "KV type", 1}};
 }
 
 Table group_table(const FitReport& report) {
@@ -111,18 +115,17 @@ Table model_table(const FitReport& report) {
     return table;
 }
 
-std::string_view unit_of(const KernelModel& model, const std::string& constant) {
-    for (const FormConstant& c : kernel_forms().find(model.form)->constants)
-        if (c.name == constant) return c.unit;
-    return "";
-}
-
 Table constant_table(const FitReport& report) {
     Table table{"parameters", "Constants", group_columns(), {}};
     for (const Column& column :
          {Column{"path", "path", 1, true}, Column{"name", "constant", 0, true}, Column{"value", "", 0},
           Column{"standard_error", "", 0}, Column{"", "value", 0}, Column{"unit", "unit", 0}})
         table.columns.push_back(column);
+    for (Column& column : table.columns)
+        if (column.key == "name")
+            break;
+        else
+            column.heading = true;
     for (const GroupReport& group : report.groups)
         for (const KernelModel& model : group.fit.models)
             for (const FittedConstant& constant : model.constants) {
@@ -150,6 +153,13 @@ Table outlier_table(const FitReport& report) {
 }
 
 }  // namespace
+
+std::string_view unit_of(const KernelModel& model, const std::string& constant) {
+    if (const KernelForm* form = kernel_forms().find(model.form))
+        for (const FormConstant& known : form->constants)
+            if (known.name == constant) return known.unit;
+    return "";
+}
 
 Document fit_document(const FitReport& report, const KernelTable& table) {
     Document document;

@@ -21,10 +21,23 @@ const std::vector<Option>& global_options() {
          .help = "how to write the answer",
          .choices = formats().names(),
          .fallback = "table"},
-        {.name = "output", .value = "FILE", .help = "write the answer to a file", .completes = "files"},
+        {.name = "output",
+         .value = "FILE",
+         .help = "write the answer to a file; - is the standard output",
+         .completes = "files",
+         .written = true},
         {.name = "width", .value = "COLUMNS", .help = "columns of the text; those of the terminal if absent"},
     };
     return options;
+}
+
+const Option& output_data_option() {
+    static const Option option{.name = "output-data",
+                               .value = "DIR",
+                               .help = "the data directory to write to",
+                               .fallback = "plimsoll-data",
+                               .completes = "directories"};
+    return option;
 }
 
 namespace {

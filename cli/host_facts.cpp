@@ -9,7 +9,6 @@
 #include <plimsoll_config.hpp>
 #include <sys/utsname.h>
 
-#include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/operand_ring.hpp"
 
 namespace plimsoll {
@@ -77,7 +76,7 @@ std::string date_today() {
                        fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
-ProcessorFacts processor_facts(int threads) {
+ProcessorFacts processor_facts(int threads, const InstructionSet& instructions) {
     ProcessorFacts facts;
     const std::string path = "/proc/cpuinfo";
     facts.vendor = value_in(path, "vendor_id");
@@ -87,7 +86,8 @@ ProcessorFacts processor_facts(int threads) {
     facts.threads = threads;
     facts.virtual_machine = is_virtual();
     facts.name = name_of(facts.model, threads);
-    facts.measured = fmt::format("plimsoll {} with {}, {}", PLIMSOLL_VERSION, cpu_library(), date_today());
+    facts.measured = fmt::format("plimsoll {} with {} for {}, {}", PLIMSOLL_VERSION, instructions.kernels->library,
+                                 instructions.name, date_today());
     facts.memory = Bytes(static_cast<double>(memory_bytes()));
     const std::string available = value_in("/proc/meminfo", "MemAvailable");
     facts.usable_memory = available.empty() ? facts.memory * 0.9 : Bytes(std::stod(available) * 1024.0);
@@ -95,14 +95,19 @@ ProcessorFacts processor_facts(int threads) {
     return facts;
 }
 
-DeviceFacts host_facts() {
+std::string text_of(const InstructionSet& instructions) {
+    return instructions.features.empty() ? std::string(instructions.name)
+                                         : fmt::format("{} ({})", instructions.name, instructions.features);
+}
+
+DeviceFacts host_facts(const InstructionSet& instructions) {
     DeviceFacts facts;
     add(facts, "date", date_today());
     add(facts, "program", "plimsoll " PLIMSOLL_VERSION);
     add(facts, "system", system_name());
     add(facts, "virtual_machine", is_virtual() ? "yes" : "no");
-    add(facts, "library", cpu_library());
-    add(facts, "instruction_sets", cpu_instruction_sets());
+    add(facts, "library", instructions.kernels->library);
+    add(facts, "instruction_sets", text_of(instructions));
     add(facts, "compiler", plain(__VERSION__));
     add(facts, "hardware_threads", fmt::format("{}", std::thread::hardware_concurrency()));
     add(facts, "clock_driver", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver"));

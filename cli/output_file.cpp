@@ -61,7 +61,7 @@ void remove_unfinished_files() {
         if (const char* path = slot.load()) ::unlink(path);
 }
 
-OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+OutputFile::OutputFile(std::string path) : path_(path == "-" ? "/dev/stdout" : std::move(path)) {
     special_ = stands_for_open(path_);
     target_ = special_ ? path_ : behind_links(path_);
     if (!special_) unfinished_ = target_ + ".tmp" + std::to_string(::getpid());

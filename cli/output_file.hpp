@@ -7,8 +7,8 @@
 namespace plimsoll {
 
 /// A file under a temporary name beside `path` that gets its name when it is complete, so that nobody sees half of it.
-/// A device, a pipe or what stands for an open file is written to as it is. Writing is buffered; failures are
-/// EnvironmentErrors of `path`.
+/// A device, a pipe or what stands for an open file is written to as it is, and `-` is the standard output. Writing is
+/// buffered; failures are EnvironmentErrors of `path`.
 class OutputFile final : public TextSink {
   public:
     explicit OutputFile(std::string path);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/plan_document.hpp"
+#include "cli/plan_latency_columns.hpp"
 #include "model/cost/kernel_choice.hpp"
 #include "model/cost/split.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 struct Field {
     Column column;
     Cell (*cell)(const Candidate&);
+    bool of_refused = false;  ///< filled from one that does not work, too
 };
 
 double instances(const Candidate& c) {
@@ -22,7 +24,7 @@ double instances(const Candidate& c) {
 }
 
 std::vector<Field> size_fields() {
-    return {
+    std::vector<Field> fields{
         {{"weights", "", 0}, [](const Candidate& c) { return Cell(to_string(c.deployment.weights)); }},
         {{"kv_cache", "", 0}, [](const Candidate& c) { return Cell(to_string(c.deployment.kv)); }},
         {{"engine", "", 0}, [](const Candidate& c) { return Cell(c.deployment.engine->name); }},
@@ -37,8 +39,10 @@ std::vector<Field> size_fields() {
         {{"instances_per_node", "", 0},
          [](const Candidate& c) { return Cell::count(c.deployment.instances_per_node); }},
         {{"max_sequences", "", 0}, [](const Candidate& c) { return Cell::count(c.deployment.max_sequences); }},
-        {{"largest_batch", "", 0}, [](const Candidate& c) { return Cell::number(c.largest_batch); }},
     };
+    for (Field& field : fields) field.of_refused = true;
+    fields.push_back({{"largest_batch", "", 0}, [](const Candidate& c) { return Cell::number(c.largest_batch); }});
+    return fields;
 }
 
 /// A cell of what the errors of the constants leave open, where that was asked.
@@ -87,12 +91,7 @@ std::vector<Field> uncertainty_fields() {
 
 std::vector<Field> capacity_fields() {
     return {
-        {{"", "layout", 0},
-         [](const Candidate& c) {
-             std::string text = layout_text(c.deployment);
-             if (const auto hosts = text.find(" over "); hosts != text.npos) text[hosts] = '\n';  // leaves room beside
-             return Cell(std::move(text));
-         }},
+        {{"", "layout", 0}, [](const Candidate& c) { return layout_cell(c.deployment); }, true},
         {{"nodes", "nodes", 0},
          [](const Candidate& c) {
              const double spares = c.nodes - c.nodes_needed;
@@ -163,6 +162,37 @@ std::vector<Field> cost_fields() {
     };
 }
 
+/// A cell of a candidate beyond the scenario's bounds: of what it takes, and of what they leave.
+template <class Read>
+Cell beyond(const Candidate& c, Read read) {
+    return c.within_bounds ? read(*c.within_bounds) : Cell();
+}
+
+std::vector<Field> bound_fields() {
+    std::vector<Field> fields{
+        {{"beyond_bounds.nodes", "", 0},
+         [](const Candidate& c) { return beyond(c, [&](const WithinBounds&) { return Cell::count(c.nodes); }); }},
+        {{"beyond_bounds.cost_usd_per_hour", "", 0},
+         [](const Candidate& c) { return beyond(c, [&](const WithinBounds&) { return Cell(c.cost); }); }},
+        {{"within_bounds.nodes", "", 0},
+         [](const Candidate& c) { return beyond(c, [](const WithinBounds& w) { return Cell::count(w.nodes); }); }},
+        {{"within_bounds.users", "", 0},
+         [](const Candidate& c) {
+             return beyond(c, [](const WithinBounds& w) { return w.users > 0 ? Cell::count(w.users) : Cell(); });
+         }},
+        {{"within_bounds.rate_per_s", "", 0},
+         [](const Candidate& c) {
+             return beyond(c, [](const WithinBounds& w) {
+                 return w.rate > PerSecond(0) ? Cell::number(w.rate.value()) : Cell();
+             });
+         }},
+        {{"within_bounds.cost_usd_per_hour", "", 0},
+         [](const Candidate& c) { return beyond(c, [](const WithinBounds& w) { return Cell(w.cost); }); }},
+    };
+    for (Field& field : fields) field.of_refused = true;
+    return fields;
+}
+
 /// A cell of what the simulator says, where it was asked.
 template <class Read>
 Cell simulated(const Candidate& c, Read read) {
@@ -229,8 +259,8 @@ std::vector<Field> simulated_fields() {
 const std::vector<Field>& fields() {
     static const std::vector<Field> all = [] {
         std::vector<Field> together;
-        for (const auto& part :
-             {size_fields(), uncertainty_fields(), capacity_fields(), simulated_fields(), cost_fields()})
+        for (const auto& part : {size_fields(), uncertainty_fields(), capacity_fields(), simulated_fields(),
+                                 cost_fields(), bound_fields()})
             together.insert(together.end(), part.begin(), part.end());
         return together;
     }();
@@ -240,92 +270,6 @@ const std::vector<Field>& fields() {
 /// Where the latencies stand among the columns: behind the use of capacity, and the simulated ones with their
 /// intervals behind the share refused.
 const std::string latencies_behind = "utilization", simulated_behind = "simulated.refused_share";
-
-const SloTerm* term_for(const Slo& slo, Metric metric, Statistic statistic) {
-    for (const SloTerm& term : slo.terms)
-        if (term.metric == metric && term.statistic == statistic) return &term;
-    return nullptr;
-}
-
-bool promises(const Slo& slo, Metric metric) {
-    return std::any_of(slo.terms.begin(), slo.terms.end(), [=](const SloTerm& t) { return t.metric == metric; });
-}
-
-std::string upper(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    return result == "E2E" ? "to last token" : result;
-}
-
-/// One column a metric and statistic; those promised have a title, and so has the mean of TTFT and TPOT where they are
-/// not promised.
-void add_latency_columns(const Scenario& scenario, bool verbose, std::vector<Column>& columns) {
-    for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s) {
-            const auto metric = static_cast<Metric>(m);
-            const auto statistic = static_cast<Statistic>(s);
-            const bool promised = term_for(scenario.slo, metric, statistic) != nullptr;
-            const bool mean = statistic == Statistic::mean && metric != Metric::e2e && !promises(scenario.slo, metric);
-            const bool tail = verbose && (statistic == Statistic::mean || statistic == Statistic::p95);
-            std::string title;
-            if (promised || mean || tail) title = upper(to_string(metric)) + " " + std::string(to_string(statistic));
-            const std::string key = fmt::format("{}_s.{}", to_string(metric), to_string(statistic));
-            columns.push_back({key, title, promised ? 2 : (mean ? 4 : 6), false, metric == Metric::tpot ? "ms" : "s"});
-            columns.push_back({key + "_interval.low", "", 0});
-            columns.push_back({key + "_interval.high", "", 0});
-        }
-}
-
-void add_latency(const Candidate* candidate, std::size_t metric, std::size_t statistic, Row& row) {
-    if (!candidate || candidate->at_load.overloaded) {
-        row.insert(row.end(), 3, Cell());
-        return;
-    }
-    row.emplace_back(candidate->at_load.latencies[static_cast<Metric>(metric)][static_cast<Statistic>(statistic)]);
-    if (!candidate->uncertainty) {
-        row.insert(row.end(), 2, Cell());
-        return;
-    }
-    const Interval interval = candidate->uncertainty->latencies[metric][statistic];
-    row.emplace_back(Kind::seconds, interval.low);
-    row.emplace_back(Kind::seconds, interval.high);
-}
-
-void add_latencies(const Candidate* candidate, Row& row) {
-    for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s) add_latency(candidate, m, s, row);
-}
-
-/// The metrics and statistics that are simulated, in the order of their columns.
-template <class Visit>
-void for_each_simulated(Visit visit) {
-    for (std::size_t m = 0; m < metric_names.size(); ++m)
-        for (std::size_t s = 0; s < statistic_names.size(); ++s) visit(m, s);
-}
-
-void add_simulated_columns(std::vector<Column>& columns) {
-    for_each_simulated([&](std::size_t m, std::size_t s) {
-        const std::string key = fmt::format("simulated.{}_s", metric_names[m]);
-        columns.push_back({fmt::format("{}.{}", key, statistic_names[s]), "", 0});
-        const std::string interval = s == 0 ? "ci95" : std::string(statistic_names[s]) + "_ci95";
-        columns.push_back({fmt::format("{}.{}.low", key, interval), "", 0});
-        columns.push_back({fmt::format("{}.{}.high", key, interval), "", 0});
-    });
-}
-
-void add_simulated(const Candidate* candidate, Row& row) {
-    const Simulated* simulated =
-        candidate && candidate->simulated && candidate->simulated->refusal.empty() ? &*candidate->simulated : nullptr;
-    for_each_simulated([&](std::size_t m, std::size_t s) {
-        if (!simulated) {
-            row.insert(row.end(), 3, Cell());
-            return;
-        }
-        row.emplace_back(simulated->latencies[static_cast<Metric>(m)][static_cast<Statistic>(s)]);
-        row.emplace_back(Kind::seconds, simulated->ci95[m][s].low);
-        row.emplace_back(Kind::seconds, simulated->ci95[m][s].high);
-    });
-}
 
 }  // namespace
 
@@ -339,8 +283,14 @@ std::string layout_text(const Deployment& d) {
     return fmt::format("{} x {}", d.instances_per_node, split_text(d));
 }
 
+Cell layout_cell(const Deployment& d) {
+    std::string text = layout_text(d);
+    if (const auto hosts = text.find(" over "); hosts != text.npos) text[hosts] = '\n';
+    return {std::move(text)};
+}
+
 std::vector<Column> candidate_columns(const Scenario& scenario, bool verbose) {
-    std::vector<Column> columns{{"model", "model", 0}, {"node", "node", 0}, {"gpu", "", 0}};
+    std::vector<Column> columns{{"model", "model", 0}, {"node", "node", 0, true}, {"gpu", "", 0}};
     for (const Field& field : fields()) {
         columns.push_back(field.column);
         if (field.column.key == latencies_behind) add_latency_columns(scenario, verbose, columns);
@@ -360,12 +310,8 @@ Row candidate_row(const Scenario& scenario, const Transformer* model, const Node
     const Node* used = candidate ? candidate->deployment.node : node;
     const bool works = candidate && !candidate->refusal;
     Row row{model->name, used ? Cell(used->name) : Cell(), used ? Cell(used->gpu) : Cell()};
-    std::size_t index = 0;
-    static const std::size_t of_layout = size_fields().size() - 1;  // known before a candidate is judged
     for (const Field& field : fields()) {
-        const bool known = works || (candidate && (index < of_layout || field.column.title == "layout"));
-        row.push_back(known ? field.cell(*candidate) : Cell());
-        ++index;
+        row.push_back(works || (candidate && field.of_refused) ? field.cell(*candidate) : Cell());
         if (field.column.key == latencies_behind) add_latencies(works ? candidate : nullptr, row);
         if (field.column.key == simulated_behind) add_simulated(works ? candidate : nullptr, row);
     }

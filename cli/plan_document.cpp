@@ -14,13 +14,11 @@ namespace {
 
 constexpr int exit_infeasible = 3;
 
-std::string plural(double count, const std::string& noun) {
-    return fmt::format("{} {}{}", to_text(Cell::count(count)), noun, count == 1 ? "" : "s");
-}
-
 /// "llama-13b: 12 nodes of a100-40gb-sxm-8 (96 GPUs), ..."; what the plan comes to for one model.
 std::string sentence(const Scenario& scenario, const Plan& plan, const Transformer* model) {
     const Answer* answer = best_answer(plan, model);
+    if (const Answer* nearest = answer ? nullptr : nearest_answer(plan, model))
+        return beyond_sentence(scenario, *nearest->nearest);
     if (!answer) {
         std::string reason;
         for (const Answer& other : plan.answers)
@@ -55,9 +53,10 @@ std::string question(const Scenario& scenario) {
     } else {
         load = requests_a_second(scenario.load.peak_rate().value());
     }
-    return fmt::format("{}; {} prompt and {} output tokens in the mean; {}.", load,
+    const std::string bounds = bounds_text(scenario);
+    return fmt::format("{}; {} prompt and {} output tokens in the mean; {}{}.", load,
                        plain_number(scenario.workload.prompt.mean()), plain_number(scenario.workload.output.mean()),
-                       to_text(scenario.slo));
+                       to_text(scenario.slo), bounds.empty() ? "" : "; at most " + bounds);
 }
 
 /// A reason without its numbers, so that equal reasons can be counted.
@@ -106,15 +105,18 @@ Bullets common_refusals(const Plan& plan) {
     for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i)
         bullets.lines.push_back(sorted[i]->example +
                                 (sorted[i]->count > 1 ? fmt::format(" (and {} like it)", sorted[i]->count - 1) : ""));
-    if (sorted.size() > most) bullets.lines.push_back(fmt::format("{} other reasons", sorted.size() - most));
+    if (sorted.size() > most)
+        bullets.lines.push_back(plural(static_cast<double>(sorted.size() - most), "other reason"));
     return bullets;
 }
 
 Table answers_table(const Scenario& scenario, const Plan& plan, bool verbose) {
     Table table{"answers", "", candidate_columns(scenario, verbose), {}, false};
-    for (const Answer& answer : plan.answers)
+    for (const Answer& answer : plan.answers) {
+        const std::optional<Candidate>& shown = answer.best ? answer.best : answer.nearest;
         table.rows.push_back(
-            candidate_row(scenario, answer.model, answer.node, answer.best ? &*answer.best : nullptr, answer.reason));
+            candidate_row(scenario, answer.model, answer.node, shown ? &*shown : nullptr, answer.reason));
+    }
     return table;
 }
 
@@ -249,7 +251,7 @@ Paragraph unable(const Plan& plan, const Transformer* model) {
     std::string names;
     int count = 0;
     for (const Answer& answer : plan.answers) {
-        if (answer.model != model || answer.best || !answer.node) continue;
+        if (answer.model != model || answer.best || answer.nearest || !answer.node) continue;
         names += (count++ == 0 ? "" : ", ") + answer.node->name;
     }
     if (count == 0) return {};
@@ -284,6 +286,7 @@ Document plan_document(const Scenario& scenario, const Plan& plan, PlanDetail de
     for (const Transformer* model : scenario.models) {
         items.push_back(Paragraph{sentence(scenario, plan, model)});
         items.push_back(shown_answers(scenario, plan, model, detail.verbose));
+        add_beyond_bounds(scenario, plan, model, detail.all, items);
         items.push_back(unable(plan, model));
         if (detail.verbose) items.push_back(simulated_latencies(plan, model));
         if (detail.verbose) items.push_back(shown_runners_up(scenario, plan, model));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/fit_document.hpp"
 #include "model/cost/kernel_form.hpp"
 
 namespace plimsoll {
@@ -39,12 +40,12 @@ Facts head(const Profile& profile) {
 Table kernels(const Profile& profile) {
     Table table{"kernels",
                 "Kernels, and how far measurements that the fit had not seen lie from it",
-                {{"kernel", "kernel", 0},
+                {{"kernel", "kernel", 0, true, "", true},
                  {"library", "library", 0, true},
                  {"dtype", "dtype", 1},
-                 {"kv_dtype", "KV", 3},
-                 {"path", "path", 2},
-                 {"topology", "topology", 3},
+                 {"kv_dtype", "KV", 1},
+                 {"path", "path", 1},
+                 {"topology", "topology", 1, true},
                  {"form", "form", 6},
                  {"points", "points", 0},
                  {"residuals.mean_ape", "mean error", 0},
@@ -70,12 +71,13 @@ Table kernels(const Profile& profile) {
 Table constants(const Profile& profile) {
     Table table{"constants",
                 "Constants",
-                {{"kernel", "kernel", 0, true},
+                {{"kernel", "kernel", 0, true, "", true},
                  {"constant", "constant", 0},
                  {"value", "", 0},
                  {"standard_error", "", 0},
                  {"", "value", 0},
                  {"", "+-", 0},
+                 {"", "unit", 1},
                  {"relative_error", "relative", 1}},
                 {}};
     for (const KernelModel& model : profile.kernels)
@@ -83,6 +85,7 @@ Table constants(const Profile& profile) {
             table.rows.push_back(
                 {name_of(model), constant.name, Cell::number(constant.value), Cell::number(constant.standard_error),
                  fmt::format("{:.4g}", constant.value), fmt::format("{:.2g}", constant.standard_error),
+                 text_or_nothing(std::string(unit_of(model, constant.name))),
                  constant.value != 0 ? Cell::fraction(constant.standard_error / std::fabs(constant.value)) : Cell()});
     return table;
 }
@@ -90,7 +93,7 @@ Table constants(const Profile& profile) {
 Table ranges(const Profile& profile) {
     Table table{"ranges",
                 "Sizes measured",
-                {{"kernel", "kernel", 0, true}, {"size", "size", 0}, {"low", "from", 0}, {"high", "to", 0}},
+                {{"kernel", "kernel", 0, true, "", true}, {"size", "size", 0}, {"low", "from", 0}, {"high", "to", 0}},
                 {}};
     for (const KernelModel& model : profile.kernels)
         for (const ValidRange& range : model.ranges)

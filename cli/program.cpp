@@ -1,6 +1,8 @@
 #include "cli/program.hpp"
 
 #include <cerrno>
+#include <filesystem>
+#include <map>
 #include <new>
 #include <ostream>
 
@@ -40,13 +42,40 @@ void add_provenance(Document& document, const std::string& command, Session& ses
                                           {"command", "", command}}});
 }
 
+/// A file without the ways in which its name may be written; devices and pipes have none, as they take more than one
+/// text.
+std::string written_file(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (path == "-") return path;
+    if (fs::exists(path, error) && !fs::is_regular_file(path, error)) return "";
+    const fs::path whole = fs::weakly_canonical(fs::absolute(path, error), error);
+    return error ? path : whole.string();
+}
+
+/// No two options may write to the same file; without `--output` the answer goes to the standard output.
+void refuse_shared_files(const Invocation& invocation) {
+    std::map<std::string, std::string> taken{
+        {written_file(invocation.globals.value("output").value_or("-")), "the answer (--output)"}};
+    for (const Option& option : invocation.command->options) {
+        if (!option.written || !invocation.arguments.given(option.name)) continue;
+        const std::string path = *invocation.arguments.value(option.name), file = written_file(path);
+        if (file.empty()) continue;
+        const auto [other, first] = taken.emplace(file, "--" + option.name);
+        if (!first)
+            throw InputError("--" + option.name,
+                             in_quotes(path) + " is where " + other->second + " goes; each needs a file of its own");
+    }
+}
+
 int run_command(const Invocation& invocation, const Environment& environment, std::size_t width) {
+    refuse_shared_files(invocation);
     Session session(environment, invocation.globals.values("data"));
     const Format& format = formats().at(*invocation.globals.value("format"), "format", "--format");
     Document document = invocation.command->run(invocation.arguments, session);
     if (format.provenance) add_provenance(document, invocation.name, session);
     const std::string text = format.write(document, width);
-    if (const auto path = invocation.globals.value("output"))
+    if (const auto path = invocation.globals.value("output"); path && *path != "-")
         write_file(*path, text);
     else
         say(*environment.out, text);

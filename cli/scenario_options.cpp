@@ -120,6 +120,14 @@ std::vector<FieldOption> load_and_promises() {
                   "absent"},
          "confidence",
          Form::number},
+        {{.name = "max-nodes", .value = "N", .help = "the most nodes that there may be, spares among them"},
+         "max_nodes",
+         Form::number},
+        {{.name = "max-cost",
+          .value = "PRICE",
+          .help = "the most that all of them may cost, such as 40USD/h or '30000 USD/month'"},
+         "max_cost",
+         Form::text},
     };
 }
 
@@ -182,6 +190,7 @@ std::string json_value(const std::vector<std::string>& values, Form form, const 
 struct Needed {
     std::string options;
     std::vector<std::vector<std::string>> ways;  ///< fields that together are enough, for each way of saying it
+    bool of_plans = false;                       ///< alone
 };
 
 const std::vector<Needed>& needed() {
@@ -190,13 +199,14 @@ const std::vector<Needed>& needed() {
         {"--users or --rate", {{"load"}}},
         {"--workload, or --prompt-tokens and --output-tokens",
          {{"workload"}, {"prompt_tokens", "output_tokens"}, {"load.classes"}, {"load.protocol"}}},
-        {"--ttft, --tpot or --e2e", {{"slo"}}},
+        {"--ttft, --tpot or --e2e", {{"slo"}}, true},
     };
     return all;
 }
 
-/// Refuses a question without a file that leaves out what no default can stand for, all of it at once.
-void check_complete(const std::vector<Override>& overrides) {
+/// Refuses a question without a file that leaves out what no default can stand for, all of it at once. A simulation
+/// needs no promises.
+void check_complete(const std::vector<Override>& overrides, bool simulated) {
     const auto said = [&](const std::string& field) {
         return std::any_of(overrides.begin(), overrides.end(), [&](const Override& override) {
             return override.path == field || override.path.rfind(field + ".", 0) == 0;
@@ -204,10 +214,12 @@ void check_complete(const std::vector<Override>& overrides) {
     };
     std::string missing;
     for (const Needed& part : needed())
-        if (std::none_of(part.ways.begin(), part.ways.end(),
-                         [&](const auto& fields) { return std::all_of(fields.begin(), fields.end(), said); }))
+        if (!(part.of_plans && simulated) && std::none_of(part.ways.begin(), part.ways.end(), [&](const auto& fields) {
+                return std::all_of(fields.begin(), fields.end(), said);
+            }))
             missing += (missing.empty() ? "" : "; ") + part.options;
-    if (!missing.empty()) throw InputError("command line", "a question without a scenario file also needs " + missing);
+    if (!missing.empty())
+        throw InputError("command line", "a question without a scenario file also needs " + missing + "; see --help");
 }
 
 }  // namespace
@@ -256,7 +268,7 @@ Scenario read_question(const std::string& file, const Arguments& arguments, Cata
                        SimulationTerms* simulation) {
     const std::vector<Override> overrides = overrides_of(arguments);
     if (!file.empty()) return read_scenario(file, overrides, catalog, simulation);
-    check_complete(overrides);
+    check_complete(overrides, simulation != nullptr);
     return make_scenario("command line", overrides, catalog, simulation);
 }
 

@@ -13,7 +13,8 @@ namespace plimsoll {
 [[nodiscard]] const std::vector<Option>& scenario_options();
 /// What these options and those of `simulate` change, in their order, `--set` last.
 [[nodiscard]] std::vector<Override> overrides_of(const Arguments& arguments);
-/// The scenario of a file with the options over it, or of the options alone when `file` is empty.
+/// The scenario of a file with the options over it, or of the options alone when `file` is empty. Only with
+/// `simulation` may it be without promises.
 [[nodiscard]] Scenario read_question(const std::string& file, const Arguments& arguments, Catalog& catalog,
                                      SimulationTerms* simulation = nullptr);
 

@@ -107,7 +107,8 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
         arguments.set("set", std::move(settings), true);
         take_back(arguments,
                   {"users", "rate", "think-time", "arrivals", "cv", "diurnal", "spikes", "sessions", "protocol"});
-        questions.planned = read_question(file, arguments, catalog);
+        SimulationTerms of_the_same_replicas;
+        questions.planned = read_question(file, arguments, catalog, &of_the_same_replicas);
     }
     if (questions.trace && !asked.load.classes.empty())
         throw InputError("--workload", "a recorded workload and classes exclude each other");
@@ -115,10 +116,19 @@ Questions read_questions(Arguments arguments, Catalog& catalog) {
     return questions;
 }
 
-/// The best candidate, or where none keeps the promises the first that fits.
+/// The best candidate, or where none keeps the promises that nearest to the bounds, or the first that fits.
 std::optional<Candidate> choose(const Scenario& scenario, Catalog& catalog, SimulationQuestion& question) {
     const Plan planned = plan(scenario, catalog);
-    if (const Answer* answer = best_answer(planned, scenario.models.front())) return answer->best;
+    if (const Answer* answer = best_answer(planned, scenario.models.front())) {
+        if (scenario.slo.terms.empty() && planned.candidates.size() > 1)
+            question.notes.emplace_back("Without promises this is the cheapest deployment that holds the model.");
+        return answer->best;
+    }
+    if (const Answer* beyond = nearest_answer(planned, scenario.models.front())) {
+        question.notes.push_back("Nothing keeps the promises within " + bounds_text(scenario) +
+                                 "; this is the nearest to it: " + beyond->nearest->refusal->why + ".");
+        return beyond->nearest;
+    }
     for (const Candidate& candidate : planned.candidates)
         if (candidate.largest_batch >= 1.0) {
             question.notes.push_back(
@@ -155,8 +165,9 @@ void add_forecast(const Questions& questions, const Load& load, SimulationQuesti
 }
 
 std::string pool_text(const Deployment& d, std::size_t replicas, const std::string& does) {
-    return fmt::format("{} instance{}{} on {}, {}, {} weights, {} (scheduler {})", replicas, replicas == 1 ? "" : "s",
-                       does, d.node->name, split_text(d), to_string(d.weights), d.engine->name, d.engine->scheduler);
+    return fmt::format("{}{} on {}, {}, {} weights, {} (scheduler {})",
+                       plural(static_cast<double>(replicas), "instance"), does, d.node->name, split_text(d),
+                       to_string(d.weights), d.engine->name, d.engine->scheduler);
 }
 
 /// Several pools, or separate prefill and decode: the whole deployment.
@@ -177,14 +188,12 @@ std::string subject_of_pools(const SimulationQuestion& question, const Simulatio
 
 std::string subject_of(const SimulationQuestion& question, const Candidate& chosen, bool given) {
     const Deployment& d = *question.deployment;
-    const std::uint32_t replicas = question.front();
-    std::string text = fmt::format("{} on {}, {}, {} weights, {} (scheduler {}): {} instance{}", d.model->name,
-                                   d.node->name, split_text(d), to_string(d.weights), d.engine->name,
-                                   d.engine->scheduler, replicas, replicas == 1 ? "" : "s");
+    std::string text =
+        fmt::format("{} on {}, {}, {} weights, {} (scheduler {}): {}", d.model->name, d.node->name, split_text(d),
+                    to_string(d.weights), d.engine->name, d.engine->scheduler, plural(question.front(), "instance"));
     if (!given && chosen.nodes_needed > 0)
-        text += fmt::format(" of {} on {} node{}",
-                            to_text(Cell::count(chosen.deployment.instances_on(chosen.nodes_needed))),
-                            to_text(Cell::count(chosen.nodes_needed)), chosen.nodes_needed == 1 ? "" : "s");
+        text += fmt::format(" of {} on {}", to_text(Cell::count(chosen.deployment.instances_on(chosen.nodes_needed))),
+                            plural(chosen.nodes_needed, "node"));
     return text;
 }
 

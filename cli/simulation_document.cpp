@@ -11,15 +11,15 @@
 namespace plimsoll {
 namespace {
 
-std::string count_text(std::uint64_t count) {
-    return to_text(Cell::count(static_cast<double>(count)));
+std::string counted(std::uint64_t count, std::string_view noun) {
+    return plural(static_cast<double>(count), noun);
 }
 
 std::string mixture_text(const SimulationQuestion& question) {
     std::string text;
     for (const LoadPlan& part : question.setup.load.classes)
         text += (text.empty() ? "" : ", ") + part.class_name + " " +
-                (part.users > 0 ? fmt::format("{} users", count_text(part.users))
+                (part.users > 0 ? counted(part.users, "user")
                                 : fmt::format("{} {}/s", plain_number(part.rate.value()),
                                               part.kind == "sessions" ? "sessions" : "requests"));
     return text;
@@ -31,22 +31,22 @@ std::string load_text(const SimulationQuestion& question) {
     if (load.kind == "mixture")
         text = mixture_text(question);
     else if (load.kind == "trace")
-        text = fmt::format("{} recorded requests", count_text(load.trace->size()));
+        text = counted(load.trace->size(), "recorded request");
     else if (load.users > 0)
-        text = fmt::format("{} users, thinking {}", count_text(load.users), to_text(question.think_time));
+        text = counted(load.users, "user") + ", thinking " + to_text(question.think_time);
     else
         text = fmt::format("{} {}/s, {} arrivals", plain_number(load.rate.value()),
                            load.kind == "sessions" ? "sessions" : "requests",
                            load.kind == "sessions" ? "poisson" : load.kind);
     if (load.kind == "sessions") text += fmt::format(", {} turns each", plain_number(mean_turns(load.session)));
     if (load.kind == "one-each") text += ", one request each";
-    if (load.kind == "shared-queue") text += fmt::format(", a queue of {} requests", count_text(load.requests));
+    if (load.kind == "shared-queue") text += ", a queue of " + counted(load.requests, "request");
     return text;
 }
 
 std::string headline(const SimulationQuestion& question, const SimulationResult& result) {
-    return fmt::format("{}; {}. {} requests and {} engine steps in {} simulated{}.", question.subject,
-                       load_text(question), count_text(result.counts.requests), count_text(result.counts.iterations),
+    return fmt::format("{}; {}. {} and {} in {} simulated{}.", question.subject, load_text(question),
+                       counted(result.counts.requests, "request"), counted(result.counts.iterations, "engine step"),
                        to_text(result.counts.end),
                        question.replications > 1 ? fmt::format(", {} replications", question.replications) : "");
 }
@@ -148,14 +148,14 @@ void add_timing(const SimulationResult& result, Seconds wall, std::vector<Item>&
 std::vector<std::string> happenings(const ClusterCounts& counts) {
     std::vector<std::string> lines;
     if (counts.failures > 0) {
-        std::string text = fmt::format("Replicas failed {} times", count_text(counts.failures));
-        if (counts.resubmitted > 0) text += fmt::format("; {} requests began again", count_text(counts.resubmitted));
+        std::string text = "Replicas failed " + counted(counts.failures, "time");
+        if (counts.resubmitted > 0) text += "; " + counted(counts.resubmitted, "request") + " began again";
         lines.push_back(text + ".");
     }
-    if (counts.retries > 0) lines.push_back(fmt::format("Clients tried {} times again.", count_text(counts.retries)));
+    if (counts.retries > 0) lines.push_back("Clients tried again " + counted(counts.retries, "time") + ".");
     if (counts.transfers > 0)
-        lines.push_back(fmt::format("KV was transferred {} times, {} tokens in all.", count_text(counts.transfers),
-                                    count_text(counts.transferred_tokens)));
+        lines.push_back(fmt::format("KV was transferred {}, {} in all.", counted(counts.transfers, "time"),
+                                    counted(counts.transferred_tokens, "token")));
     return lines;
 }
 
@@ -170,13 +170,12 @@ Bullets remarks(const SimulationQuestion& question, const SimulationResult& resu
     if (report.unsettled)
         lines.emplace_back("The run had not settled: it is too short, or the load is more than can be served.");
     else if (report.warm_up_requests > 0)
-        lines.push_back(
-            fmt::format("The first {} requests are left out as warm-up.", count_text(report.warm_up_requests)));
+        lines.push_back("Left out as warm-up: the first " + counted(report.warm_up_requests, "request") + ".");
     const ClusterCounts& counts = result.counts;
-    for (const auto& [count, what] : {std::pair{counts.refused, "were refused"},
-                                      {counts.timed_out, "were given up by their clients"},
-                                      {counts.lost, "were lost with a replica"}})
-        if (count > 0) lines.push_back(fmt::format("{} requests {}.", count_text(count), what));
+    for (const auto& [count, what] : {std::pair{counts.refused, "Refused: "},
+                                      {counts.timed_out, "Given up by their clients: "},
+                                      {counts.lost, "Lost with a replica: "}})
+        if (count > 0) lines.push_back(what + counted(count, "request") + ".");
     for (std::string& line : happenings(result.counts)) lines.push_back(std::move(line));
     std::string few;
     for (std::size_t q = 0; q < reported_quantiles.size(); ++q)

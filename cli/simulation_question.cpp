@@ -9,6 +9,7 @@
 #include "cli/scenario_options.hpp"
 #include "cli/simulation_options.hpp"
 #include "model/base/error.hpp"
+#include "model/base/limit_text.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -68,8 +69,8 @@ std::optional<std::uint64_t> whole_number(const Arguments& arguments, const std:
     if (!text) return std::nullopt;
     const double number = parse_number(*text, "--" + name);
     if (number != std::floor(number) || number < range.least || number > range.most)
-        throw InputError("--" + name, fmt::format("expected a whole number from {} to {:g}, got {}", range.least,
-                                                  range.most, in_quotes(*text)));
+        throw InputError("--" + name, fmt::format("expected a whole number from {} to {}, got {}",
+                                                  limit_text(range.least), limit_text(range.most), in_quotes(*text)));
     return static_cast<std::uint64_t>(number);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/step_validation_document.hpp"
 
+#include "cli/skipped_rows.hpp"
 #include "model/base/error.hpp"
 #include "scenarios/step_validation.hpp"
 
@@ -112,11 +113,12 @@ void add_summary(const StepValidation& validation, std::vector<Item>& items) {
 Document step_validation_document(const Imported& imported, const Arguments& arguments, Catalog& catalog) {
     const StepValidation validation = validate_steps(imported.table, assumptions_of(arguments, catalog), catalog);
     Document document;
-    document.items.push_back(rows_table(validation));
+    add_judged_rows(rows_table(validation), document.items);
     std::vector<std::string> left_out = imported.left_out;
     for (const StepRow& row : validation.rows)
         if (!row.skipped.empty()) left_out.push_back(row.place + ": " + row.skipped);
-    if (!left_out.empty()) document.items.push_back(Bullets{"left_out", "Left out:", std::move(left_out)});
+    if (!left_out.empty()) document.items.push_back(Bullets{"left_out", "", std::move(left_out), false});
+    document.items.push_back(Bullets{"", "Left out of the files:", imported.left_out});
     document.items.push_back(groups_table(validation));
     add_summary(validation, document.items);
     document.items.push_back(Bullets{"assumptions", "Assumed:", validation.assumptions});

@@ -1,6 +1,7 @@
 #include "cli/text_layout.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "cli/words.hpp"
@@ -12,6 +13,9 @@ constexpr std::size_t gap = 2;
 constexpr std::size_t longest_unbroken_word = 24;
 // A text gets the width that keeps it to about so many lines, up to this width; less important columns make room.
 constexpr std::size_t most_lines = 4, widest_forced = 40;
+// Names are broken only where so large a share of their column would stay whole, if less important columns can make
+// room for that.
+constexpr double whole_share = 0.9;
 
 using Lines = std::vector<std::string>;
 
@@ -44,7 +48,7 @@ struct Laid {
     std::size_t index;
     std::vector<std::string> cells;
     bool right = true;
-    std::size_t least = 0, natural = 0, titled = 0, width = 0;
+    std::size_t least = 0, comfortable = 0, natural = 0, titled = 0, width = 0;
 };
 
 std::string cell_text(const Cell& cell, const Column& column) {
@@ -53,13 +57,24 @@ std::string cell_text(const Cell& cell, const Column& column) {
     return text;
 }
 
+/// The width in which most names of a column, that is cells without blanks, stay whole.
+std::size_t width_of_names(const std::vector<std::string>& cells) {
+    std::vector<std::size_t> widths;
+    for (const std::string& cell : cells)
+        if (cell.find_first_of(" \n") == cell.npos) widths.push_back(display_width(cell));
+    if (widths.empty()) return 0;
+    std::sort(widths.begin(), widths.end());
+    const double rank = std::ceil(whole_share * static_cast<double>(widths.size()));
+    return widths[static_cast<std::size_t>(rank) - 1];
+}
+
 std::vector<Laid> shown_columns(const Table& table) {
     std::vector<Laid> columns;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         const Column& column = table.columns[i];
         const bool any =
             std::any_of(table.rows.begin(), table.rows.end(), [&](const Row& row) { return row[i].known(); });
-        if (column.title.empty() || (!any && column.priority > 0)) continue;
+        if (column.title.empty() || column.heading || (!any && column.priority > 0)) continue;
         Laid laid{&column, i, {}};
         for (const Row& row : table.rows) {
             laid.cells.push_back(cell_text(row[i], column));
@@ -72,6 +87,7 @@ std::vector<Laid> shown_columns(const Table& table) {
         const std::string title = title_of(column);
         laid.least = std::max(laid.least, column.wrap ? longest_part(title) : longest_word(title));
         laid.natural = std::max(laid.natural, laid.least);
+        laid.comfortable = std::max(laid.least, column.wrap ? width_of_names(laid.cells) : 0);
         laid.titled = std::max(laid.natural, display_width(title));
         columns.push_back(std::move(laid));
     }
@@ -149,10 +165,33 @@ std::string on_one_line(std::string text) {
     return text;
 }
 
+/// "operator gemm, GPU a100-80gb-sxm" for each row; empty where no column is a heading.
+Lines headings(const Table& table) {
+    Lines texts;
+    for (const Row& row : table.rows) {
+        std::string text;
+        for (std::size_t i = 0; i < row.size(); ++i)
+            if (const Column& column = table.columns[i]; column.heading && !column.title.empty() && row[i].known())
+                text += (text.empty() ? "" : ", ") + title_of(column) + " " + to_text(row[i], column.unit);
+        texts.push_back(std::move(text));
+    }
+    return texts;
+}
+
+/// The heading of a row that is the first to have it.
+void add_heading(std::string& text, const Lines& headings, std::size_t row, std::size_t width) {
+    if (headings[row].empty() || (row > 0 && headings[row] == headings[row - 1])) return;
+    if (row > 0) text += "\n";
+    for (const std::string& line : wrap(headings[row] + ":", width)) text += line + "\n";
+}
+
 /// For rooms too narrow for any table: one value a line.
-std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, std::size_t width) {
+std::string layout_records(const std::vector<Laid>& columns, const Lines& headings, std::size_t width) {
     std::string text;
+    const std::size_t rows = headings.size();
     for (std::size_t row = 0; row < rows; ++row) {
+        if (!headings[row].empty())
+            for (const std::string& line : wrap(headings[row] + ":", width)) text += line + "\n";
         for (const Laid& c : columns)
             for (const std::string& line : wrap(title_of(*c.column) + ": " + on_one_line(c.cells[row]), width))
                 text += line + "\n";
@@ -166,14 +205,22 @@ std::string layout_records(const std::vector<Laid>& columns, std::size_t rows, s
 std::string layout_table(const Table& table, std::size_t width, std::vector<std::string>& dropped) {
     std::vector<Laid> columns = shown_columns(table);
     Lines without;
+    for (Laid& c : columns) std::swap(c.least, c.comfortable);
     drop_columns(columns, width, without);
-    if (least_width(columns) > width) return layout_records(shown_columns(table), table.rows.size(), width);
+    if (least_width(columns) > width) {
+        columns = shown_columns(table);
+        without.clear();
+        drop_columns(columns, width, without);
+    }
+    if (least_width(columns) > width) return layout_records(shown_columns(table), headings(table), width);
     for (auto title = without.rbegin(); title != without.rend(); ++title)
         if (std::find(dropped.begin(), dropped.end(), *title) == dropped.end()) dropped.insert(dropped.begin(), *title);
     spread(columns, width);
     std::string text;
     add_head(text, columns);
+    const Lines before = headings(table);
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        add_heading(text, before, row, width);
         std::vector<Lines> cells;
         cells.reserve(columns.size());
         for (const Laid& c : columns) cells.push_back(wrapped(c.cells[row], c.width));

@@ -37,6 +37,9 @@ target_compile_features(plimsoll_emulated PRIVATE cxx_std_20)
 target_sources(plimsoll_tests PRIVATE $<TARGET_OBJECTS:plimsoll_emulated>)
 set_source_files_properties(tests/emulated_kernels_test.cpp PROPERTIES INCLUDE_DIRECTORIES ${emulated_dir})
 target_compile_definitions(plimsoll_tests PRIVATE PLIMSOLL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+string(REPLACE "," " " sanitizers "${PLIMSOLL_SANITIZE}")
+set_source_files_properties(tests/instruction_sets_test.cpp PROPERTIES COMPILE_DEFINITIONS
+    "PLIMSOLL_NM=\"${CMAKE_NM}\";PLIMSOLL_SANITIZED=$<BOOL:${sanitizers}>;PLIMSOLL_LIBRARY=\"$<TARGET_FILE:plimsoll>\"")
 target_precompile_headers(plimsoll_tests PRIVATE tests/catch.hpp)
 # The runner is configured by macros that must come before the first include.
 set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)

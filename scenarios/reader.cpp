@@ -162,6 +162,14 @@ int read_spares(const Fields& fields) {
     return std::stoi(digits);
 }
 
+/// Of what a plan may come to.
+void read_bounds(const Fields& fields, Scenario& scenario) {
+    if (given(fields, "max_nodes")) scenario.max_nodes = static_cast<int>(fields.integer("max_nodes", {1, 1e6}));
+    if (given(fields, "max_cost")) scenario.max_cost = fields.quantity<DollarsPerSecond>("max_cost", {1e-6, 1e6});
+    if (scenario.max_nodes && *scenario.max_nodes <= scenario.spares)
+        fields.fail("max_nodes", "leaves no node beside the " + std::to_string(scenario.spares) + " of 'spares'");
+}
+
 void read_choices(const Fields& fields, Catalog& catalog, Assumptions& assumptions, Scenario& scenario) {
     scenario.models = read_entries(fields, "models", catalog.models);
     scenario.engines = read_entries(assumptions.source(fields, "engines"), "engines", catalog.engines);
@@ -202,11 +210,12 @@ Scenario read_resolved(const Fields& fields, Catalog& catalog, SimulationTerms* 
     if (given(fields, "description")) scenario.description = fields.string("description");
     read_choices(fields, catalog, assumptions, scenario);
     scenario.load = read_load(fields.object("load"), assumptions);
-    scenario.slo = read_slo(fields.object("slo"));
+    if (simulation == nullptr || given(fields, "slo")) scenario.slo = read_slo(fields.object("slo"));
     read_requests(fields, catalog, assumptions, scenario);
     scenario.spares = read_spares(assumptions.source(fields, "spares"));
     scenario.headroom = assumptions.source(fields, "headroom").number("headroom", {0, 0.9});
     if (given(fields, "confidence")) scenario.confidence = fields.number("confidence", {0.5, 0.99});
+    read_bounds(fields, scenario);
     scenario.cost = read_cost(object_or_empty(fields, "cost"), assumptions);
     const SimulationTerms terms = read_simulation(object_or_empty(fields, "simulation"), catalog, assumptions);
     if (simulation != nullptr) *simulation = terms;

@@ -18,7 +18,7 @@ struct Override {
 
 /// Reads a scenario file: `extends` (a file beside it, no cycles), then the overrides, then every name resolved.
 /// Throws InputError with file and JSON pointer. The format is documented in scenarios/README.md. `simulation`, where
-/// given, takes the section of that name, which is checked in any case.
+/// given, takes the section of that name, which is checked in any case, and the promises may be absent.
 [[nodiscard]] Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides, Catalog& catalog,
                                      SimulationTerms* simulation = nullptr);
 

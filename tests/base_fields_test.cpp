@@ -82,7 +82,7 @@ TEST_CASE("a wrong value is refused with its place and what was expected", "[fie
                                   "flag": "yes", "none": null}})")
                             .object("load");
     CHECK_THROWS_WITH(load.integer("users", {1, 1e9}),
-                      "a.json: /load/users: expected a whole number from 1 to 1e+09, got -3");
+                      "a.json: /load/users: expected a whole number from 1 to 1,000,000,000, got -3");
     CHECK_THROWS_WITH(load.integer("share", {0, 10}),
                       "a.json: /load/share: expected a whole number from 0 to 10, got 3.5");
     CHECK_THROWS_WITH(load.integer("text", any), "a.json: /load/text: expected a whole number, got '3'");

@@ -66,6 +66,7 @@ TEST_CASE("arithmetic, energy, power, money and rates", "[units_text]") {
     CHECK(read<Dollars>("9500 USD") == 9500.0);
     CHECK(read<DollarsPerSecond>("3.6 USD/h") == 0.001);
     CHECK(read<DollarsPerSecond>("31536000 USD/year") == 1.0);  // 365 * 86400 s
+    CHECK(read<DollarsPerSecond>("2628000 USD/month") == 1.0);  // a twelfth of it
     CHECK(read<DollarsPerJoule>("3.6 USD/kWh") == 1e-6);
     CHECK(read<PerSecond>("5 /s") == 5.0);
     CHECK(read<PerSecond>("5/s") == 5.0);

@@ -59,6 +59,18 @@ TEST_CASE("rates of a processor follow from its samples, and its entries are goo
     CHECK_FALSE(processor_rates({}, labels));
     // Rounds agree, so what is left is what runs may differ by: 5 %.
     CHECK(rates->bandwidth.deviation == Approx(0.5e9));
+    CHECK(rates->peaks.at("fp32").deviation == Approx(5e9).epsilon(0.001));
+    // A round that ended before its large products says nothing of the peak.
+    auto cut = round_machine();
+    for (const Measured& one : round_machine())
+        if (one.round == 0 && one.sample.point.shape.m == 1) {
+            cut.push_back(one);
+            cut.back().round = 3;
+        }
+    const auto rates_of_cut = processor_rates(cut, labels);
+    REQUIRE(rates_of_cut);
+    CHECK(rates_of_cut->peaks.at("fp32").value == Approx(rates->peaks.at("fp32").value));
+    CHECK(rates_of_cut->peaks.at("fp32").deviation == Approx(rates->peaks.at("fp32").deviation));
 
     ProcessorFacts facts{
         .name = "cpu-round-4", .vendor = "nobody", .model = "Round", .measured = "a test", .threads = 4};
@@ -169,6 +181,7 @@ TEST_CASE("calibrate run refuses what it cannot do before it measures") {
     CHECK(run(words("calibrate run --budget 5")).code == 2);
     CHECK(run(words("calibrate run --threads 0")).code == 2);
     CHECK(run(words("calibrate run --name A")).code == 2);
+    CHECK(run(words("calibrate run --instructions sse9")).code == 2);
     CHECK(run(words("calibrate run --output-data /proc/none")).code == 4);
     CHECK(run(words("calibrate run --output-data /dev/null")).code == 4);
     const cli::TemporaryFolder folder;

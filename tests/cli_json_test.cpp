@@ -56,6 +56,35 @@ TEST_CASE("the referee adds what it simulated and changes nothing else, whatever
     CHECK(run({"plan", question[1], "--referee", "none"}).out.find("imulated") == std::string::npos);
 }
 
+TEST_CASE("a plan within bounds says what they carry where nothing keeps them") {
+    const std::vector<std::string> question{"plan", "tests/cli/scenarios/round.json", "--referee", "none"};
+    std::vector<std::string> bounded = question;
+    bounded.insert(bounded.end(), {"--max-nodes", "1"});
+    const Json free = answer_of(question), answer = answer_of(bounded, cli::round_data, 3);
+    for (std::size_t i = 0; i < 2; ++i) {
+        const Json &without = free.at("answers").at(i), &with = answer.at("answers").at(i);
+        CHECK(with.at("nodes").is_null());
+        CHECK(without.at("within_bounds").at("users").is_null());
+        CHECK(with.at("beyond_bounds").at("nodes") == without.at("nodes"));
+        CHECK(with.at("within_bounds").at("nodes") == 1);
+        CHECK(with.at("within_bounds").at("users") == without.at("users_per_node"));
+        CHECK(with.at("reason").get<std::string>().ends_with("nodes, more than the 1 allowed"));
+    }
+    const std::string said = run(bounded, cli::round_data, 400).out;
+    CHECK(said.find("no candidate keeps the promises within 1 node. The most within that is ") != said.npos);
+    // 730 hours make a month.
+    const double hourly = free.at("answers").at(0).at("cost_usd_per_hour");
+    const auto within = [&](double monthly) {
+        std::vector<std::string> all = question;
+        all.insert(all.end(), {"--max-cost", std::to_string(monthly) + " USD/month"});
+        return answer_of(all).at("answers").at(0).at("nodes");
+    };
+    CHECK(within(hourly * 730.0 * 1.001) == free.at("answers").at(0).at("nodes"));
+    bounded.back() = "5";
+    bounded.insert(bounded.end(), {"--set", "load.users=1"});
+    CHECK(answer_of(bounded).at("answers").at(0).at("nodes") == 1);
+}
+
 TEST_CASE("more sequences than the engine's default are had by asking for them") {
     // vLLM V0 runs 256 at once by default; a small model leaves cache for thousands.
     const auto plan = [](const std::string& sequences) {

@@ -101,6 +101,39 @@ TEST_CASE("an empty column that may go goes, and a change stands below its value
     CHECK(written("json", table).find("\"change\"") != std::string::npos);
 }
 
+TEST_CASE("a heading stands above the rows that share it, and is a column everywhere else") {
+    Table table{"rows", "", {{"gpu", "GPU", 0, true, "", true}, {"library", "library", 0}, {"n", "rows", 0}}, {}};
+    table.rows.push_back({"a100", "vllm", Cell::count(1)});
+    table.rows.push_back({"a100", "sglang", Cell::count(20)});
+    table.rows.push_back({"h200", "vllm", Cell::count(3)});
+    CHECK(written("table", table) ==
+          "library  rows\n"
+          "-------  ----\n"
+          "GPU a100:\n"
+          "vllm        1\n"
+          "sglang     20\n"
+          "\n"
+          "GPU h200:\n"
+          "vllm        3\n");
+    CHECK(written("csv", table) == "gpu,library,n\r\na100,vllm,1\r\na100,sglang,20\r\nh200,vllm,3\r\n");
+    CHECK_THAT(written("markdown", table), ContainsSubstring("| h200 | vllm | 3 |"));
+    CHECK_THAT(written("table", table, 6), ContainsSubstring("GPU\nh200:\n"));
+}
+
+TEST_CASE("names stay whole where less important columns can make room, all but a few long ones") {
+    Table table{"rows", "", {{"name", "name", 0, true}, {"note", "note", 1}}, {}};
+    for (const char* name : {"aa-bb-11", "aa-bb-22", "aa-bb-33", "aa-bb-44", "aa-bb-55", "aa-bb-66", "aa-bb-77",
+                             "aa-bb-88", "aa-bb-ff", "aa-bb-cc-dd-ee"})
+        table.rows.push_back({name, "eight so"});
+    // Nine of ten names are 8 wide, and so is the note: 18 with the gap.
+    CHECK_THAT(written("table", table, 18), ContainsSubstring("aa-bb-ff  eight so\naa-bb-    eight so\ncc-dd-ee\n"));
+    const std::string narrower = written("table", table, 17);
+    CHECK_THAT(narrower, ContainsSubstring("aa-bb-ff\naa-bb-cc-dd-ee\n"));
+    CHECK_THAT(narrower, ContainsSubstring("Not shown"));
+    // No column is left to go: then they break.
+    CHECK_THAT(written("table", table, 6), ContainsSubstring("aa-bb-\nff\n"));
+}
+
 TEST_CASE("CSV quotes what needs it and gives numbers in full") {
     CHECK(written("csv", small_table()) ==
           "name,users,cost_usd,note\r\n"

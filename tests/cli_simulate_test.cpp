@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include <nlohmann/json.hpp>
 
 #include "model/base/csv.hpp"
@@ -202,11 +204,39 @@ TEST_CASE("simulate counts requests that keep their promises as goodput") {
     CHECK_FALSE(simulated(open).at("rates").contains("goodput_per_s"));
 }
 
+TEST_CASE("simulate needs no promises, and counts goodput only with them") {
+    const std::string question =
+        "simulate --model round-model --node round-node-2 --engine round-engine --users 5 --think-time 1s "
+        "--workload round-chat --requests 200";
+    const Json free = simulated(question), promised = simulated(question + " --ttft 10s");
+    CHECK(free.at("metrics").at("ttft_s") == promised.at("metrics").at("ttft_s"));
+    CHECK(free.at("forecast") == promised.at("forecast"));
+    CHECK_FALSE(free.at("rates").contains("goodput_per_s"));
+    CHECK(promised.at("rates").contains("goodput_per_s"));
+    CHECK_THAT(refusal(question + " --highest-load"), ContainsSubstring("needs promises"));
+    CHECK_THAT(refusal("plan --model round-model --users 5 --workload round-chat"),
+               ContainsSubstring("also needs --ttft, --tpot or --e2e"));
+}
+
+TEST_CASE("no two outputs of simulate go to one file, and - is the standard output") {
+    const std::string open = tables + "--rate 5/s --prompt-tokens 16 --output-tokens 4 --requests 40 ";
+    const std::string file = "/tmp/plimsoll-one-file.csv", same = "/tmp/../tmp/plimsoll-one-file.csv";
+    CHECK(refusal(open + "--output " + file + " --requests-out " + same) ==
+          "plimsoll: --requests-out: '" + same +
+              "' is where the answer (--output) goes; each needs a file of its own\n");
+    CHECK(refusal(open + "--trace-out " + file + " --series-out " + file) ==
+          "plimsoll: --series-out: '" + file + "' is where --trace-out goes; each needs a file of its own\n");
+    CHECK_THAT(refusal(open + "--requests-out -"), ContainsSubstring("'-' is where the answer (--output) goes"));
+    CHECK_FALSE(std::filesystem::exists(file));
+    CHECK(cli::run(cli::words(open + "--output -")).out == cli::run(cli::words(open)).out);
+    CHECK(cli::run(cli::words(open + "--output /dev/null --requests-out /dev/null")).code == 0);
+}
+
 TEST_CASE("simulate refuses what makes no sense, and writes nothing") {
     CHECK(
         refusal("simulate") ==
         "plimsoll: command line: a question without a scenario file also needs --model; --users or --rate; --workload, "
-        "or --prompt-tokens and --output-tokens; --ttft, --tpot or --e2e\n");
+        "or --prompt-tokens and --output-tokens; see --help\n");
     CHECK(refusal("simulate --cost-tables x --scheduler sarathi") ==
           "plimsoll: simulate: --cost-tables needs --layers\n");
     CHECK(refusal("simulate --cost-tables tests/cli/tables --layers 4 --kv-blocks 9") ==
@@ -224,7 +254,7 @@ TEST_CASE("simulate refuses what makes no sense, and writes nothing") {
     CHECK(refusal(recorded + "--router random") == "plimsoll: --router: /simulation/router: is for several replicas\n");
     CHECK(refusal(recorded + "--cv 2") == "plimsoll: --cv: /load/cv: says nothing about recorded arrivals\n");
     CHECK(refusal(recorded + "--requests 0") ==
-          "plimsoll: --requests: expected a whole number from 1 to 1e+12, got '0'\n");
+          "plimsoll: --requests: expected a whole number from 1 to 1,000,000,000,000, got '0'\n");
     CHECK(refusal(recorded + "--warm-up many") == "plimsoll: --warm-up: 'many' does not begin with a number\n");
     CHECK(refusal(recorded + "--warm-up 3 --requests 3") == "plimsoll: --warm-up: is not shorter than the run\n");
     CHECK(refusal("simulate " + round_scenario + " --layers 3") == "plimsoll: --layers: is for --cost-tables\n");

@@ -85,7 +85,7 @@ TEST_CASE("a context that YaRN stretches") {
     CHECK(context("deepseek-v3", "rope_scaling",
                   R"({"type": "yarn", "factor": 40, "original_max_position_embeddings": 4096})") == 163840);
     CHECK(refusal("qwen2.5-7b", {{"rope_scaling", R"({"type": "yarn", "factor": "four"})"}}) ==
-          place("qwen2.5-7b") + "/rope_scaling/factor: expected a number from 1e-06 to 1e+06, got 'four'");
+          place("qwen2.5-7b") + "/rope_scaling/factor: expected a number from 1e-06 to 1,000,000, got 'four'");
 }
 
 TEST_CASE("the dtype of a model that reads images may stand in its part about text") {

@@ -8,8 +8,4 @@ namespace plimsoll {
 /// threads as the measurement is given.
 [[nodiscard]] const Registry<Microbenchmark>& cpu_benchmarks();
 
-/// The library behind the products, with its version, and the instruction sets that it was compiled for.
-[[nodiscard]] std::string cpu_library();
-[[nodiscard]] std::string cpu_instruction_sets();
-
 }  // namespace plimsoll

@@ -1,15 +1,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Core>
-
 #include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/host_kernel.hpp"
 
 namespace plimsoll {
 namespace {
 
-using Numbers = Eigen::Map<const Eigen::ArrayXf>;
 constexpr float epsilon = 1e-5F;
 
 /// Work on [m tokens, n numbers] that reads each number once: a root-mean-square norm, or SiLU(a) * b.
@@ -53,12 +50,11 @@ class Elementwise final : public HostKernel {
     void share(int thread, int threads) override {
         const Part part = part_of(tokens_, 1, thread, threads);
         for (std::int64_t token = part.first; token < part.last; ++token) {
-            const Numbers a(first_ + token * size_, size_), b(second_ + token * size_, size_);
-            Eigen::Map<Eigen::ArrayXf> result(output_.data() + token * size_, size_);
+            const std::int64_t at = token * size_;
             if (norm_)
-                result = a / std::sqrt(a.square().mean() + epsilon);
+                kernels().rms_norm(first_ + at, size_, epsilon, output_.data() + at);
             else
-                result = a / (1.0F + (-a).exp()) * b;
+                kernels().silu_mul(first_ + at, second_ + at, size_, output_.data() + at);
         }
     }
 

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <thread>
-
-#include <Eigen/Core>
 
 #include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/host_kernel.hpp"
@@ -10,13 +9,8 @@
 namespace plimsoll {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
-using Rows = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
-using Columns = Eigen::Map<const Matrix>;
-using Vector = Eigen::Map<const Eigen::VectorXf>;
-
-/// Columns of weights that are expanded to fp32 at a time: with 4096 rows half a mebibyte, which a core's cache holds.
-constexpr std::int64_t panel = 32;
+/// Columns of which the threads get whole multiples.
+constexpr std::int64_t grain = 32;
 
 /// y[m, n] = x[m, k] W[k, n] with fp32 activations; weights [n, k] of any type, each output's in a row, are expanded
 /// to fp32 on the way.
@@ -24,13 +18,14 @@ class Gemm final : public HostKernel {
   public:
     explicit Gemm(const KernelPoint& point)
         : HostKernel(point),
-          dtype_(point.dtype),
+          type_(number_type(point.dtype)),
           m_(point.shape.m),
           n_(point.shape.n),
           k_(point.shape.k),
           input_(static_cast<std::size_t>(m_ * k_)),
-          output_(m_, n_) {
-        expand(OperandRing::shared().next(input_.size() * sizeof(float)), "fp32", input_.size(), input_.data());
+          output_(static_cast<std::size_t>(m_ * n_)) {
+        std::memcpy(input_.data(), OperandRing::shared().next(input_.size() * sizeof(float)),
+                    input_.size() * sizeof(float));
         next_weights();
     }
 
@@ -43,8 +38,10 @@ class Gemm final : public HostKernel {
             double reference = 0;
             for (std::int64_t l = 0; l < k_; ++l)
                 reference += static_cast<double>(input_[static_cast<std::size_t>(row * k_ + l)]) *
-                             number_at(weights_, dtype_, static_cast<std::size_t>(column * k_ + l));
-            deviation = std::max(deviation, std::abs(static_cast<double>(output_(row, column)) - reference));
+                             number_at(weights_, type_, column * k_ + l);
+            deviation = std::max(
+                deviation,
+                std::abs(static_cast<double>(output_[static_cast<std::size_t>(column * m_ + row)]) - reference));
             largest = std::max(largest, std::abs(reference));
         }
         return deviation / largest;
@@ -58,39 +55,19 @@ class Gemm final : public HostKernel {
     }
 
     void share(int thread, int threads) override {
-        const Part part = part_of(n_, panel, thread, threads);
-        if (dtype_ == "fp32") {
-            multiply(static_cast<const float*>(weights_) + part.first * k_, part.first, part.last - part.first);
-            return;
-        }
-        std::vector<float> expanded(static_cast<std::size_t>(panel * k_));
-        const std::size_t row = static_cast<std::size_t>(k_) * bytes_of_dtype(dtype_);
-        for (std::int64_t from = part.first; from < part.last; from += panel) {
-            const std::int64_t columns = std::min(panel, part.last - from);
-            expand(static_cast<const unsigned char*>(weights_) + static_cast<std::size_t>(from) * row, dtype_,
-                   static_cast<std::size_t>(columns * k_), expanded.data());
-            multiply(expanded.data(), from, columns);
-        }
+        const Part part = part_of(n_, grain, thread, threads);
+        kernels().multiply({type_, weights_, input_.data(), output_.data(), m_, k_, part.first, part.last});
     }
 
   private:
     void next_weights() {
-        weights_ = OperandRing::shared().next(static_cast<std::size_t>(n_ * k_) * bytes_of_dtype(dtype_));
+        weights_ = OperandRing::shared().next(static_cast<std::size_t>(n_ * k_ * number_bytes(type_)));
     }
 
-    void multiply(const float* weights, std::int64_t column, std::int64_t columns) {
-        if (columns <= 0) return;
-        const Columns factor(weights, k_, columns);
-        if (m_ == 1)
-            output_.row(0).segment(column, columns).noalias() = Vector(input_.data(), k_).transpose() * factor;
-        else
-            output_.middleCols(column, columns).noalias() = Rows(input_.data(), m_, k_) * factor;
-    }
-
-    std::string dtype_;
+    NumberType type_;
     std::int64_t m_, n_, k_;
-    std::vector<float> input_;  ///< [m, k]
-    Matrix output_;             ///< [m, n]
+    std::vector<float> input_;   ///< [m, k]
+    std::vector<float> output_;  ///< [n, m]
     const void* weights_ = nullptr;
 };
 
@@ -137,15 +114,6 @@ std::unique_ptr<PreparedKernel> prepare(const KernelPoint& wanted) {
 }
 
 }  // namespace
-
-std::string cpu_library() {
-    return "eigen-" + std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
-           std::to_string(EIGEN_MINOR_VERSION);
-}
-
-std::string cpu_instruction_sets() {
-    return Eigen::SimdInstructionSetsInUse();
-}
 
 void register_gemm(Registry<Microbenchmark>& registry) {
     registry.add("gemm", {.description = "products with weights of fp32, bf16, fp16 and int8, expanded to fp32",

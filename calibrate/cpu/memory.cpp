@@ -2,8 +2,6 @@
 #include <cmath>
 #include <cstring>
 
-#include <Eigen/Core>
-
 #include "calibrate/cpu/benchmarks.hpp"
 #include "calibrate/host/host_kernel.hpp"
 
@@ -53,8 +51,7 @@ class Stream final : public HostKernel {
             std::memcpy(target_.data() + part.first, source_ + part.first, size * sizeof(float));
             return;
         }
-        const Eigen::Map<const Eigen::ArrayXf> numbers(source_ + part.first, part.last - part.first);
-        sums_[static_cast<std::size_t>(thread) * apart] = numbers.sum();
+        sums_[static_cast<std::size_t>(thread) * apart] = kernels().sum(source_ + part.first, part.last - part.first);
     }
 
   private:

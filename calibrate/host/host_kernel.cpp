@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 namespace plimsoll {
@@ -13,29 +15,20 @@ constexpr double full_clock = 0.85;
 constexpr Seconds slack(50e-6);
 constexpr double relative_slack = 0.05;
 
-float from_bf16(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-}
-
-/// Exact but for infinities and what is no number, which no operand is; compilers make vectors of it.
-float from_fp16(std::uint16_t bits) {
-    constexpr float exponent_bias = 0x1p112F;  // 2^(127 - 15)
-    const auto magnitude = static_cast<std::uint32_t>(bits & 0x7FFFU) << 13U;
-    const float value = std::bit_cast<float>(magnitude) * exponent_bias;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | static_cast<std::uint32_t>(bits & 0x8000U)
-                                                                          << 16U);
-}
-
-template <class Narrow, class Widen>
-void widen(const void* numbers, std::size_t count, float* expanded, Widen one) {
-    const auto* narrow = static_cast<const Narrow*>(numbers);
-    for (std::size_t i = 0; i < count; ++i) expanded[i] = one(narrow[i]);
+template <class T>
+T read(const unsigned char* bytes) {
+    T value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
 }
 
 }  // namespace
 
 HostKernel::HostKernel(const KernelPoint& point, int repeats)
-    : team_(std::max(1, static_cast<int>(point.shape.ranks))), cold_(point.cold), repeats_(repeats) {}
+    : kernels_(*instruction_set(point.instructions, "instructions").kernels),
+      team_(std::max(1, static_cast<int>(point.shape.ranks))),
+      cold_(point.cold),
+      repeats_(repeats) {}
 
 Reading HostKernel::run() {
     refresh();
@@ -51,28 +44,24 @@ Reading HostKernel::run() {
     return {(time.busiest + *shortest_wake_) / static_cast<double>(repeats_), clock, slow, disturbed};
 }
 
-std::size_t bytes_of_dtype(const std::string& dtype) {
-    if (dtype == "fp32") return 4;
-    if (dtype == "fp16" || dtype == "bf16") return 2;
-    if (dtype == "int8") return 1;
+NumberType number_type(const std::string& dtype) {
+    if (dtype == "fp32") return NumberType::fp32;
+    if (dtype == "fp16") return NumberType::fp16;
+    if (dtype == "bf16") return NumberType::bf16;
+    if (dtype == "int8") return NumberType::int8;
     throw std::runtime_error("no numbers of type " + dtype + " on a processor");
 }
 
-void expand(const void* numbers, const std::string& dtype, std::size_t count, float* expanded) {
-    if (bytes_of_dtype(dtype) == 4)
-        std::copy_n(static_cast<const float*>(numbers), count, expanded);
-    else if (dtype == "fp16")
-        widen<std::uint16_t>(numbers, count, expanded, from_fp16);
-    else if (dtype == "bf16")
-        widen<std::uint16_t>(numbers, count, expanded, from_bf16);
-    else
-        widen<std::int8_t>(numbers, count, expanded, [](std::int8_t number) { return static_cast<float>(number); });
-}
-
-double number_at(const void* numbers, const std::string& dtype, std::size_t index) {
-    float number = 0;
-    expand(static_cast<const unsigned char*>(numbers) + index * bytes_of_dtype(dtype), dtype, 1, &number);
-    return number;
+double number_at(const void* numbers, NumberType type, std::int64_t index) {
+    const auto* bytes = static_cast<const unsigned char*>(numbers) + index * number_bytes(type);
+    if (type == NumberType::int8) return static_cast<std::int8_t>(*bytes);
+    if (type == NumberType::fp32) return static_cast<double>(read<float>(bytes));
+    const auto bits = read<std::uint16_t>(bytes);
+    if (type == NumberType::bf16)
+        return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U));
+    const int exponent = bits >> 10U & 0x1F, fraction = bits & 0x3FF;
+    const double magnitude = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+    return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
 }
 
 }  // namespace plimsoll

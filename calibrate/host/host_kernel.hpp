@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "calibrate/host/instruction_sets.hpp"
 #include "calibrate/host/operand_ring.hpp"
 #include "calibrate/host/thread_team.hpp"
 #include "calibrate/sample.hpp"
@@ -26,10 +27,12 @@ class HostKernel : public PreparedKernel {
     /// Before each reading, outside its time: other operands, so that they are cold.
     virtual void refresh() {}
 
+    [[nodiscard]] const VectorKernels& kernels() const { return kernels_; }
     [[nodiscard]] bool cold() const { return cold_; }
     [[nodiscard]] int threads() const { return team_.threads(); }
 
   private:
+    const VectorKernels& kernels_;
     ThreadTeam team_;
     bool cold_;
     int repeats_;
@@ -50,11 +53,9 @@ struct Part {
     return {bound(thread), bound(thread + 1)};
 }
 
-/// Bytes of one number; throws std::runtime_error for another type than fp32, fp16, bf16 and int8.
-[[nodiscard]] std::size_t bytes_of_dtype(const std::string& dtype);
-/// `count` numbers of any of these types as fp32.
-void expand(const void* numbers, const std::string& dtype, std::size_t count, float* expanded);
-/// One of them.
-[[nodiscard]] double number_at(const void* numbers, const std::string& dtype, std::size_t index);
+/// Throws std::runtime_error for another type than fp32, fp16, bf16 and int8.
+[[nodiscard]] NumberType number_type(const std::string& dtype);
+/// One of many numbers, none of them infinite: what references are made of.
+[[nodiscard]] double number_at(const void* numbers, NumberType type, std::int64_t index);
 
 }  // namespace plimsoll

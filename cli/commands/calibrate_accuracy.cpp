@@ -28,9 +28,9 @@ Table accuracy_table(const std::string& key, const std::string& title) {
              {"kv_dtype", "KV type", 1},
              {"train", "fitted", 0, true},
              {"train_rows", "rows fitted", 2},
-             {"rows", "of", 2},
+             {"rows", "rows in all", 2},
              {"mape", "mean error", 0},
-             {"worst_mape", "worst seed", 1},
+             {"worst_mape", "worst seed", 2},
              {"median_ape", "median", 3},
              {"p90_ape", "p90", 0},
              {"bias", "bias", 3},
@@ -61,12 +61,28 @@ Row accuracy_row(const GroupAccuracy& one) {
             Cell::fraction(one.mean.coverage90)};
 }
 
+/// For people: a table for each operator, in which GPU and rows to fit stand above the groups that share them.
+std::vector<Table> one_an_operator(const Table& groups) {
+    std::vector<Table> tables;
+    for (const Row& row : groups.rows) {
+        const std::string title = to_text(row.front()) + ": errors on rows that were not fitted, means over seeds";
+        if (tables.empty() || tables.back().title != title) {
+            Table table = accuracy_table("", title);
+            table.columns.front().title.clear();
+            for (Column& column : table.columns) column.heading = column.key == "gpu" || column.key == "train";
+            tables.push_back(std::move(table));
+        }
+        tables.back().rows.push_back(row);
+    }
+    return tables;
+}
+
 /// Groups that fit worse than their kind for a reason that is known, each once.
 Table causes_table(const std::vector<GroupAccuracy>& groups) {
     Table table{"causes",
                 "Worse than their kind",
-                {{"operator", "operator", 0, true},
-                 {"gpu", "GPU", 0, true},
+                {{"operator", "operator", 0, true, "", true},
+                 {"gpu", "GPU", 0, true, "", true},
                  {"library", "library", 0, true},
                  {"dtype", "type", 0, true},
                  {"cause", "cause", 0, true}},
@@ -86,7 +102,8 @@ Document run(const Arguments& arguments, Session& session) {
     const std::filesystem::path folder = *arguments.value("DIR");
     const auto seeds = static_cast<std::uint64_t>(arguments.integer("seeds", {1, 1000}).value_or(3));
     const std::uint32_t threads = std::max(1U, std::thread::hardware_concurrency());
-    Table groups = accuracy_table("groups", "Errors on rows that were not fitted, means over seeds");
+    Table groups = accuracy_table("groups", "");
+    groups.shown = false;
     Table pooled = accuracy_table("operators", "All groups together");
     for (Column& column : pooled.columns)
         if (column.key == "gpu" || column.key == "library" || column.key == "dtype") column.title.clear();
@@ -107,11 +124,13 @@ Document run(const Arguments& arguments, Session& session) {
         throw InputError(folder.string(), "holds no table of kernels (" + names + ")");
     }
     Document document;
+    const std::vector<Table> shown = one_an_operator(groups);
     if (groups.rows.empty())
         document.items.emplace_back(
             Paragraph{fmt::format("No group of one GPU, library and type has the {} rows that it takes to judge it.",
                                   AccuracyRule{}.fewest)});
     document.items.emplace_back(std::move(groups));
+    document.items.insert(document.items.end(), shown.begin(), shown.end());
     document.items.emplace_back(std::move(pooled));
     Table causes = causes_table(judged);
     if (!causes.rows.empty()) document.items.emplace_back(std::move(causes));

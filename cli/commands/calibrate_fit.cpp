@@ -117,7 +117,11 @@ void register_calibrate_fit(Registry<Command>& registry) {
               .help = "whether a bounded correction may be learnt from the residuals",
               .choices = {"on", "off"},
               .fallback = "on"},
-             {.name = "profile", .value = "FILE", .help = "writes the fit as a profile", .completes = "files"},
+             {.name = "profile",
+              .value = "FILE",
+              .help = "writes the fit as a profile",
+              .completes = "files",
+              .written = true},
              {.name = "serving",
               .value = "FILE",
               .help = "a table of serving runs as validate reads it: an engine's constants are fitted to it "

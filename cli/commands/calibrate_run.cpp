@@ -46,8 +46,12 @@ void measure_processor(CalibrationRun& run, std::ostream* progress) {
     const InterruptFlag interrupted;
     MeasuringLine line(progress, run.plan);
     const int threads = run.facts.threads;
-    const std::vector<Job> spread = jobs_of(cpu_benchmarks(), run.quick || run.chosen, threads, run.shapes);
-    const std::vector<Job> all = jobs_of(cpu_benchmarks(), false, threads, run.shapes);
+    const auto jobs = [&](bool quick) {
+        std::vector<Job> all = jobs_of(cpu_benchmarks(), quick, threads, run.shapes);
+        for (Job& job : all) job.point.instructions = run.instructions->name;
+        return all;
+    };
+    const std::vector<Job> spread = jobs(run.quick || run.chosen), all = jobs(false);
     const auto choose = [&](const Measurements& so_far) {
         const auto rates = processor_rates(so_far.samples, labels_of(run));
         const auto peaks = [&](const std::string& dtype) {
@@ -150,6 +154,10 @@ void register_calibrate_run(Registry<Command>& registry) {
                .help = "how often to go over the points: what differs between rounds is the run-to-run error",
                .fallback = "3"},
               {.name = "threads", .value = "N", .help = "threads to use; all of the machine if absent"},
+              {.name = "instructions",
+               .value = "NAME",
+               .help = "instruction set of the kernels; the widest that the processor has if absent",
+               .choices = {"baseline", "avx2", "avx512"}},
               {.name = "seed", .value = "N", .help = "of the order of the points", .fallback = "1"},
               {.name = "name",
                .value = "NAME",
@@ -158,11 +166,7 @@ void register_calibrate_run(Registry<Command>& registry) {
                .value = "DIR",
                .help = "where to write the raw samples; samples/NAME of the data directory if absent",
                .completes = "directories"},
-              {.name = "output-data",
-               .value = "DIR",
-               .help = "the data directory to write to",
-               .fallback = "plimsoll-data",
-               .completes = "directories"}},
+              output_data_option()},
          .run = run});
 }
 

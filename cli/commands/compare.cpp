@@ -34,12 +34,15 @@ std::vector<std::string> labels(const std::vector<Planned>& all) {
     return stems;
 }
 
-std::size_t baseline_of(const std::vector<std::string>& files, const Arguments& arguments) {
+/// The scenario that is named by its file or as the answer calls it.
+std::size_t baseline_of(const std::vector<std::string>& files, const std::vector<std::string>& names,
+                        const Arguments& arguments) {
     const auto named = arguments.value("baseline");
     if (!named) return 0;
-    const auto found = std::find(files.begin(), files.end(), *named);
-    if (found == files.end()) throw InputError("--baseline", unknown_name("scenario", *named, files));
-    return static_cast<std::size_t>(found - files.begin());
+    for (const std::vector<std::string>* list : {&files, &names})
+        if (const auto found = std::find(list->begin(), list->end(), *named); found != list->end())
+            return static_cast<std::size_t>(found - list->begin());
+    throw InputError("--baseline", unknown_name("scenario", *named, files));
 }
 
 /// The columns of a row: the scenario, then those of a plan's answers.
@@ -76,6 +79,28 @@ const Transformer* counterpart(const Scenario& scenario, const Scenario& baselin
     return scenario.models.size() == 1 && baseline.models.size() == 1 ? scenario.models.front() : nullptr;
 }
 
+/// "llama-65b, llama-2-70b" of those models of `of` that no model of `among` stands for.
+std::string without_counterpart(const Scenario& of, const Scenario& among) {
+    std::string missing;
+    for (const Transformer* model : of.models)
+        if (!counterpart(among, of, model)) missing += (missing.empty() ? "" : ", ") + model->name;
+    return missing;
+}
+
+/// Models that only the baseline or only another scenario asks for.
+Bullets not_compared(const std::vector<Planned>& all, const std::vector<std::string>& names, std::size_t baseline) {
+    Bullets bullets{"not_compared", "Not compared:", {}};
+    const Scenario& reference = all[baseline].scenario;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const Scenario& other = all[i].scenario;
+        if (const std::string missing = without_counterpart(reference, other); !missing.empty())
+            bullets.lines.push_back(names[i] + " does not ask for " + missing);
+        if (const std::string more = without_counterpart(other, reference); !more.empty())
+            bullets.lines.push_back(names[i] + " alone asks for " + more);
+    }
+    return bullets;
+}
+
 /// Whether people read the column here, one line of the table each.
 bool is_read(const Column& column) {
     static const std::set<std::string> left_out{"reason", "origin", "next_constraint", "survives_one_node_down"};
@@ -102,7 +127,6 @@ Table side_by_side(const std::vector<Column>& columns, const std::vector<Row>& r
 Document run(const Arguments& arguments, Session& session) {
     const std::vector<std::string>& files = arguments.values("SCENARIO");
     if (files.size() < 2) throw InputError("compare", "give at least two scenario files");
-    const std::size_t baseline = baseline_of(files, arguments);
     std::vector<Planned> all;
     for (const std::string& file : files) {
         Scenario scenario = read_scenario(file, overrides_of(arguments), session.catalog());
@@ -110,6 +134,7 @@ Document run(const Arguments& arguments, Session& session) {
         all.push_back({file, std::move(scenario), std::move(planned)});
     }
     const std::vector<std::string> names = labels(all);
+    const std::size_t baseline = baseline_of(files, names, arguments);
     const Scenario& reference = all[baseline].scenario;
     const std::vector<Column> columns = columns_of(reference);
     Document document;
@@ -133,6 +158,7 @@ Document run(const Arguments& arguments, Session& session) {
         for (Row& row : rows) everything.rows.push_back(std::move(row));
     }
     document.items.push_back(std::move(everything));
+    document.items.push_back(not_compared(all, names, baseline));
     Bullets left_out{"left_out", "Said by the scenarios, and not in this answer:", {}};
     for (std::size_t i = 0; i < all.size(); ++i)
         for (const std::string& sentence : all[i].scenario.left_out)

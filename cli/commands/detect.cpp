@@ -77,11 +77,7 @@ void register_detect(Registry<Command>& registry) {
                    "where to keep the outputs: nvidia-smi.xml, topo.txt, lscpu.txt, meminfo.txt, pcie.txt, nics.txt",
                .completes = "directories"},
               {.name = "name", .value = "NAME", .help = "of the node; made of GPU and count if absent"},
-              {.name = "output-data",
-               .value = "DIR",
-               .help = "the data directory to write to",
-               .fallback = "plimsoll-data",
-               .completes = "directories"}},
+              output_data_option()},
          .run = run});
 }
 

@@ -26,7 +26,6 @@ struct Case {
 template <class Entry>
 const Entry& named(const Arguments& arguments, const std::string& option, Shelf<Entry>& shelf) {
     const auto& values = arguments.values(option);
-    if (values.empty()) throw InputError("explain", "--" + option + " is missing (or give a scenario file)");
     if (values.size() > 1) throw InputError("--" + option, "one name at a time");
     return shelf.at(values.front(), "--" + option);
 }
@@ -35,7 +34,15 @@ int degree(const Arguments& arguments, const std::string& option) {
     return arguments.integer(option, {1, 1024}).value_or(1);
 }
 
+void check_complete(const Arguments& arguments) {
+    std::string missing;
+    for (const char* option : {"model", "node", "engine"})
+        if (!arguments.given(option)) missing += (missing.empty() ? "--" : ", --") + std::string(option);
+    if (!missing.empty()) throw InputError("explain", "give a scenario file, or also " + missing + "; see --help");
+}
+
 Case case_of_options(const Arguments& arguments, Catalog& catalog) {
+    check_complete(arguments);
     Case result;
     Deployment& d = result.deployment;
     d.model = &named(arguments, "model", catalog.models);
@@ -205,9 +212,11 @@ Document run(const Arguments& arguments, Session& session) {
     add_step(
         cost,
         {.prefill_sequences = 1, .prefill_tokens = chosen.prompt, .attention_pairs = causal_pairs(chosen.prompt, 0)},
-        "prefill", fmt::format("One prefill of {} tokens", chosen.prompt), document.items);
-    add_step(cost, {.decode_sequences = chosen.batch, .context_tokens = chosen.batch * chosen.context}, "decode",
-             fmt::format("One decode step of {} sequences at {} tokens", chosen.batch, chosen.context), document.items);
+        "prefill", "One prefill of " + plural(chosen.prompt, "token"), document.items);
+    add_step(
+        cost, {.decode_sequences = chosen.batch, .context_tokens = chosen.batch * chosen.context}, "decode",
+        fmt::format("One decode step of {} at {}", plural(chosen.batch, "sequence"), plural(chosen.context, "token")),
+        document.items);
     return document;
 }
 

@@ -38,10 +38,11 @@ void register_plan(Registry<Command>& registry) {
             "Tries every legal way of serving each model on each node type and keeps the cheapest that keeps "
             "the promises; the simulator then judges the best again, which is shown beside. Options lie over the "
             "fields of the scenario file, or state the whole question "
-            "without one.",
+            "without one. Where --max-nodes or --max-cost is too little, the answer is the most users that it carries.",
         .examples = {"plimsoll plan scenarios/chat-10k-users.json",
                      "plimsoll plan --model llama-13b --node a100-40gb-sxm-8 --engine vllm-v1 --users 10000 "
-                     "--think-time 30s --workload chat --ttft 3.15s --tpot 100ms"},
+                     "--think-time 30s --workload chat --ttft 3.15s --tpot 100ms",
+                     "plimsoll plan scenarios/chat-10k-users.json --max-nodes 25 --max-cost 60USD/h"},
         .positionals = {{.name = "SCENARIO", .help = "a scenario file", .required = false, .completes = "files"}},
         .options = scenario_options(),
         .run = run};

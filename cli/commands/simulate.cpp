@@ -77,12 +77,13 @@ void register_simulate(Registry<Command>& registry) {
         {.summary = "Runs a deployment request by request: tails, bursts and schedulers, beside the forecast",
          .description =
              "Simulates instances of the best deployment of a scenario's first model under their share of its load, "
-             "or under --users, --rate or a recorded workload; or an engine whose steps are timed by tables. Ctrl-C "
+             "or under --users, --rate or a recorded workload; or an engine whose steps are timed by tables. Promises "
+             "such as --ttft are needed for --highest-load alone; with them goodput is counted. Ctrl-C "
              "ends it with what it has counted.",
          .examples =
              {"plimsoll simulate scenarios/chat-10k-users.json --requests 20000",
               "plimsoll simulate --model llama-2-7b --node a100-80gb-sxm-8 --engine vllm-v0 --rate 3/s "
-              "--workload chat --ttft 3s --requests 10000 --replications 4",
+              "--workload chat --requests 10000 --replications 4",
               "plimsoll simulate scenarios/chat-10k-users.json --highest-load --requests 20000",
               "plimsoll simulate --cost-tables tests/cli/tables --layers 4 --scheduler sarathi "
               "--max-sequences 8 --max-step-tokens 64 --kv-blocks 100 --workload tests/cli/tables/workload.csv"},

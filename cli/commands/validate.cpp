@@ -1,13 +1,13 @@
 #include "scenarios/validate.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "cli/command.hpp"
 #include "cli/import_options.hpp"
 #include "cli/session.hpp"
+#include "cli/skipped_rows.hpp"
 #include "cli/step_validation_document.hpp"
 #include "model/base/csv.hpp"
 #include "model/base/error.hpp"
@@ -139,15 +139,6 @@ void add_summary(const Validation& validation, std::vector<Item>& items) {
     items.push_back(std::move(by_gpu));
 }
 
-Bullets skipped(const Validation& validation) {
-    std::map<std::string, int> reasons;
-    for (const ValidationRow& row : validation.rows)
-        if (!row.skipped.empty()) ++reasons[row.skipped];
-    Bullets bullets{"", fmt::format("Skipped: {} of {} rows", validation.skipped(), validation.rows.size()), {}};
-    for (const auto& [reason, count] : reasons) bullets.lines.push_back(fmt::format("{}: {}", count, reason));
-    return bullets;
-}
-
 /// "2.95 : 2.71 : 0.8" and the two errors below.
 Cell both_cell(const ProtocolValue& value, double per_unit) {
     const auto text = [&](const std::optional<double>& v) {
@@ -237,8 +228,7 @@ Document run(const Arguments& arguments, Session& session) {
         document.items.push_back(protocols_summary(comparison));
         document.items.push_back(Bullets{"explained", "What each explains:", comparison.explained});
     }
-    document.items.push_back(rows_table(validation));
-    document.items.push_back(skipped(validation));
+    add_judged_rows(rows_table(validation), document.items);
     if (!imported.left_out.empty())
         document.items.push_back(Bullets{"left_out", "Left out of the files:", imported.left_out});
     add_summary(validation, document.items);

@@ -5,6 +5,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/fields_node.hpp"
+#include "model/base/limit_text.hpp"
 #include "model/base/units_text.hpp"
 
 namespace plimsoll {
@@ -46,9 +47,9 @@ std::string described(const JsonValue& value) {
 
 std::string in_range(Range range, const std::string& unit) {
     if (range.most >= no_limit && range.least <= -no_limit) return "";
-    if (range.most >= no_limit) return " of at least " + number_text(range.least) + unit;
-    if (range.least <= -no_limit) return " of at most " + number_text(range.most) + unit;
-    return " from " + number_text(range.least) + unit + " to " + number_text(range.most) + unit;
+    if (range.most >= no_limit) return " of at least " + limit_text(range.least) + unit;
+    if (range.least <= -no_limit) return " of at most " + limit_text(range.most) + unit;
+    return " from " + limit_text(range.least) + unit + " to " + limit_text(range.most) + unit;
 }
 
 bool contains(Range range, double number) {

@@ -73,7 +73,8 @@ constexpr std::array energy_units{Unit{"J", 1.0}, Unit{"kJ", 1e3}, Unit{"MJ", 1e
                                   Unit{"kWh", 1e3 * watt_hour}};
 constexpr std::array power_units{Unit{"W", 1.0}, Unit{"kW", 1e3}, Unit{"MW", 1e6}};
 constexpr std::array money_units{Unit{"USD", 1.0}};
-constexpr std::array price_per_time_units{Unit{"USD/h", 1.0, hour}, Unit{"USD/s", 1.0}, Unit{"USD/year", 1.0, year}};
+constexpr std::array price_per_time_units{Unit{"USD/h", 1.0, hour}, Unit{"USD/s", 1.0},
+                                          Unit{"USD/month", 1.0, year / 12.0}, Unit{"USD/year", 1.0, year}};
 constexpr std::array price_per_energy_units{Unit{"USD/kWh", 1.0, 1e3 * watt_hour}, Unit{"USD/Wh", 1.0, watt_hour},
                                             Unit{"USD/J", 1.0}};
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/base/units_text.hpp"
+#include "model/capacity/affordable.hpp"
 #include "model/capacity/pricing.hpp"
 #include "model/cost/speculation.hpp"
 
@@ -50,7 +51,10 @@ Candidate Judge::operator()(const Deployment& deployment) const {
     find_capacity(forecaster, candidate);
     if (!candidate.refusal) size(forecaster, candidate, nodes_for(*scenario_, deployment, carried(candidate)));
     if (!candidate.refusal && scenario_->confidence) make_sure(forecaster, candidate);
-    if (!candidate.refusal) price(*scenario_, candidate);
+    if (!candidate.refusal) {
+        price(*scenario_, candidate);
+        keep_within_bounds(*scenario_, candidate);
+    }
     return candidate;
 }
 

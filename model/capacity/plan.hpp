@@ -12,12 +12,22 @@
 
 namespace plimsoll {
 
+/// The most that a scenario's bounds on nodes and cost leave of a candidate that needs more.
+struct WithinBounds {
+    int nodes = 0;                         ///< with spares; 0: not even those of one instance
+    double users = 0;                      ///< registered ones (closed load)
+    PerSecond rate;                        ///< in the mean, as the scenario states it (open load)
+    std::optional<DollarsPerSecond> cost;  ///< of these nodes under that load
+};
+
 /// One way of serving one model on one node type, judged.
 struct Candidate {
     Deployment deployment;
     MemoryBudget memory;
     double largest_batch = 0;           ///< requests running at once at the most, one instance
-    std::optional<Infeasible> refusal;  ///< set: everything below is empty
+    std::optional<Infeasible> refusal;  ///< set: everything below is empty, but for one that is beyond the bounds
+    /// Set beside the refusal of one that needs more than the bounds; what is below is then as if there were none.
+    std::optional<WithinBounds> within_bounds;
 
     double users_per_instance = 0;  ///< most that meet the promises (closed load), all of the load at the most
     PerSecond rate_per_instance;    ///< most that meets the promises (open load); closed: rate at that many users
@@ -56,6 +66,8 @@ struct Answer {
     const Transformer* model = nullptr;
     const Node* node = nullptr;     ///< null: the choice was free and nothing was feasible
     std::optional<Candidate> best;  ///< absent: nothing feasible
+    /// Absent a best one, that of those beyond the bounds which carries most within them.
+    std::optional<Candidate> nearest;
     std::vector<Candidate> runners_up;
     std::string reason;  ///< why nothing is feasible, or why the best beat the next
     std::vector<Comparison> comparisons;

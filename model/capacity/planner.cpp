@@ -1,6 +1,7 @@
 #include "model/capacity/planner.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "model/base/parallel.hpp"
@@ -38,6 +39,7 @@ void mark_pareto(std::vector<Candidate>& candidates) {
 }
 
 std::string reason_for(const Answer& answer, std::size_t refused) {
+    if (answer.nearest) return answer.nearest->refusal->why;
     if (!answer.best) return "none of " + std::to_string(refused) + " candidates is feasible";
     if (answer.runners_up.empty()) return "the only feasible candidate";
     const Candidate &best = *answer.best, &next = answer.runners_up.front();
@@ -78,10 +80,25 @@ void compare(const Scenario& scenario, Answer& answer) {
                         [&](const Candidate& candidate) { return compare_with(m, candidate); });
 }
 
+/// The one that carries most within the bounds, by rank where several carry as much.
+std::optional<Candidate> nearest_to_bounds(std::span<const Candidate> candidates) {
+    std::vector<Candidate> beyond;
+    std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(beyond),
+                 [](const Candidate& c) { return c.within_bounds.has_value(); });
+    if (beyond.empty()) return std::nullopt;
+    rank(beyond);
+    const auto carries_less = [](const Candidate& a, const Candidate& b) {
+        const WithinBounds &x = *a.within_bounds, &y = *b.within_bounds;
+        return x.users != y.users ? x.users < y.users : x.rate < y.rate;
+    };
+    return *std::max_element(beyond.begin(), beyond.end(), carries_less);
+}
+
 /// Picks the best of the candidates of one answer, orders the rest.
 Answer answer_from(const Scenario& scenario, const Transformer* model, const Node* node,
                    std::span<const Candidate> candidates) {
-    Answer answer{.model = model, .node = node, .best = {}, .runners_up = {}, .reason = {}, .comparisons = {}};
+    Answer answer{
+        .model = model, .node = node, .best = {}, .nearest = {}, .runners_up = {}, .reason = {}, .comparisons = {}};
     std::vector<Candidate> feasible;
     for (const Candidate& candidate : candidates)
         if (!candidate.refusal) feasible.push_back(candidate);
@@ -91,6 +108,8 @@ Answer answer_from(const Scenario& scenario, const Transformer* model, const Nod
         answer.node = feasible.front().deployment.node;
         answer.runners_up.assign(feasible.begin() + 1, feasible.end());
     }
+    if (!answer.best) answer.nearest = nearest_to_bounds(candidates);
+    if (answer.nearest) answer.node = answer.nearest->deployment.node;
     answer.reason = reason_for(answer, candidates.size());
     compare(scenario, answer);
     return answer;

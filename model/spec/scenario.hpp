@@ -55,8 +55,10 @@ struct Scenario {
     int spares = 0;         ///< nodes beyond those needed
     double headroom = 0.0;  ///< fraction of capacity kept free
     std::optional<double>
-        confidence;             ///< probability with which the nodes keep the promises; absent: the forecast's own
-    bool compare_nodes = true;  ///< an answer for each node; otherwise the cheapest node wins
+        confidence;                ///< probability with which the nodes keep the promises; absent: the forecast's own
+    std::optional<int> max_nodes;  ///< with spares; absent: as many as it takes
+    std::optional<DollarsPerSecond> max_cost;  ///< of all nodes; absent: whatever it costs
+    bool compare_nodes = true;                 ///< an answer for each node; otherwise the cheapest node wins
     CostTerms cost;
     std::vector<MeasuredValue> measured;
     std::vector<std::string> assumptions;  ///< defaults that were taken, for the answer to state

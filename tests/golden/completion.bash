@@ -32,6 +32,7 @@ _plimsoll() {
         'calibrate run':--shapes) COMPREPLY=($(compgen -W "$(plimsoll list models --names 2>/dev/null)" -- "$word")); return ;;
         'calibrate run':--rounds) COMPREPLY=(); return ;;
         'calibrate run':--threads) COMPREPLY=(); return ;;
+        'calibrate run':--instructions) COMPREPLY=($(compgen -W 'baseline avx2 avx512' -- "$word")); return ;;
         'calibrate run':--seed) COMPREPLY=(); return ;;
         'calibrate run':--name) COMPREPLY=(); return ;;
         'calibrate run':--samples-out) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -66,6 +67,8 @@ _plimsoll() {
         compare:--spares) COMPREPLY=(); return ;;
         compare:--headroom) COMPREPLY=(); return ;;
         compare:--confidence) COMPREPLY=(); return ;;
+        compare:--max-nodes) COMPREPLY=(); return ;;
+        compare:--max-cost) COMPREPLY=(); return ;;
         compare:--set) COMPREPLY=(); return ;;
         detect:--from) COMPREPLY=($(compgen -d -- "$word")); return ;;
         detect:--save) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -114,6 +117,8 @@ _plimsoll() {
         plan:--spares) COMPREPLY=(); return ;;
         plan:--headroom) COMPREPLY=(); return ;;
         plan:--confidence) COMPREPLY=(); return ;;
+        plan:--max-nodes) COMPREPLY=(); return ;;
+        plan:--max-cost) COMPREPLY=(); return ;;
         plan:--set) COMPREPLY=(); return ;;
         plan:--referee) COMPREPLY=($(compgen -W 'none fast full' -- "$word")); return ;;
         plan:--seed) COMPREPLY=(); return ;;
@@ -148,6 +153,8 @@ _plimsoll() {
         simulate:--spares) COMPREPLY=(); return ;;
         simulate:--headroom) COMPREPLY=(); return ;;
         simulate:--confidence) COMPREPLY=(); return ;;
+        simulate:--max-nodes) COMPREPLY=(); return ;;
+        simulate:--max-cost) COMPREPLY=(); return ;;
         simulate:--set) COMPREPLY=(); return ;;
         simulate:--cost-tables) COMPREPLY=($(compgen -d -- "$word")); return ;;
         simulate:--layers) COMPREPLY=(); return ;;
@@ -204,7 +211,7 @@ _plimsoll() {
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--from --train --train-per --seed --learner --profile --serving --assumptions --widen --data-out --source --date --importer --column --where --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate run')
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--device --quick --budget --shapes --rounds --threads --instructions --seed --name --samples-out --output-data --data --format --output --width --help' -- "$word"))
             fi ;;
         'calibrate show')
             if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--data --format --output --width --help' -- "$word"))
@@ -215,7 +222,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         compare)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --set --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--baseline --model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --max-nodes --max-cost --set --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         completion)
@@ -234,7 +241,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers' -- "$word"))
             fi ;;
         plan)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --max-nodes --max-cost --set --referee --seed --threads --verbose --all --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         show)
@@ -242,7 +249,7 @@ _plimsoll() {
             else COMPREPLY=($(compgen -W "$(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)" -- "$word"))
             fi ;;
         simulate)
-            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
+            if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '--model --node --engine --weights --kv-cache --tensor-parallel --pipeline-parallel --expert-parallel --attention-data-parallel --context-parallel --hosts-per-instance --instances --max-sequences --profile --users --active-share --peak-factor --rate --think-time --workload --prompt-tokens --output-tokens --ttft --tpot --e2e --statistic --spares --headroom --confidence --max-nodes --max-cost --set --cost-tables --layers --scheduler --max-step-tokens --kv-blocks --kv-block-tokens --watermark --padded-prefill --preemption --replicas --router --prefill-replicas --decode-replicas --kv-link --mean-time-to-failure --mean-time-to-repair --start-up --patience --retries --arrivals --cv --diurnal --spikes --sessions --protocol --highest-load --requests --duration --warm-up --seed --replications --threads --requests-out --trace-out --series-out --timing --verbose --data --format --output --width --help' -- "$word"))
             else COMPREPLY=($(compgen -f -- "$word"))
             fi ;;
         validate)

@@ -16,7 +16,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_s
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l seeds -d 'splits to average over' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from accuracy; and __fish_seen_subcommand_from calibrate' -x -a '(__fish_complete_directories)'
@@ -38,7 +38,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from fit; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a run -d 'Measures this machine, so that forecasts for it are measured and not estimated'
@@ -48,25 +48,26 @@ complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcom
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l shapes -d 'measure products with this model\'s weights: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l rounds -d 'how often to go over the points: what differs between rounds is the run-to-run error' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l threads -d 'threads to use; all of the machine if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l instructions -d 'instruction set of the kernels; the widest that the processor has if absent' -x -a 'baseline avx2 avx512'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l seed -d 'of the order of the points' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l name -d 'of the device\'s entry and profile; made of its model if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l samples-out -d 'where to write the raw samples; samples/NAME of the data directory if absent' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from run; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from calibrate; and not __fish_seen_subcommand_from accuracy fit run show' -a show -d 'A profile: constants with errors, measured against fitted, where points are missing'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and __fish_seen_subcommand_from calibrate' -x -a '(plimsoll list profiles --names 2>/dev/null)'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from calibrate' -r -F
@@ -100,16 +101,18 @@ complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l max-nodes -d 'the most nodes that there may be, spares among them' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l max-cost -d 'the most that all of them may cost, such as 40USD/h or \'30000 USD/month\'' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from compare; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from calibrate' -x -a 'bash zsh fish'
@@ -119,7 +122,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output-data -d 'the data directory to write to' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from detect; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l model -d 'model: a name, or the path of a config.json' -x -a '(plimsoll list models --names 2>/dev/null)'
@@ -138,14 +141,14 @@ complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_see
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l context -d 'tokens of each; the plan\'s mean, or 1024' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from calibrate' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l names -d 'only the names, one a line'
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from calibrate' -x -a 'gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers'
@@ -178,6 +181,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l max-nodes -d 'the most nodes that there may be, spares among them' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l max-cost -d 'the most that all of them may cost, such as 40USD/h or \'30000 USD/month\'' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l referee -d 'what the simulator judges again: nothing, the best of each answer, or also the runners-up near it' -x -a 'none fast full'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l seed -d 'of the simulated runs' -x
@@ -186,7 +191,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l all -d 'also every candidate, with why it fails'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from plan; and not __fish_seen_subcommand_from calibrate' -r -F
@@ -194,7 +199,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_s
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l entry -d 'the entry itself as a file of our own format, to keep and to edit'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from show; and not __fish_seen_subcommand_from calibrate' -x -a '(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null)'
@@ -227,6 +232,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l spares -d 'nodes beyond those needed' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l headroom -d 'fraction of the capacity kept free' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l confidence -d 'probability with which the nodes are to keep the promises, such as 0.9; the forecast\'s own nodes if absent' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l max-nodes -d 'the most nodes that there may be, spares among them' -x
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l max-cost -d 'the most that all of them may cost, such as 40USD/h or \'30000 USD/month\'' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l set -d 'set any field of the scenario, such as cost.mode=rent; may be repeated' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l cost-tables -d 'time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l layers -d 'layers of the model that the tables are of' -x
@@ -267,7 +274,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l verbose -d 'also the intervals of the percentiles and the limits of the engine'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from simulate; and not __fish_seen_subcommand_from calibrate' -r -F
@@ -285,7 +292,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_se
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l where -d 'takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l data -d 'lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated' -x -a '(__fish_complete_directories)'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l format -d 'how to write the answer' -x -a 'csv json markdown table'
-complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file' -r -F
+complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l output -d 'write the answer to a file; - is the standard output' -r -F
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l width -d 'columns of the text; those of the terminal if absent' -x
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -l help -d 'the help of this command'
 complete -c plimsoll -n '__fish_seen_subcommand_from validate; and not __fish_seen_subcommand_from calibrate' -r -F

@@ -41,7 +41,7 @@ _plimsoll() {
             '--seeds[splits to average over]:N: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:DIR:_files -/' ;;
@@ -63,7 +63,7 @@ _plimsoll() {
             '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' ;;
         'calibrate run') _arguments \
@@ -73,26 +73,27 @@ _plimsoll() {
             '--shapes[measure products with this model'\''s weights\: a name, or the path of a config.json]:MODEL:($(plimsoll list models --names 2>/dev/null))' \
             '--rounds[how often to go over the points\: what differs between rounds is the run-to-run error]:N: ' \
             '--threads[threads to use; all of the machine if absent]:N: ' \
+            '--instructions[instruction set of the kernels; the widest that the processor has if absent]:NAME:(baseline avx2 avx512)' \
             '--seed[of the order of the points]:N: ' \
             '--name[of the device'\''s entry and profile; made of its model if absent]:NAME: ' \
             '--samples-out[where to write the raw samples; samples/NAME of the data directory if absent]:DIR:_files -/' \
             '--output-data[the data directory to write to]:DIR:_files -/' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' ;;
         'calibrate show') _arguments \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:PROFILE:($(plimsoll list profiles --names 2>/dev/null))' ;;
         check) _arguments \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '*:FILE:_files' ;;
@@ -127,17 +128,19 @@ _plimsoll() {
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
             '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
+            '--max-nodes[the most nodes that there may be, spares among them]:N: ' \
+            '--max-cost[the most that all of them may cost, such as 40USD/h or '\''30000 USD/month'\'']:PRICE: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '*:SCENARIO:_files' ;;
         completion) _arguments \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SHELL:(bash zsh fish)' ;;
@@ -148,7 +151,7 @@ _plimsoll() {
             '--output-data[the data directory to write to]:DIR:_files -/' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' ;;
         explain) _arguments \
@@ -168,7 +171,7 @@ _plimsoll() {
             '--context[tokens of each; the plan'\''s mean, or 1024]:N: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SCENARIO:_files' ;;
@@ -176,7 +179,7 @@ _plimsoll() {
             '--names[only the names, one a line]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:KIND:(gpus nodes models engines workloads links classes profiles blocks parallelism commands formats schedulers routers loads importers)' ;;
@@ -210,6 +213,8 @@ _plimsoll() {
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
             '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
+            '--max-nodes[the most nodes that there may be, spares among them]:N: ' \
+            '--max-cost[the most that all of them may cost, such as 40USD/h or '\''30000 USD/month'\'']:PRICE: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--referee[what the simulator judges again\: nothing, the best of each answer, or also the runners-up near it]:LEVEL:(none fast full)' \
             '--seed[of the simulated runs]:N: ' \
@@ -218,7 +223,7 @@ _plimsoll() {
             '--all[also every candidate, with why it fails]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SCENARIO:_files' ;;
@@ -227,7 +232,7 @@ _plimsoll() {
             '--entry[the entry itself as a file of our own format, to keep and to edit]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:NAME:($(plimsoll list gpus --names 2>/dev/null; plimsoll list nodes --names 2>/dev/null; plimsoll list models --names 2>/dev/null; plimsoll list engines --names 2>/dev/null; plimsoll list workloads --names 2>/dev/null; plimsoll list links --names 2>/dev/null; plimsoll list classes --names 2>/dev/null; plimsoll list profiles --names 2>/dev/null))' ;;
@@ -261,6 +266,8 @@ _plimsoll() {
             '--spares[nodes beyond those needed]:N: ' \
             '--headroom[fraction of the capacity kept free]:F: ' \
             '--confidence[probability with which the nodes are to keep the promises, such as 0.9; the forecast'\''s own nodes if absent]:P: ' \
+            '--max-nodes[the most nodes that there may be, spares among them]:N: ' \
+            '--max-cost[the most that all of them may cost, such as 40USD/h or '\''30000 USD/month'\'']:PRICE: ' \
             '*--set[set any field of the scenario, such as cost.mode=rent; may be repeated]:PATH=VALUE: ' \
             '--cost-tables[time steps by the tables linear.csv, attn_decode.csv and attn_prefill.csv of a folder, without a scenario]:DIR:_files -/' \
             '--layers[layers of the model that the tables are of]:N: ' \
@@ -301,7 +308,7 @@ _plimsoll() {
             '--verbose[also the intervals of the percentiles and the limits of the engine]' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '1:SCENARIO:_files' ;;
@@ -320,7 +327,7 @@ _plimsoll() {
             '*--where[takes the rows with COLUMN=VALUE, COLUMN>=VALUE or COLUMN<=VALUE; all given must hold]:CONDITION: ' \
             '*--data[lay the data of a directory (hardware_db/, scenarios/library/) over the shipped ones; may be repeated]:DIR:_files -/' \
             '--format[how to write the answer]:FORMAT:(csv json markdown table)' \
-            '--output[write the answer to a file]:FILE:_files' \
+            '--output[write the answer to a file; - is the standard output]:FILE:_files' \
             '--width[columns of the text; those of the terminal if absent]:COLUMNS: ' \
             '--help[the help of this command]' \
             '*:FILE:_files' ;;
