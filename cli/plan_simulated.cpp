@@ -46,6 +46,17 @@ std::string simulated_sentence(const Candidate& best, double all) {
                        s.gap < 0 ? "below" : "above");
 }
 
+/// What the answer would hide: a wait for the first token that nobody has promised anything about, beyond the ten
+/// seconds for which users stay with what they asked for (Nielsen, Usability Engineering, 1993, section 5.5).
+std::string unpromised_wait(const Scenario& scenario, const Candidate& best) {
+    constexpr Seconds patience(10.0);
+    for (const SloTerm& term : scenario.slo.terms)
+        if (term.metric != Metric::tpot) return "";
+    const Seconds ttft = best.at_load.latencies[Metric::ttft][Statistic::mean];
+    if (best.at_load.overloaded || ttft <= patience) return "";
+    return fmt::format(" Nothing is promised about the first token, which comes after {} in the mean.", to_text(ttft));
+}
+
 }  // namespace
 
 std::string requests_a_second(double rate) {
@@ -60,12 +71,12 @@ std::string capacity_sentences(const Scenario& scenario, const Candidate& best) 
     if (best.users_per_instance >= all)
         return fmt::format(" One instance carries all users; more would bring it to its limits by {}, then {}.",
                            to_string(limit.binding), to_string(limit.next)) +
-               simulated_sentence(best, all);
+               simulated_sentence(best, all) + unpromised_wait(scenario, best);
     return fmt::format(" {} fit on a node, bound by {}, then {}.",
                        closed ? to_text(Cell::count(best.users_per_node)) + " users"
                               : requests_a_second(best.rate_per_node.value()),
                        to_string(limit.binding), to_string(limit.next)) +
-           simulated_sentence(best, all);
+           simulated_sentence(best, all) + unpromised_wait(scenario, best);
 }
 
 Table simulated_latencies(const Plan& plan, const Transformer* model) {

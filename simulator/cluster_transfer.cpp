@@ -63,7 +63,9 @@ void Cluster::start_transfer(std::uint32_t index) {
     journey.stage = Journey::Stage::sending;
     members_[journey.decode].promised_blocks += blocks_on_arrival(id);
     const Seconds takes = settings_.disaggregation->kv_per_token * journey.prompt / settings_.disaggregation->bandwidth;
-    controls_.push({.time = now_ + takes, .kind = Control::Kind::transferred, .subject = index});
+    // A pipeline may still be at work on the prompt, with the next one behind it.
+    const Seconds whole = std::max(now_, requests_[id].first_token);
+    controls_.push({.time = whole + takes, .kind = Control::Kind::transferred, .subject = index});
 }
 
 /// The last byte has left.

@@ -11,7 +11,9 @@ EngineRule engine_rule(const Deployment& deployment, const MemoryBudget& memory)
     SchedulerSettings& settings = rule.settings;
     settings.max_sequences = static_cast<std::uint32_t>(deployment.max_sequences);
     settings.max_step_tokens = static_cast<std::uint32_t>(batch_tokens(engine));
-    settings.batches = static_cast<std::uint32_t>(deployment.pipeline_parallel);
+    // Static batches pass a pipeline whole.
+    const bool moves = engine.scheduling != Scheduling::static_batch;
+    settings.batches = moves ? static_cast<std::uint32_t>(deployment.pipeline_parallel) : 1;
     settings.block_tokens = static_cast<std::uint32_t>(engine.block_tokens);
     settings.watermark = engine.watermark;
     if (engine.waiting_served_ratio) settings.waiting_served_ratio = *engine.waiting_served_ratio;

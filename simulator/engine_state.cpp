@@ -199,7 +199,7 @@ bool EngineState::fill(std::uint32_t id, std::uint32_t tokens, Seconds late) {
     }
     ++request.generated;
     const bool ends = request.generated == request.planned;
-    request.first_token = std::min(request.first_token, ends ? now_ : now_ + late);
+    request.first_token = std::min(request.first_token, now_ + late);
     if (ends) {
         leave(id);
         return true;
@@ -236,6 +236,13 @@ void EngineState::swap_in() {
     take_blocks(id, stored_blocks(id));
     swapped_.remove(requests_, id);
     start_decoding(id);
+}
+
+bool EngineState::prompts_only() const {
+    if (!decoding_.empty()) return false;
+    for (std::uint32_t id = filling_.front(); id != no_request; id = requests_[id].next)
+        if (requests_[id].planned > 1) return false;
+    return waiting_.empty() || requests_[waiting_.front()].planned == 1;
 }
 
 std::uint32_t EngineState::pop_any() {

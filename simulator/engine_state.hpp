@@ -39,6 +39,8 @@ class EngineState {
     /// Requests admitted, not finished and not swapped out.
     [[nodiscard]] std::uint32_t running() const { return filling_.size() + decoding_.size(); }
     [[nodiscard]] const KvPool& kv() const { return kv_; }
+    /// Batches of a pipeline that the next step is composed for.
+    [[nodiscard]] std::uint32_t batches() const { return batches_; }
     /// Decode steps made since the start.
     [[nodiscard]] std::uint64_t decode_steps() const { return decode_steps_; }
     /// Preemptions since the start.
@@ -104,6 +106,9 @@ class EngineState {
     // The replica's part.
     void enqueue(std::uint32_t id);
     void advance_clock(Seconds now) { now_ = now; }
+    void compose_for(std::uint32_t batches) { batches_ = batches; }
+    /// Nobody decodes, and nobody who is or comes next to be prefilled will.
+    [[nodiscard]] bool prompts_only() const;
     /// Tells the requests of the chunks that a step works on them from now.
     void mark_scheduled(std::uint32_t id);
     /// `steps` decode steps of all decoding requests.
@@ -146,6 +151,7 @@ class EngineState {
     std::uint64_t decode_steps_ = 0;
     std::uint64_t context_ = 0;
     std::uint64_t preemptions_ = 0;
+    std::uint32_t batches_ = 1;
 };
 
 }  // namespace plimsoll

@@ -3,6 +3,21 @@
 #include "model/base/error.hpp"
 
 namespace plimsoll {
+namespace {
+
+StepShape shape_of(std::span<const PromptChunk> chunks) {
+    StepShape shape{.prefill_sequences = static_cast<double>(chunks.size())};
+    double squares = 0;
+    for (const PromptChunk& chunk : chunks) {
+        shape.prefill_tokens += chunk.tokens;
+        shape.attention_pairs += causal_pairs(chunk.tokens, chunk.context);
+        squares += static_cast<double>(chunk.tokens) * chunk.tokens;
+    }
+    if (squares > 0) shape.even_prompts = shape.prefill_tokens * shape.prefill_tokens / squares;
+    return shape;
+}
+
+}  // namespace
 
 FoldedTimer::FoldedTimer(const StepCost& cost, std::uint32_t max_sequences) : cost_(cost), lines_(max_sequences + 1) {
     for (std::uint32_t n = 1; n <= max_sequences; ++n) lines_[n] = line(n);
@@ -29,16 +44,15 @@ FoldedTimer::Line FoldedTimer::line(double decodes) const {
 }
 
 Seconds FoldedTimer::step(std::span<const PromptChunk> chunks, std::uint32_t decodes, std::uint64_t context) const {
-    StepShape shape{.prefill_sequences = static_cast<double>(chunks.size()),
-                    .decode_sequences = static_cast<double>(decodes),
-                    .context_tokens = static_cast<double>(context)};
-    double squares = 0;
-    for (const PromptChunk& chunk : chunks) {
-        shape.prefill_tokens += chunk.tokens;
-        shape.attention_pairs += causal_pairs(chunk.tokens, chunk.context);
-        squares += static_cast<double>(chunk.tokens) * chunk.tokens;
-    }
-    if (squares > 0) shape.even_prompts = shape.prefill_tokens * shape.prefill_tokens / squares;
+    StepShape shape = shape_of(chunks);
+    shape.decode_sequences = static_cast<double>(decodes);
+    shape.context_tokens = static_cast<double>(context);
+    return cost_.step(shape);
+}
+
+Seconds FoldedTimer::batch(std::span<const PromptChunk> chunks) const {
+    StepShape shape = shape_of(chunks);
+    shape.even_prompts = 1.0;  // one prompt is never divided
     return cost_.step(shape);
 }
 

@@ -17,6 +17,7 @@ class FoldedTimer final : public StepTimer {
 
     [[nodiscard]] Seconds step(std::span<const PromptChunk> chunks, std::uint32_t decodes,
                                std::uint64_t context) const override;
+    [[nodiscard]] Seconds batch(std::span<const PromptChunk> chunks) const override;
     [[nodiscard]] DecodePiece decode(std::uint32_t decodes, std::uint64_t context) const override;
 
   private:

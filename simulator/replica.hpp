@@ -48,8 +48,13 @@ class Replica {
     void drop_cancelled();
     void end(Observer* observer);
     void begin_prompts();
+    [[nodiscard]] bool passes() const;
+    void begin_pass();
+    void end_prompts();
     [[nodiscard]] Seconds mixed_time();
     [[nodiscard]] Seconds piecewise_time();
+    template <class Run>
+    void in_pieces(std::uint32_t room, std::uint32_t most, Run run);
 
     RequestTable& requests_;
     const StepTimer& timer_;
@@ -57,12 +62,16 @@ class Replica {
     std::unique_ptr<Scheduler> scheduler_;
     std::uint32_t index_;
     int batches_;
+    std::uint32_t batch_tokens_;
     Step step_;
     Stride stride_;
     bool busy_ = false;
     Seconds due_ = never;
     std::vector<std::uint32_t> finished_, cancelled_;
     std::vector<PromptChunk> piece_;
+    std::vector<Seconds> stage_free_at_;  ///< [stage], of prompts that pass
+    std::vector<Seconds> left_at_;        ///< the last stage, by as many batches as there are stages
+    std::vector<Seconds> out_at_;         ///< [chunk] of the step, where it passes
     std::uint64_t iterations_ = 0, strides_ = 0;
 };
 

@@ -43,10 +43,13 @@ struct SchedulerSettings {
     std::uint32_t ubatch_tokens = 0;                ///< llama-cpp: a step is run in pieces of so many tokens; 0: whole
 
     /// Tokens of a step.
-    [[nodiscard]] std::uint32_t step_tokens() const { return max_step_tokens * batches; }
+    [[nodiscard]] std::uint32_t step_tokens(const EngineState& state) const {
+        return max_step_tokens * state.batches();
+    }
     /// sglang: of a prefill step.
-    [[nodiscard]] std::uint32_t chunked_step_tokens() const {
-        return chunk_tokens == 0 ? step_tokens() : std::min(step_tokens(), chunk_tokens * batches);
+    [[nodiscard]] std::uint32_t chunked_step_tokens(const EngineState& state) const {
+        const std::uint32_t whole = step_tokens(state);
+        return chunk_tokens == 0 ? whole : std::min(whole, chunk_tokens * state.batches());
     }
 };
 

@@ -54,6 +54,8 @@ class StepTimer {
     /// A step of prompt chunks and of `decodes` sequences that read `context` tokens in all.
     [[nodiscard]] virtual Seconds step(std::span<const PromptChunk> chunks, std::uint32_t decodes,
                                        std::uint64_t context) const = 0;
+    /// Chunks that go through the stages of a pipeline as one batch, with nobody who decodes.
+    [[nodiscard]] virtual Seconds batch(std::span<const PromptChunk> chunks) const { return step(chunks, 0, 0); }
     /// Decode steps of `decodes` sequences whose contexts sum to `context` in the first and each grow by one a step.
     [[nodiscard]] virtual DecodePiece decode(std::uint32_t decodes, std::uint64_t context) const = 0;
 };

@@ -291,6 +291,20 @@ TEST_CASE("an instance that carries everybody is not said to hold so many on eac
     CHECK_THAT(many.out, ContainsSubstring("users fit on a node, bound by"));
 }
 
+TEST_CASE("a long wait for the first token that no promise bounds is told") {
+    const std::string question =
+        "plan --model llama-3.1-8b --node l4-24gb-pcie-1 --think-time 5s --prompt-tokens 1000 --output-tokens 500 "
+        "--tpot 500ms --referee none --users ";
+    const auto says = [&](const std::string& more) {
+        return run(words(question + more), cli::shipped_data, 400).out.find("Nothing is promised about the first") !=
+               std::string::npos;
+    };
+    // The KV cache holds some 20 requests: 500 users wait for minutes, 5 do not.
+    CHECK(says("500"));
+    CHECK_FALSE(says("5"));
+    CHECK_FALSE(says("500 --ttft 1h"));
+}
+
 TEST_CASE("more than the memory holds is refused in words") {
     const std::string little = "ulimit -v 1000000; " + std::string(PLIMSOLL_BINARY);
     if (shell(little + " --version 2>/dev/null").code != 0) return;  // a sanitizer asks for more by itself

@@ -6,6 +6,7 @@
 #include "simulator/simulator.hpp"
 #include "tests/allocations.hpp"
 #include "tests/catch.hpp"
+#include "tests/simulated.hpp"
 
 using namespace plimsoll;
 
@@ -137,6 +138,28 @@ TEST_CASE("Free blocks are used again in the order in which they became free, th
     const std::uint32_t second = cache.hold();
     CHECK(cache.release(again, own, 12, 3, false) == 1);
     CHECK(cache.release(second, own, 8, 2, false) == 2);
+}
+
+TEST_CASE("A preempted request of vLLM V1 computes again only what others have used since") {
+    // Two prompts of 4 tokens and answers of 4 in ten blocks of a token. Both are prefilled (8 blocks) and decode once
+    // (10); then the second one gives its 5 blocks away, the last first. The first one takes two of them until it ends,
+    // so that of the second's 6 tokens, 4 and 2 that it had, the first 3 are found: 4 + 4 + 3 are computed, not 4 + 4
+    // + 6.
+    const SchedulerKind& kind = scheduler_named("vllm-v1", "test");
+    SchedulerSettings settings = kind.defaults;
+    settings.block_tokens = 1;
+    settings.kv_blocks = 10;
+    for (const bool cache : {true, false}) {
+        settings.prefix_cache = cache;
+        RequestTable requests;
+        Replica replica(requests, timer, kind, settings);
+        const Arrival both{.time = Seconds(0), .prompt = 4, .output = 4, .max_output = 4};
+        simulated::Script script({both, both});
+        Found found;
+        simulate(script, requests, replica, &found);
+        CHECK(found.preemptions == 1);
+        CHECK(found.computed == (cache ? 11U : 14U));
+    }
 }
 
 TEST_CASE("A radix tree evicts whole leaves, the one asked for longest ago first, and none that is locked") {

@@ -106,6 +106,7 @@ class Scenario {
         settings.least_new_token_ratio = 0.02;
         settings.new_token_ratio_decay_steps = one_of(10u, 100u);
         settings.ubatch_tokens = one_of(0u, 14u, 40u);
+        if (scheduler == "vllm-v1") settings.prefix_cache = random_.below(2) == 0;
         if (settings.ubatch_tokens != 0)
             settings.max_sequences = std::min(settings.max_sequences, settings.ubatch_tokens);
     }

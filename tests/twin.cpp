@@ -54,18 +54,30 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
         }
         preempted_ = false;
         moved_ = 0;
+        const auto decodes = [](const Job* job) { return !job->prefilling || job->planned > 1; };
+        const bool rounds =
+            std::any_of(running_.begin(), running_.end(), decodes) || (!waiting_.empty() && decodes(waiting_.front()));
+        batches_ = rounds ? count(limits_.batches) : 1;
         std::vector<Work> work = decide();
-        double time = time_of(work);
-        const double late = gained(work, time);
-        now += time - late + moved_;
+        double late = 0;
+        const std::vector<double> out = passed(work, now);
+        if (out.empty()) {
+            double time = time_of(work);
+            late = gained(work, time);
+            now += time - late + moved_;
+        } else {
+            now = std::max(stage_free_.front(), left_.front()) + moved_;
+        }
         ++iterations;
         // Decodes come to their ends in order of arrival, then prompts as they were put into the step.
         std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) {
             if (a.job->prefilling != b.job->prefilling) return b.job->prefilling;
             return !a.job->prefilling && a.job->number < b.job->number;
         });
-        for (const Work& item : work) {
+        for (std::size_t place = 0; place < work.size(); ++place) {
+            const Work& item = work[place];
             Job& job = *item.job;
+            if (!out.empty()) late = std::max(0.0, out[place] - now);
             job.computed += item.tokens;
             if (missing(job) > 0) {
                 advanced(job);
@@ -74,18 +86,51 @@ std::vector<std::vector<Outcome>> Engine::run(const Users& users) {
             const bool prompt = job.prefilling;
             job.prefilling = false;
             ++job.known;
-            if (++job.generated == 1) job.first_token = job.planned == 1 ? now : now + late;
+            if (++job.generated == 1) job.first_token = now + late;
             if (job.generated < job.planned) {
                 if (prompt) advanced(job);
                 continue;
             }
             running_.erase(std::find(running_.begin(), running_.end(), &job));
             release(job, false);
-            outcomes[job.user][job.index] = {job.arrival,     job.first_token, now,
+            const double end = job.generated == 1 ? job.first_token : now;
+            outcomes[job.user][job.index] = {job.arrival,     job.first_token, end,
                                              job.preemptions, false,           std::max(0, job.found)};
-            ended(job.user, job.index, now);
+            ended(job.user, job.index, end);
         }
     }
+}
+
+std::vector<double> Engine::passed(const std::vector<Work>& work, double now) {
+    std::vector<double> out;
+    if (limits_.batches == 1 || work.empty()) return out;
+    for (const Job* job : running_)
+        if (!job->prefilling) return out;
+    for (const auto& [job, tokens] : work)
+        if (job->planned > 1) return out;
+    std::vector<plimsoll::PromptChunk> batch;
+    std::vector<int> left;
+    for (const auto& item : work) left.push_back(item.tokens);
+    stage_free_.resize(limits_.batches, 0.0);
+    for (std::size_t i = 0; i < work.size();) {
+        batch.clear();
+        for (int room = largest_pass(); i < work.size() && room > 0;) {
+            const int tokens = std::min(room, left[i]), before = work[i].tokens - left[i];
+            batch.push_back(
+                {0, static_cast<std::uint32_t>(tokens), static_cast<std::uint32_t>(work[i].job->computed + before)});
+            room -= tokens;
+            left[i] -= tokens;
+            if (left[i] == 0) ++i;
+        }
+        const double in_stage = timer_.batch(batch).value() / limits_.batches;
+        left_.resize(limits_.batches, 0.0);
+        double at = std::max(now, left_.front());
+        for (double& free : stage_free_) at = free = std::max(at, free) + in_stage;
+        left_.pop_front();
+        left_.push_back(at);
+        while (out.size() < i) out.push_back(at);
+    }
+    return out;
 }
 
 double Engine::gained(const std::vector<Work>& work, double& time) const {

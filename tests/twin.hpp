@@ -70,6 +70,12 @@ class Engine {
     /// Of s batches in a pipeline s - 1 decode while prompts go round alone, at the pace of the slower: tells how much
     /// of a round is gained so, and lengthens the time of these prompts where they are the faster ones.
     double gained(const std::vector<Work>& work, double& time) const;
+    /// Times at which the work leaves a pipeline where it is prompts without further tokens and nobody decodes: batch
+    /// behind batch, each entering a stage when it has left the one before and those before it have left this one, and
+    /// the first when no more than the others of the pipeline are under way.
+    /// Otherwise empty.
+    std::vector<double> passed(const std::vector<Work>& work, double now);
+    virtual int largest_pass() const { return count(limits_.max_step_tokens); }
     /// It gives back what it holds, at its end or when it is preempted.
     virtual void release(Job& job, bool preempted) {
         static_cast<void>(preempted);
@@ -78,8 +84,8 @@ class Engine {
     /// A step has computed tokens of it, and it goes on.
     virtual void advanced(Job& job) { static_cast<void>(job); }
 
-    /// Of all batches in the pipeline.
-    int step_tokens() const { return count(limits_.max_step_tokens) * count(limits_.batches); }
+    /// Of all batches in the pipeline; of one where nobody goes on to decode.
+    int step_tokens() const { return count(limits_.max_step_tokens) * batches_; }
     int blocks_for(int tokens) const { return (tokens + block_ - 1) / block_; }
     void resize(Job& job, int blocks);
     void admit(int blocks);
@@ -97,6 +103,9 @@ class Engine {
     std::deque<Job*> swapped_;
     double moved_ = 0;        ///< seconds of this iteration beside the computation
     bool preempted_ = false;  ///< in this iteration
+    int batches_ = 1;
+    std::vector<double> stage_free_;
+    std::deque<double> left_;  ///< when the last batches left the pipeline, as many as it has stages
 };
 
 /// The engine of that name, nullptr when it is none of these.
@@ -111,6 +120,7 @@ std::unique_ptr<Engine> make_sglang_with_prefix_cache(const SchedulerSettings& s
 inline std::unique_ptr<Engine> make(const std::string& scheduler, const SchedulerSettings& settings,
                                     const StepTimer& timer) {
     if (scheduler == "vllm-v1-async") return make_vllm_v1_async(settings, timer);
+    if (scheduler == "vllm-v1" && settings.prefix_cache) return make_vllm_v1_with_prefix_cache(settings, timer);
     auto engine = make_reserving(scheduler, settings, timer);
     return engine ? std::move(engine) : make_paged(scheduler, settings, timer);
 }

@@ -209,7 +209,7 @@ struct Sglang : Engine {
             if (!job->prefilling) room -= ratio * asks(*job);
         }
         int budget = step_tokens();
-        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens * limits_.batches));
+        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens) * batches_);
         if (cut != nullptr) {
             const int tokens = std::min({budget, missing(*cut), static_cast<int>(std::max(room, 0.0))});
             if (tokens == 0) return work;

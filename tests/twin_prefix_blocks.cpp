@@ -39,7 +39,8 @@ struct VllmV1Prefix : Engine {
         while (!preempted_ && budget > 0 && !waiting_.empty() && running_.size() < limits_.max_sequences) {
             Job* job = waiting_.front();
             const std::vector<int> hit = found(*job);
-            const int there = static_cast<int>(hit.size()) * block_, tokens = std::min(budget, job->known - there);
+            const int there = std::max(job->computed, static_cast<int>(hit.size()) * block_);
+            const int tokens = std::min(budget, job->known - there);
             int needed = blocks_for(there + tokens) - static_cast<int>(hit.size());
             for (const int block : hit) needed += blocks[static_cast<std::size_t>(block)].holders == 0;
             if (needed > queued()) break;
@@ -100,7 +101,13 @@ struct VllmV1Prefix : Engine {
         return hit;
     }
 
-    void release(Job& job, bool) override {
+    void release(Job& job, bool preempted) override {
+        if (preempted && job.tokens->empty()) {
+            // What it holds is like nothing else, but it knows it again.
+            job.tokens = &nameless.emplace_back(static_cast<std::size_t>(job.prompt + job.output),
+                                                -static_cast<long>(job.number) - 7'000'000'000);
+            extend(job, 0);
+        }
         auto& mine = held[&job];
         for (auto block = mine.rbegin(); block != mine.rend(); ++block)
             if (--blocks[static_cast<std::size_t>(*block)].holders == 0) queue.push_back(*block);
@@ -111,6 +118,7 @@ struct VllmV1Prefix : Engine {
     std::list<int> queue;
     std::map<Tokens, std::list<int>> index;  ///< the oldest first
     std::map<Job*, std::vector<int>> held;
+    std::deque<Tokens> nameless;
 };
 
 /// The same composed ahead: what the last step has freed is in the queue, but cannot be taken yet.
@@ -181,19 +189,12 @@ struct VllmV1AsyncPrefix : VllmV1Prefix {
             ended.push_back(&job);
             return;
         }
-        if (job.tokens->empty()) {
-            // What it holds is like nothing else, but it knows it again.
-            job.tokens = &nameless.emplace_back(static_cast<std::size_t>(job.prompt + job.output),
-                                                -static_cast<long>(job.number) - 7'000'000'000);
-            extend(job, 0);
-        }
         VllmV1Prefix::release(job, preempted);
     }
 
     std::vector<Job*> ended;
     std::set<int> hidden;
     std::set<Job*> seen;  ///< waiting when the step before was composed
-    std::deque<Tokens> nameless;
 };
 
 }  // namespace

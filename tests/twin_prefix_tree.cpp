@@ -122,7 +122,7 @@ struct SglangPrefix : Engine {
             if (!job->prefilling) promised += ratio * asks(*job);
         }
         int budget = step_tokens(), needed = 0;
-        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens * limits_.batches));
+        if (limits_.chunk_tokens > 0) budget = std::min(budget, count(limits_.chunk_tokens) * batches_);
         if (cut != nullptr) {
             const double room = available() - promised;
             const int tokens = std::min({budget, missing(*cut), static_cast<int>(std::max(room, 0.0))});

@@ -145,6 +145,10 @@ struct LlamaCpp : Engine {
         }
         return work;
     }
+    int largest_pass() const override {
+        const int most = Engine::largest_pass(), ubatch = count(limits_.ubatch_tokens);
+        return ubatch == 0 ? most : std::min(most, ubatch);
+    }
     double time_of(const std::vector<Work>& work) const override {
         if (limits_.ubatch_tokens == 0) return Engine::time_of(work);
         // Token by token into pieces; consecutive tokens of one job in a piece are one chunk.

@@ -90,13 +90,14 @@ Meetings PrefillModel::meetings(const Surroundings& around, const Batch& batch, 
     const double others = steps.each * steps.each * (1.0 + prompt_cv2_) * around.rate;
     Meetings result;
     result.gathered = steps.each * around.rate;
-    result.step = {around.busy * idle, Seconds(batch.decode_step), SecondsSquared(others * batch.decode_step)};
+    result.step = {around.busy * idle, Seconds(batch.decode_step / entries_),
+                   SecondsSquared(others * batch.decode_step)};
     if (steps.episode <= 0) return result;
     const double cv2 = steps.episode_square / (steps.episode * steps.episode) - 1.0;
     const double met = steps.episode * (1.0 + cv2), spread = met * met * cv2 / (1.0 + cv2);
     const double uneven = 0.5 + result.gathered;
     // E[D^3] / E[D] of a gamma law is met^2 (1 + 2 cv^2) / (1 + cv^2).
-    result.episode = {around.busy * (1.0 - idle), Seconds(met),
+    result.episode = {around.busy * (1.0 - idle), Seconds(met / entries_),
                       SecondsSquared(spread * uneven * uneven + others * met)};
     return result;
 }
@@ -130,7 +131,7 @@ PrefillModel::Effect PrefillModel::effect(const Course& course) const {
     effect.prefill = Seconds(own_prefill(course.group, own));
     effect.own_interval = own_interval(course);
     if (course.around.rate <= 0) return effect;
-    effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / 2.0);
+    effect.admission = Seconds(course.around.busy * course.steps.second_moment / course.steps.mean / (2.0 * entries_));
     effect.meetings = meetings(course.around, course.batch, course.steps);
     return effect;
 }

@@ -36,6 +36,8 @@ PrefillModel::PrefillModel(const StepCost& cost, const Deployment& deployment, c
       prompt_cv2_(workload.prompt.cv2()),
       chunked_(deployment.engine->scheduling == Scheduling::chunked),
       windowed_(deployment.engine->waiting_served_ratio.has_value()),
+      // Where nobody decodes a pipeline takes in a batch whenever its first stage is free.
+      entries_(workload.output.mean() > 1.0 ? 1.0 : static_cast<double>(cost.stages())),
       largest_group_(chunked_ ? 1.0 : prompts_in(step_tokens(deployment), prompt_, prompt_cv2_)),
       group_times_(0, std::ilogb(largest_group_) + 1),
       attention_(prompts_a_step(deployment, prompt_, workload.prompt.quantile(0.97))),
@@ -175,7 +177,13 @@ PrefillModel::Steps PrefillModel::steps(const Surroundings& around, const Batch&
         each = (episode(many, batch).time - first) / (many - 1.0);
         fixed = first - each;
         result.saturated = each * rate >= 1.0;
-        if (result.saturated) return result;
+        if (result.saturated) {
+            // Full batches are all alike: a pipeline may keep up with these that does not with those of chance.
+            const double full = (chunked_ ? batch.room : step_tokens(*deployment_)) / prompt_;
+            if (cost_->stages() == 1 || before >= full) return result;
+            result.prompts = full;
+            continue;
+        }
         balance(result, rate, d);
         if (std::abs(result.prompts - before) <= 1e-3 * before) break;
     }

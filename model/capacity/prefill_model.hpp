@@ -129,6 +129,7 @@ class PrefillModel {
     double context_;
     double prompt_, pairs_, prompt_cv2_;
     bool chunked_, windowed_;
+    double entries_;           ///< a round, at which prompts can enter it
     double largest_group_;     ///< prompts of one exclusive prefill
     OctaveTable group_times_;  ///< of so many prompts prefilled alone, seconds
     OctaveTable attention_;    ///< of a chunked step with so many prompts in as many chunks, seconds

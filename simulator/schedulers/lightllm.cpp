@@ -56,7 +56,7 @@ class LightLlm final : public Scheduler {
             const std::uint32_t id = state.waiting().front();
             tokens += state.unfilled(id);
             add_need(state, id);
-            if (tokens > settings_.step_tokens()) break;
+            if (tokens > settings_.step_tokens(state)) break;
             if (const std::uint64_t most = peak(), pool = pool_tokens(state); most >= pool) {
                 // A decode step of the others lowers the peak by one token at most while the request's own promise
                 // reaches that far: it cannot fit before.

@@ -18,7 +18,7 @@ class LlamaCpp final : public Scheduler {
         while (!state.waiting().empty() && state.running() < settings_.max_sequences) state.admit(slot_blocks(state));
         step.decode = !state.decoding().empty();
         step.piece_tokens = settings_.ubatch_tokens;
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         for (std::uint32_t id = state.filling().front(); id != no_request && budget > 0; id = state[id].next)
             budget -= step.add_chunk(state, id, budget);
         step.heeds_arrivals = state.running() < settings_.max_sequences;

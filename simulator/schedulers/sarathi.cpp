@@ -18,7 +18,7 @@ class Sarathi final : public Scheduler {
     void compose(EngineState& state, Step& step) override {
         if (state.make_room_for_decode() > 0) step.steady = 1;
         step.decode = !state.decoding().empty();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         for (std::uint32_t id = state.filling().front(); id != no_request && budget > 0; id = state[id].next)
             budget -= step.add_chunk(state, id, budget);
         const std::uint64_t kept = state.kv().step_need() + watermark_;

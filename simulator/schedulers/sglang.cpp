@@ -55,7 +55,7 @@ class Sglang final : public Scheduler {
 
     void prefill(EngineState& state, Step& step) {
         double room = static_cast<double>(state.kv().free()) - ratio(state) * still_promised(state);
-        std::uint32_t budget = settings_.chunked_step_tokens();
+        std::uint32_t budget = settings_.chunked_step_tokens(state);
         if (!state.filling().empty()) {
             const std::uint32_t id = state.filling().front();
             const std::uint32_t cut = room < budget ? static_cast<std::uint32_t>(std::max(room, 0.0)) : budget;

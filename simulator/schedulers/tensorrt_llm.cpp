@@ -17,7 +17,7 @@ class GuaranteedNoEvict final : public Scheduler {
 
     void compose(EngineState& state, Step& step) override {
         step.decode = !state.decoding().empty();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         while (!state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const std::uint64_t blocks = state.kv().blocks_for(reserved_tokens(state[id]));
@@ -46,7 +46,7 @@ class MaxUtilization final : public Scheduler {
     void compose(EngineState& state, Step& step) override {
         const bool paused = state.make_room_for_decode() > 0;
         step.decode = !state.decoding().empty();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         while (!paused && !state.waiting().empty() && state.running() < settings_.max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const std::uint64_t blocks = state.kv().blocks_for(state[id].target);

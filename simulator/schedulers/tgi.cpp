@@ -68,7 +68,7 @@ class Tgi final : public Scheduler {
         for (std::uint32_t id = state.waiting().front(); id != no_request; id = state[id].next, ++count) {
             tokens += state.unfilled(id);
             blocks += state.kv().blocks_for(reserved_tokens(state[id]));
-            if (tokens > settings_.step_tokens() || blocks > state.kv().free() ||
+            if (tokens > settings_.step_tokens(state) || blocks > state.kv().free() ||
                 state.running() + count >= settings_.max_sequences)
                 break;
         }

@@ -16,7 +16,7 @@ class TgiChunked final : public Scheduler {
 
     void compose(EngineState& state, Step& step) override {
         step.decode = !state.decoding().empty();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         for (std::uint32_t id = state.filling().front(); id != no_request && budget > 0; id = state[id].next)
             budget -= step.add_chunk(state, id, budget);
         while (budget > 0 && !state.waiting().empty() && state.running() < settings_.max_sequences) {

@@ -46,7 +46,7 @@ class VllmV0 final : public Scheduler {
             tokens += prompt;
             const std::uint64_t taken = settings_.padded_prefill ? longest * (step.chunks.size() + 1) : tokens;
             const std::uint64_t blocks = state.kv().blocks_for(state[id].target);
-            if (taken > settings_.step_tokens() || blocks + watermark_ > state.kv().free()) break;
+            if (taken > settings_.step_tokens(state) || blocks + watermark_ > state.kv().free()) break;
             state.admit(blocks);
             step.add_chunk(state, id, prompt);
         }

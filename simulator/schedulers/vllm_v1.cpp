@@ -8,7 +8,9 @@ namespace {
 /// each its missing tokens (a decode is missing one); then, unless something was preempted, waiting ones in order, the
 /// last cut to what is left. Blocks are taken for the tokens of the step only, without a watermark; where there are
 /// none the newest running request is preempted, to be computed again. The prefix cache is asked when a request is
-/// admitted, and knows what a step computes as soon as that is composed.
+/// admitted, and knows what a step computes as soon as that is composed. A preempted request finds in it what nobody
+/// has used since, whether or not it is known what it holds: it is looked up by all its tokens, those that it has
+/// generated too (vllm pull 9972; issue 25780 counts 30 % of hits so on random prompts).
 class VllmV1 final : public Scheduler {
   public:
     explicit VllmV1(const SchedulerSettings& settings) : settings_(settings) {}
@@ -18,17 +20,19 @@ class VllmV1 final : public Scheduler {
     }
 
     void compose(EngineState& state, Step& step) override {
-        bool preempted = state.make_room_for_decode() > 0;
+        bool preempted = false;
+        for (; state.kv().step_need() > state.kv().free(); preempted = true)
+            state.preempt_known(state.filling().empty() ? state.decoding().back() : state.filling().back());
         step.decode = !state.decoding().empty();
         state.settle_decode();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         // At most one prompt is cut: it is the newest of the running requests.
         if (!state.filling().empty() && budget > 0) {
             const std::uint32_t id = state.filling().front();
             const std::uint64_t blocks = blocks_for_chunk(state, id, budget);
             preempted = preempted || blocks > spare(state);
             if (blocks > spare(state)) {
-                state.preempt(id);
+                state.preempt_known(id);
             } else {
                 state.take_blocks(id, blocks);
                 budget -= add_chunk(state, step, id, budget);

@@ -7,9 +7,8 @@ namespace {
 /// vLLM V1 as it is since asynchronous scheduling is its default (v1/engine/core.py, step_with_batch_queue): a step is
 /// composed while the one before it runs, so it knows only what was known one step earlier: a request that arrives
 /// while a step runs waits for the end of the next one too, and so do the blocks of one that ends. Beside that the
-/// rules of V1, with two of its later defaults: a waiting request needs free blocks for all its tokens, not for its
-/// chunk alone (scheduler_reserve_full_isl), and a preempted one finds in the prefix cache what nobody has used since,
-/// whether or not it is known what it holds.
+/// rules of V1, with one of its later defaults: a waiting request needs free blocks for all its tokens, not for its
+/// chunk alone (scheduler_reserve_full_isl).
 class VllmV1Async final : public Scheduler {
   public:
     explicit VllmV1Async(const SchedulerSettings& settings) : settings_(settings) {}
@@ -27,7 +26,7 @@ class VllmV1Async final : public Scheduler {
         step.decode = !state.decoding().empty();
         // Decodes come first: their blocks are gone before anybody looks for his own among the free ones.
         state.settle_decode();
-        std::uint32_t budget = settings_.step_tokens() - state.decoding().size();
+        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
         // At most one prompt is cut: it is the newest of the running requests.
         if (!state.filling().empty() && budget > 0) {
             const std::uint32_t id = state.filling().front();
@@ -68,7 +67,7 @@ class VllmV1Async final : public Scheduler {
     void start_anew(EngineState& state, Step& step) {
         ended_ = left_ = 0;
         state.mark_freed();
-        admit_waiting(state, step, settings_.step_tokens());
+        admit_waiting(state, step, settings_.step_tokens(state));
     }
 
     void admit_waiting(EngineState& state, Step& step, std::uint32_t budget) {
