@@ -1,51 +1,28 @@
-#include "simulator/block_cache.hpp"
-#include "simulator/scheduler.hpp"
+#include "simulator/running_first.hpp"
 
 namespace plimsoll {
 namespace {
 
-/// vLLM V1 (v1/core/sched/scheduler.py): no phases, one token budget. Running requests first in order of admission,
-/// each its missing tokens (a decode is missing one); then, unless something was preempted, waiting ones in order, the
-/// last cut to what is left. Blocks are taken for the tokens of the step only, without a watermark; where there are
-/// none the newest running request is preempted, to be computed again. The prefix cache is asked when a request is
-/// admitted, and knows what a step computes as soon as that is composed. A preempted request finds in it what nobody
-/// has used since, whether or not it is known what it holds: it is looked up by all its tokens, those that it has
-/// generated too (vllm pull 9972; issue 25780 counts 30 % of hits so on random prompts).
-class VllmV1 final : public Scheduler {
+/// vLLM V1: after the running requests, unless something was preempted, the waiting ones in order, the last cut to what
+/// is left of the budget. The prefix cache is asked when a request is admitted.
+class VllmV1 final : public RunningFirst {
   public:
-    explicit VllmV1(const SchedulerSettings& settings) : settings_(settings) {}
-
-    [[nodiscard]] bool accepts(const EngineState& state, const Request& request) const override {
-        return state.kv().blocks_for(stored_at_end(request)) <= state.kv().blocks();
-    }
+    explicit VllmV1(const SchedulerSettings& settings) : RunningFirst(settings) {}
 
     void compose(EngineState& state, Step& step) override {
-        bool preempted = false;
-        for (; state.kv().step_need() > state.kv().free(); preempted = true)
-            state.preempt_known(state.filling().empty() ? state.decoding().back() : state.filling().back());
-        step.decode = !state.decoding().empty();
-        state.settle_decode();
-        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
-        // At most one prompt is cut: it is the newest of the running requests.
-        if (!state.filling().empty() && budget > 0) {
-            const std::uint32_t id = state.filling().front();
-            const std::uint64_t blocks = blocks_for_chunk(state, id, budget);
-            preempted = preempted || blocks > spare(state);
-            if (blocks > spare(state)) {
-                state.preempt_known(id);
-            } else {
-                state.take_blocks(id, blocks);
-                budget -= add_chunk(state, step, id, budget);
-            }
-        }
-        if (!preempted) admit_waiting(state, step, budget);
-        if (preempted) step.steady = 1;
+        const Left left = compose_running(state, step);
+        if (left.preempted)
+            step.steady = 1;
+        else
+            admit_waiting(state, step, left.tokens);
         step.heeds_arrivals = state.waiting().empty();
     }
 
   private:
+    [[nodiscard]] std::uint64_t visible(const EngineState& state) const override { return state.kv().free(); }
+
     void admit_waiting(EngineState& state, Step& step, std::uint32_t budget) const {
-        while (budget > 0 && !state.waiting().empty() && state.running() < settings_.max_sequences) {
+        while (budget > 0 && !state.waiting().empty() && state.running() < settings().max_sequences) {
             const std::uint32_t id = state.waiting().front();
             const PrefixHit hit = state.find_prefix(id);
             const std::uint32_t unfilled = state.unfilled(id, hit), held = state[id].target - unfilled;
@@ -59,35 +36,14 @@ class VllmV1 final : public Scheduler {
             budget -= add_chunk(state, step, id, budget);
         }
     }
-
-    static std::uint32_t add_chunk(EngineState& state, Step& step, std::uint32_t id, std::uint32_t most) {
-        const std::uint32_t tokens = step.add_chunk(state, id, most);
-        state.announce(id, state[id].prefilled + tokens);
-        return tokens;
-    }
-
-    /// What the decodes of the step leave.
-    static std::uint64_t spare(const EngineState& state) { return state.kv().free() - state.kv().step_need(); }
-    static std::uint64_t blocks_for_chunk(const EngineState& state, std::uint32_t id, std::uint32_t budget) {
-        const std::uint64_t tokens = state[id].prefilled + std::uint64_t{std::min(budget, state.unfilled(id))};
-        return state.kv().blocks_for(tokens) - state[id].blocks;
-    }
-
-    SchedulerSettings settings_;
 };
 
 }  // namespace
 
 void register_vllm_v1(Registry<SchedulerKind>& registry) {
-    registry.add("vllm-v1",
-                 {.description = "vLLM 0.8 on: running requests, then waiting ones, in one token budget",
-                  .holding = KvHolding::paged,
-                  .defaults = {.max_sequences = 256, .max_step_tokens = 2048, .prefix_cache = true},
-                  .make = [](const SchedulerSettings& settings) { return std::make_unique<VllmV1>(settings); },
-                  .refusal = budget_below_sequences,
-                  .prefix_cache = [](const SchedulerSettings& settings) -> std::unique_ptr<PrefixCache> {
-                      return std::make_unique<BlockCache>(settings.kv_blocks, settings.block_tokens);
-                  }});
+    registry.add("vllm-v1", running_first_kind(
+                                "vLLM 0.8 on: running requests, then waiting ones, in one token budget",
+                                [](const SchedulerSettings& settings) { return std::make_unique<VllmV1>(settings); }));
 }
 
 }  // namespace plimsoll

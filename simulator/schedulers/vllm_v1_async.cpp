@@ -1,5 +1,4 @@
-#include "simulator/block_cache.hpp"
-#include "simulator/scheduler.hpp"
+#include "simulator/running_first.hpp"
 
 namespace plimsoll {
 namespace {
@@ -9,40 +8,18 @@ namespace {
 /// while a step runs waits for the end of the next one too, and so do the blocks of one that ends. Beside that the
 /// rules of V1, with one of its later defaults: a waiting request needs free blocks for all its tokens, not for its
 /// chunk alone (scheduler_reserve_full_isl).
-class VllmV1Async final : public Scheduler {
+class VllmV1Async final : public RunningFirst {
   public:
-    explicit VllmV1Async(const SchedulerSettings& settings) : settings_(settings) {}
-
-    [[nodiscard]] bool accepts(const EngineState& state, const Request& request) const override {
-        return state.kv().blocks_for(stored_at_end(request)) <= state.kv().blocks();
-    }
+    explicit VllmV1Async(const SchedulerSettings& settings) : RunningFirst(settings) {}
 
     void compose(EngineState& state, Step& step) override {
         ended_ = state.freed() - freed_;
         left_ = running_ - state.running();
-        bool preempted = false;
-        for (; state.kv().step_need() > visible(state); preempted = true)
-            state.preempt_known(state.filling().empty() ? state.decoding().back() : state.filling().back());
-        step.decode = !state.decoding().empty();
-        // Decodes come first: their blocks are gone before anybody looks for his own among the free ones.
-        state.settle_decode();
-        std::uint32_t budget = settings_.step_tokens(state) - state.decoding().size();
-        // At most one prompt is cut: it is the newest of the running requests.
-        if (!state.filling().empty() && budget > 0) {
-            const std::uint32_t id = state.filling().front();
-            const std::uint64_t blocks = blocks_for_chunk(state, id, budget);
-            if (blocks > spare(state)) {
-                preempted = true;
-                state.preempt_known(id);
-            } else {
-                state.take_blocks(id, blocks);
-                budget -= add_chunk(state, step, id, budget);
-            }
-        }
-        if (!preempted) admit_waiting(state, step, budget);
+        const Left left = compose_running(state, step);
+        if (!left.preempted) admit_waiting(state, step, left.tokens);
         if (state.running() == 0) start_anew(state, step);
         const bool news = ended_ > 0 || (!state.waiting().empty() && newest(state) >= known_);
-        if (preempted || (news && !state.waiting().empty())) step.steady = 1;
+        if (left.preempted || (news && !state.waiting().empty())) step.steady = 1;
         step.heeds_arrivals = state.waiting().empty();
         remember(state);
     }
@@ -57,22 +34,18 @@ class VllmV1Async final : public Scheduler {
         state.mark_freed();
     }
     static std::uint64_t newest(const EngineState& state) { return state[state.waiting().back()].sequence; }
-    [[nodiscard]] std::uint64_t visible(const EngineState& state) const { return state.kv().free() - ended_; }
-    /// What the decodes of the step leave.
-    [[nodiscard]] std::uint64_t spare(const EngineState& state) const {
-        return visible(state) - state.kv().step_need();
-    }
+    [[nodiscard]] std::uint64_t visible(const EngineState& state) const override { return state.kv().free() - ended_; }
 
     /// Nothing runs: nothing is composed ahead.
     void start_anew(EngineState& state, Step& step) {
         ended_ = left_ = 0;
         state.mark_freed();
-        admit_waiting(state, step, settings_.step_tokens(state));
+        admit_waiting(state, step, settings().step_tokens(state));
     }
 
     void admit_waiting(EngineState& state, Step& step, std::uint32_t budget) {
         const bool idle = state.running() == 0;
-        while (budget > 0 && !state.waiting().empty() && state.running() + left_ < settings_.max_sequences) {
+        while (budget > 0 && !state.waiting().empty() && state.running() + left_ < settings().max_sequences) {
             const std::uint32_t id = state.waiting().front();
             if (state[id].sequence >= known_ && !idle) break;
             const PrefixHit hit = state.find_prefix(id);
@@ -86,18 +59,6 @@ class VllmV1Async final : public Scheduler {
         }
     }
 
-    static std::uint32_t add_chunk(EngineState& state, Step& step, std::uint32_t id, std::uint32_t most) {
-        const std::uint32_t tokens = step.add_chunk(state, id, most);
-        state.announce(id, state[id].prefilled + tokens);
-        return tokens;
-    }
-
-    static std::uint64_t blocks_for_chunk(const EngineState& state, std::uint32_t id, std::uint32_t budget) {
-        const std::uint64_t tokens = state[id].prefilled + std::uint64_t{std::min(budget, state.unfilled(id))};
-        return state.kv().blocks_for(tokens) - state[id].blocks;
-    }
-
-    SchedulerSettings settings_;
     // As the last composition left it:
     std::uint64_t freed_ = 0;    ///< blocks, by requests that had ended
     std::uint64_t known_ = 0;    ///< requests with a lower sequence number had come
@@ -110,15 +71,10 @@ class VllmV1Async final : public Scheduler {
 }  // namespace
 
 void register_vllm_v1_async(Registry<SchedulerKind>& registry) {
-    registry.add("vllm-v1-async",
-                 {.description = "vLLM 0.14 on: V1, each step composed while the one before it runs",
-                  .holding = KvHolding::paged,
-                  .defaults = {.max_sequences = 256, .max_step_tokens = 2048, .prefix_cache = true},
-                  .make = [](const SchedulerSettings& settings) { return std::make_unique<VllmV1Async>(settings); },
-                  .refusal = budget_below_sequences,
-                  .prefix_cache = [](const SchedulerSettings& settings) -> std::unique_ptr<PrefixCache> {
-                      return std::make_unique<BlockCache>(settings.kv_blocks, settings.block_tokens);
-                  }});
+    registry.add(
+        "vllm-v1-async",
+        running_first_kind("vLLM 0.14 on: V1, each step composed while the one before it runs",
+                           [](const SchedulerSettings& settings) { return std::make_unique<VllmV1Async>(settings); }));
 }
 
 }  // namespace plimsoll
