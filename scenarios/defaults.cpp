@@ -26,7 +26,7 @@ const std::vector<ScenarioDefault>& scenario_defaults() {
         {"engines", R"("vllm-v1")",
          "paged memory, chunked prefill and continuous batching, as most engines have by now"},
         {"compare_nodes", "true", "an answer for each node type"},
-        {"weights", "", "fp16, or bf16 where the model is published in it and the GPU computes in it"},
+        {"weights", "", "what the model is published in where engine and GPU run it, else 16 bits"},
         {"kv_cache", R"("fp16")", "16 bits, as the engines store it unless told otherwise"},
         {"tensor_parallel", "", "every degree that is legal"},
         {"pipeline_parallel", "", "1, and more only where the weights do not fit otherwise"},

@@ -161,6 +161,10 @@ TEST_CASE("What cannot be is refused in words") {
         s.weights = {Dtype::fp8};
         CHECK_THAT(refusal_of(s), ContainsSubstring("tgi-lightllm-2023 does not run fp8 weights"));
     }
+    SECTION("GPUs of another maker") {
+        s = chat("llama-7b", "mi300x-192gb-oam-8", "tensorrt-llm");
+        CHECK(refusal_of(s) == "tensorrt-llm does not run on GPUs of AMD");
+    }
     SECTION("arithmetic that the GPU lacks") {
         s = chat("llama-7b", "v100-32gb-sxm2-8");
         s.weights = {Dtype::bf16};
@@ -204,6 +208,23 @@ TEST_CASE("Smaller weights leave more KV cache, and all listed dtypes and engine
     s.engines.push_back(&catalog().engines.at("tgi-3", "test"));
     CHECK(plan(s, catalog()).candidates.size() == 6);
     CHECK(plan(s, catalog()).answers.size() == 1);
+}
+
+TEST_CASE("Weights nobody asked for are those of the checkpoint where engine and GPU run them") {
+    const auto tried = [](const std::string& model, const std::string& node, const std::string& engine) {
+        const Plan result = plan(chat(model, node, engine), catalog());
+        REQUIRE_FALSE(result.candidates.empty());
+        for (const Candidate& c : result.candidates)
+            CHECK(c.deployment.weights == result.candidates[0].deployment.weights);
+        return result.candidates[0].deployment.weights;
+    };
+    CHECK(tried("deepseek-r1", "h200-141gb-sxm-8", "vllm-v1") == Dtype::fp8_block);
+    CHECK(tried("deepseek-r1", "a100-80gb-sxm-8", "vllm-v1") == Dtype::bf16);  // no fp8 arithmetic
+    CHECK(tried("gpt-oss-120b", "h100-80gb-sxm-8", "vllm-v1") == Dtype::mxfp4);
+    CHECK(tried("gpt-oss-120b", "h100-80gb-sxm-8", "vllm-v0") == Dtype::bf16);  // older than the format
+    CHECK(tried("llama-3.1-8b", "h100-80gb-sxm-8", "vllm-v1") == Dtype::bf16);
+    CHECK(tried("llama-3.1-8b", "t4-16gb-pcie-8", "vllm-v1") == Dtype::fp16);  // no bf16 arithmetic
+    CHECK(tried("llama-7b", "h100-80gb-sxm-8", "vllm-v1") == Dtype::fp16);
 }
 
 TEST_CASE("The ranking is by cost, the front by brute force") {

@@ -15,10 +15,16 @@ std::vector<int> powers_of_two(int least, int most) {
     return values;
 }
 
-/// Weight dtypes to try: the scenario's, or the 16-bit type that both model and GPU know.
-std::vector<Dtype> weights_to_try(const Scenario& scenario, const Transformer& model, const Gpu& gpu) {
+/// Weight dtypes to try: the scenario's, or the one that the model is published in where engine and GPU run it, or
+/// else one of 16 bits.
+std::vector<Dtype> weights_to_try(const Scenario& scenario, const Deployment& d) {
     if (!scenario.weights.empty()) return scenario.weights;
-    return {model.native_dtype == Dtype::bf16 && gpu.supports(Dtype::bf16) ? Dtype::bf16 : Dtype::fp16};
+    const Dtype native = d.model->native_dtype;
+    const auto& runs = d.engine->weights;
+    const bool known = std::find(runs.begin(), runs.end(), native) != runs.end();
+    if (native != Dtype::fp32 && known && d.gpu->supports(native)) return {native};
+    const bool wide = native == Dtype::fp16 || native == Dtype::fp32;
+    return {!wide && d.gpu->supports(Dtype::bf16) ? Dtype::bf16 : Dtype::fp16};
 }
 
 bool fits(const Architecture& architecture, const Deployment& d) {
@@ -137,7 +143,7 @@ std::vector<Deployment> deployments(const Scenario& scenario, const Architecture
     d.speculation = scenario.speculation;
     for (const Engine* engine : scenario.engines) {
         d.engine = &catalog.engine_on(*engine, *d.gpu);
-        for (const Dtype weights : weights_to_try(scenario, *d.model, *d.gpu)) {
+        for (const Dtype weights : weights_to_try(scenario, d)) {
             d.weights = weights;
             set_kernels(d, catalog, scenario.profiles);
             d.max_sequences = d.engine->max_sequences;

@@ -1,5 +1,7 @@
 #include "model/cost/split.hpp"
 
+#include <algorithm>
+
 #include "model/spec/deployment.hpp"
 
 namespace plimsoll {
@@ -34,6 +36,9 @@ std::optional<std::string> division_refusal(const Split& split) {
 }
 
 std::optional<std::string> engine_refusal(const Deployment& d) {
+    const auto& vendors = d.engine->vendors;
+    if (!vendors.empty() && std::find(vendors.begin(), vendors.end(), d.gpu->vendor) == vendors.end())
+        return d.engine->name + " does not run on GPUs of " + d.gpu->vendor;
     const Layouts& layouts = d.engine->layouts;
     const auto refuse = [&](const char* what) { return d.engine->name + " does not divide " + what; };
     if (d.expert_parallel > 1 && !layouts.expert) return refuse("experts over ranks");

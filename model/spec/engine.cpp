@@ -150,6 +150,7 @@ Engine read_engine(const Fields& fields) {
         engine.score_bytes = sourced_quantity<Bytes>(fields, "score_bytes", sources, "score_bytes", {0, 1000});
     engine.heads_read_apart = fields.boolean_or("heads_read_apart", false);
     engine.half_sums = fields.boolean_or("half_sums", false);
+    if (fields.has("vendors")) engine.vendors = fields.strings("vendors");
     if (fields.has("kernel_libraries")) engine.kernel_libraries = fields.strings("kernel_libraries");
     for (const std::string& name : fields.strings("weights"))
         engine.weights.push_back(parse_dtype(name, fields.place("weights")));

@@ -105,6 +105,7 @@ struct Engine {
     Sourced<Bytes> score_bytes;                 ///< that unfused attention moves for a query-key pair of a head
     bool heads_read_apart = false;              ///< in decodes each query head reads its keys and values for itself
     bool half_sums = false;                     ///< its products of fp16 are summed in fp16
+    std::vector<std::string> vendors;           ///< of the GPUs that it runs on; empty: any
     std::vector<std::string> kernel_libraries;  ///< whose kernels it runs, as their names in profiles begin
     std::vector<Dtype> weights;                 ///< dtypes that the engine runs
     Layouts layouts;
