@@ -24,9 +24,9 @@ template <class Q>
 
 /// Reads "<number> <unit>" ("933 GB/s", "3.15s", "24 GiB", "165 TFLOP/s", "0.12 USD/kWh"); the blank is optional.
 /// Instantiated for every alias of units.hpp. Prefixes k M G T P (decimal) and Ki Mi Gi Ti (bytes only);
-/// a year is 365 days (8760 h), a month of a price a twelfth of it; OP stands for FLOP in rates; a rate is "5 /s", "5 1/s" or "5 req/s" (s, min, h).
-/// Throws InputError at `place` for a missing unit, an unknown unit, a unit of another dimension (both are named,
-/// with the known units), a number that is not finite or has trailing text.
+/// a year is 365 days (8760 h), a month of a price a twelfth of it; OP stands for FLOP in rates; a rate is "5 /s", "5
+/// 1/s" or "5 req/s" (s, min, h). Throws InputError at `place` for a missing unit, an unknown unit, a unit of another
+/// dimension (both are named, with the known units), a number that is not finite or has trailing text.
 template <class Q>
 [[nodiscard]] Q parse_quantity(std::string_view text, const std::string& place);
 
