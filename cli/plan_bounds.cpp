@@ -14,8 +14,7 @@ std::string load_within(const Scenario& scenario, const WithinBounds& within) {
 }
 
 bool carries_less(const Candidate& a, const Candidate& b) {
-    const WithinBounds &x = *a.within_bounds, &y = *b.within_bounds;
-    return x.users != y.users ? x.users < y.users : x.rate < y.rate;
+    return a.within_bounds->carries_less_than(*b.within_bounds);
 }
 
 }  // namespace

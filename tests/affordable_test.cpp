@@ -2,7 +2,7 @@
 
 #include "model/capacity/planner.hpp"
 #include "tests/catch.hpp"
-#include "tests/instance.hpp"
+#include "tests/chat_scenario.hpp"
 
 using namespace plimsoll;
 
@@ -14,17 +14,9 @@ Catalog& catalog() {
 
 /// Users of a chat on nodes of eight A100, four instances of two GPUs on each.
 Scenario chat() {
-    Scenario s;
-    s.models = {&catalog().models.at("llama-7b", "test")};
-    s.nodes = {&catalog().nodes.at("a100-40gb-sxm-8", "test")};
-    s.engines = {&catalog().engines.at("vllm-v1", "test")};
+    Scenario s = testing::chat();
     s.tensor_parallel = {2};
-    s.workload.prompt = Distribution::parse_tokens("lognormal:mean=300,cv=0.7,max=1000", "test");
-    s.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
     s.load.registered_users = 20000;
-    s.load.think_time = Distribution::uniform(1.0, 3.0);
-    s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.05)}, {Metric::ttft, Statistic::p95, Seconds(2.0)}};
-    s.cost.amortization = Seconds(3 * 365.25 * 86400);
     return s;
 }
 
@@ -64,7 +56,7 @@ TEST_CASE("Bounds that a plan keeps change nothing in it") {
 
 TEST_CASE("The most users within a bound on nodes are those that a plan puts on so many nodes, and no more") {
     Scenario s = chat();
-    // Of four registered users three are there at the peak: as many more as one bound of rounding.
+    // Of four registered users three are there at the peak.
     s.load.active_share = 0.5;
     s.load.peak_factor = 1.5;
     s.headroom = 0.1;
@@ -81,6 +73,7 @@ TEST_CASE("The most users within a bound on nodes are those that a plan puts on 
     const Candidate most = best(s);
     CHECK(most.nodes == needed - 2);
     CHECK(most.cost->value() == Approx(beyond.within_bounds->cost->value()).epsilon(1e-3));
+    // One more of those who are there.
     s.load.registered_users += 2;
     CHECK_FALSE(answer_to(s).best);
 }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "calibrate/host/instruction_sets.hpp"
 #include "calibrate/measured_profile.hpp"
 #include "calibrate/processor_entries.hpp"
 #include "model/base/csv.hpp"
@@ -181,7 +182,10 @@ TEST_CASE("calibrate run refuses what it cannot do before it measures") {
     CHECK(run(words("calibrate run --budget 5")).code == 2);
     CHECK(run(words("calibrate run --threads 0")).code == 2);
     CHECK(run(words("calibrate run --name A")).code == 2);
-    CHECK(run(words("calibrate run --instructions sse9")).code == 2);
+    const cli::Result unknown = run(words("calibrate run --instructions sse9"));
+    CHECK(unknown.code == 2);
+    for (const InstructionSet& set : instruction_sets())
+        CHECK_THAT(unknown.errors, ContainsSubstring(std::string(set.name)));
     CHECK(run(words("calibrate run --output-data /proc/none")).code == 4);
     CHECK(run(words("calibrate run --output-data /dev/null")).code == 4);
     const cli::TemporaryFolder folder;

@@ -5,30 +5,16 @@
 
 #include "model/capacity/pricing.hpp"
 #include "tests/catch.hpp"
+#include "tests/chat_scenario.hpp"
 #include "tests/instance.hpp"
 
 using namespace plimsoll;
+using testing::chat;
 
 namespace {
 
 Catalog& catalog() {
     return TestInstance::catalog();
-}
-
-/// 500 users of a chat on A100 nodes.
-Scenario chat(const std::string& model = "llama-7b", const std::string& node = "a100-40gb-sxm-8",
-              const std::string& engine = "vllm-v1") {
-    Scenario s;
-    s.models = {&catalog().models.at(model, "test")};
-    s.nodes = {&catalog().nodes.at(node, "test")};
-    s.engines = {&catalog().engines.at(engine, "test")};
-    s.workload.prompt = Distribution::parse_tokens("lognormal:mean=300,cv=0.7,max=1000", "test");
-    s.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
-    s.load.registered_users = 500;
-    s.load.think_time = Distribution::uniform(1.0, 3.0);
-    s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.05)}, {Metric::ttft, Statistic::p95, Seconds(2.0)}};
-    s.cost.amortization = Seconds(3 * 365.25 * 86400);
-    return s;
 }
 
 const Candidate& best(const Plan& plan) {

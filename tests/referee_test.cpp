@@ -4,7 +4,7 @@
 
 #include "model/capacity/planner.hpp"
 #include "tests/catch.hpp"
-#include "tests/instance.hpp"
+#include "tests/chat_scenario.hpp"
 
 using namespace plimsoll;
 
@@ -15,17 +15,10 @@ Catalog& catalog() {
 }
 
 Scenario chat(const std::string& engine) {
-    Scenario s;
-    s.models = {&catalog().models.at("llama-7b", "test")};
-    s.nodes = {&catalog().nodes.at("a100-40gb-sxm-8", "test")};
-    s.engines = {&catalog().engines.at(engine, "test")};
+    Scenario s = testing::chat("llama-7b", "a100-40gb-sxm-8", engine);
     s.tensor_parallel = {1};
-    s.workload.prompt = Distribution::parse_tokens("lognormal:mean=300,cv=0.7,max=1000", "test");
-    s.workload.output = Distribution::parse_tokens("lognormal:mean=200,cv=0.7,max=900", "test");
     s.load.registered_users = 5000;
-    s.load.think_time = Distribution::uniform(1.0, 3.0);
     s.slo.terms = {{Metric::tpot, Statistic::mean, Seconds(0.04)}, {Metric::ttft, Statistic::mean, Seconds(2.0)}};
-    s.cost.amortization = Seconds(3 * 365.25 * 86400);
     s.profiles.any = false;  // as TestInstance folds its costs
     return s;
 }

@@ -18,6 +18,11 @@ struct WithinBounds {
     double users = 0;                      ///< registered ones (closed load)
     PerSecond rate;                        ///< in the mean, as the scenario states it (open load)
     std::optional<DollarsPerSecond> cost;  ///< of these nodes under that load
+
+    /// Of the same scenario: fewer users or requests.
+    [[nodiscard]] bool carries_less_than(const WithinBounds& other) const {
+        return users != other.users ? users < other.users : rate < other.rate;
+    }
 };
 
 /// One way of serving one model on one node type, judged.

@@ -87,11 +87,9 @@ std::optional<Candidate> nearest_to_bounds(std::span<const Candidate> candidates
                  [](const Candidate& c) { return c.within_bounds.has_value(); });
     if (beyond.empty()) return std::nullopt;
     rank(beyond);
-    const auto carries_less = [](const Candidate& a, const Candidate& b) {
-        const WithinBounds &x = *a.within_bounds, &y = *b.within_bounds;
-        return x.users != y.users ? x.users < y.users : x.rate < y.rate;
-    };
-    return *std::max_element(beyond.begin(), beyond.end(), carries_less);
+    return *std::max_element(beyond.begin(), beyond.end(), [](const Candidate& a, const Candidate& b) {
+        return a.within_bounds->carries_less_than(*b.within_bounds);
+    });
 }
 
 /// Picks the best of the candidates of one answer, orders the rest.
